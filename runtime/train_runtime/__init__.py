@@ -1,0 +1,35 @@
+"""Ray Train's API on local worker processes: `from train_runtime import ...` for `from ray.train import ...`.
+
+Importing this package imports neither torch nor any training framework. The submodules mirror Ray's:
+`train_runtime.torch`, `train_runtime.lightning`, `train_runtime.huggingface.transformers`.
+"""
+
+from __future__ import annotations
+
+from train_runtime.checkpoint import Checkpoint
+from train_runtime.config import CheckpointConfig, DataConfig, FailureConfig, RunConfig, ScalingConfig
+from train_runtime.context import TrainContext, get_checkpoint, get_context, get_dataset_shard, report
+from train_runtime.errors import TrainingFailedError, WorkerDiedError, WorkerGroupError
+from train_runtime.result import Result
+from train_runtime.torch.config import TorchConfig
+from train_runtime.torch.trainer import TorchTrainer
+
+__all__ = [
+    "Checkpoint",
+    "CheckpointConfig",
+    "DataConfig",
+    "FailureConfig",
+    "Result",
+    "RunConfig",
+    "ScalingConfig",
+    "TorchConfig",
+    "TorchTrainer",
+    "TrainContext",
+    "TrainingFailedError",
+    "WorkerDiedError",
+    "WorkerGroupError",
+    "get_checkpoint",
+    "get_context",
+    "get_dataset_shard",
+    "report",
+]

@@ -1,0 +1,106 @@
+"""What the driver and a worker tell each other, pickled over one connection a worker.
+
+User objects travel as cloudpickle bytes inside, so that what cannot be unpickled is blamed on the right side.
+
+    driver                                worker
+      ── Assignment ──────────────────────▶
+      ◀───────────────── StoreListening ──  (rank 0 only)
+      ── Rendezvous ──────────────────────▶
+      ◀───────────────────────── Report ──  (as often as the train function reports)
+      ── ReportStored ────────────────────▶  (once all ranks have reported)
+      ◀──────────────── Finished, Failed ──
+      ── Shutdown ────────────────────────▶  (once all ranks have finished)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ProcessGroupSpec:
+    """How the workers' process group is made."""
+
+    backend: str
+    timeout_s: float
+
+
+@dataclass(frozen=True)
+class WorkerSpec:
+    """What a worker must know about itself and the run."""
+
+    rank: int
+    world_size: int
+    device_indices: tuple[int, ...]
+    experiment_name: str
+    run_path: str
+    metadata: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """The worker's task: `train_function` is a pickled callable without arguments."""
+
+    worker: WorkerSpec
+    process_group: ProcessGroupSpec
+    train_function: bytes
+    checkpoint_path: str | None
+    serve_ray: bool
+    argv: tuple[str, ...]
+    sources: dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Rendezvous:
+    """Where rank 0's store listens."""
+
+    port: int
+
+
+@dataclass(frozen=True)
+class ReportStored:
+    """All ranks have reported; the stored checkpoint, if one was reported."""
+
+    checkpoint_path: str | None
+
+
+@dataclass(frozen=True)
+class Shutdown:
+    """All ranks have finished: leave the process group and exit."""
+
+
+@dataclass(frozen=True)
+class StoreListening:
+    """Rank 0's store listens on this loopback port."""
+
+    port: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """One call of `report`; only rank 0 sends its metrics."""
+
+    metrics: bytes | None
+    checkpoint_path: str | None
+    checkpoint_dir_name: str | None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The train function returned; only rank 0 sends the value."""
+
+    return_value: bytes | None
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The train function raised: the pickled exception (None if it cannot be pickled) and its formatted traceback."""
+
+    exception: bytes | None
+    summary: str
+    traceback: str
+
+
+WorkerMessage = StoreListening | Report | Finished | Failed
+DriverMessage = Assignment | Rendezvous | ReportStored | Shutdown

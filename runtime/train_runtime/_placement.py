@@ -1,0 +1,84 @@
+"""Which worker gets which devices and environment variables."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from train_runtime.config import ScalingConfig
+
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Placement:
+    """One worker's GPUs, as indices among the devices that it sees, and its environment."""
+
+    device_indices: tuple[int, ...]
+    environment: dict[str, str]
+
+
+def place_workers(scaling: ScalingConfig, extra_environment: Mapping[str, str]) -> list[Placement]:
+    """One placement a rank.
+
+    Every worker sees the GPUs of all workers, in the same order, as on Ray, so that peers can reach each other; CPU
+    workers see none.
+
+    Raises:
+        ValueError: if the machine has too few GPUs.
+    """
+    count = scaling.num_workers
+    assert isinstance(count, int)
+    gpus = _visible_gpus() if scaling.use_gpu else []
+    share = scaling.num_gpus_per_worker
+    needed = math.ceil(count * share)
+    if needed > len(gpus):
+        raise ValueError(
+            f"{count} workers with {share:g} GPU each need {needed} GPUs; this machine offers {len(gpus)}. "
+            "Lower `num_workers`, or set `use_gpu=False`."
+        )
+    threads = str(max(int(scaling.num_cpus_per_worker), 1))
+    shared = {
+        "MASTER_ADDR": LOOPBACK,
+        "WORLD_SIZE": str(count),
+        "LOCAL_WORLD_SIZE": str(count),
+        "NODE_RANK": "0",
+        "CUDA_VISIBLE_DEVICES": ",".join(gpus[:needed]),
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", threads),
+    }
+    return [
+        Placement(
+            device_indices=_indices(rank, share),
+            environment={
+                **os.environ,
+                **shared,
+                "RANK": str(rank),
+                "LOCAL_RANK": str(rank),
+                **extra_environment,
+            },
+        )
+        for rank in range(count)
+    ]
+
+
+def _indices(rank: int, share: float) -> tuple[int, ...]:
+    """The GPUs of a rank; workers with a fraction of a GPU share one."""
+    if share == 0:
+        return ()
+    first = math.floor(rank * share)
+    return tuple(range(first, first + max(1, math.floor(share))))
+
+
+def _visible_gpus() -> list[str]:
+    """The names of the GPUs that the driver may use."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [name.strip() for name in visible.split(",") if name.strip()]
+    import torch
+
+    return [str(index) for index in range(torch.cuda.device_count())]

@@ -1,0 +1,100 @@
+"""Serves `ray.train` imports from this package, in the processes of `python -m train_runtime` and in no other."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import ModuleType
+
+_SERVED = {
+    "ray.train": "train_runtime",
+    "ray.train.base_trainer": "train_runtime.base_trainer",
+    "ray.train.context": "train_runtime.context",
+    "ray.train.huggingface": "train_runtime.huggingface",
+    "ray.train.huggingface.transformers": "train_runtime.huggingface.transformers",
+    "ray.train.lightning": "train_runtime.lightning",
+    "ray.train.torch": "train_runtime.torch",
+}
+
+# Ray's packages by the extra that installs them.
+_EXTRAS = {"tune": "tune", "data": "data", "serve": "serve", "rllib": "rllib", "train": "train"}
+
+
+def install() -> None:
+    """Serve `ray` and `ray.train` in this process from now on; a real Ray that is installed stays unseen."""
+    if not is_installed():
+        sys.meta_path.insert(0, _RayFinder())
+
+
+def is_installed() -> bool:
+    """Whether this process serves `ray.train`."""
+    return any(isinstance(finder, _RayFinder) for finder in sys.meta_path)
+
+
+def advice(name: str) -> str:
+    """What to do about a name of Ray (`ray.tune`, `ray.train.xgboost`) that is not served."""
+    if name.startswith(("ray.air", "ray.train.huggingface.accelerate")):
+        return "it was removed from Ray; rewrite the program with `migrate-trainers FILE`."
+    package = name.split(".")[1]
+    requirement = f"ray[{_EXTRAS.get(package, 'default')}]"
+    return (
+        "`python -m train_runtime` serves ray.train alone. "
+        f"To use `{name}`, install Ray with `pip install '{requirement}'` and run the script with plain `python`."
+    )
+
+
+def explain(error: BaseException) -> None:
+    """Add advice to the message of an import error about a module or name of Ray that is not served."""
+    if not isinstance(error, ImportError) or not is_installed() or "migrate-trainers" in str(error):
+        return
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").startswith("ray."):
+        name = str(error.name)
+    elif error.name in ("ray", *_SERVED.values()):
+        missing = str(error).partition("import name '")[2].partition("'")[0]
+        served = {module: alias for alias, module in _SERVED.items()}
+        name = f"{served.get(error.name, error.name)}.{missing}"
+    else:
+        return
+    error.msg = f"{error.msg} ({advice(name)})"
+    error.args = (error.msg,)
+
+
+class _RayFinder(MetaPathFinder):
+    """Answers for `ray` and what is served of `ray.train`.
+
+    Other modules of Ray are left to the other finders, which find none: libraries probe for `ray.tune` and expect
+    None. Only below `ray.train` it refuses, as this package's own files would be found there under a second name.
+    """
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname == "ray":
+            file = Path(__file__).with_name("_ray.py")
+            return importlib.util.spec_from_file_location("ray", file, submodule_search_locations=[])
+        if fullname in _SERVED:
+            return ModuleSpec(fullname, _AliasLoader(_SERVED[fullname]))
+        if fullname.startswith("ray.train."):
+            raise ModuleNotFoundError(f"No module named {fullname!r}: {advice(fullname)}", name=fullname)
+        return None
+
+
+class _AliasLoader(Loader):
+    """Puts a module of this package under a second name, so that each class exists once."""
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """The default module, which `exec_module` replaces."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        sys.modules[module.__name__] = importlib.import_module(self._target)

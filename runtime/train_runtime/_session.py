@@ -1,0 +1,98 @@
+"""The worker's side of a run: what `report` and the context functions act on."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, Protocol
+
+from train_runtime._messages import DriverMessage, Report, ReportStored, WorkerMessage, WorkerSpec
+from train_runtime.checkpoint import Checkpoint
+
+
+class Channel(Protocol):
+    """A worker's connection to the driver."""
+
+    def send(self, message: WorkerMessage) -> None: ...
+
+    def receive(self) -> DriverMessage: ...
+
+
+class Session:
+    """One worker of one run."""
+
+    def __init__(self, worker: WorkerSpec, channel: Channel, checkpoint: Checkpoint | None) -> None:
+        self.worker = worker
+        self.checkpoint = checkpoint
+        self._channel = channel
+
+    def report(self, metrics: dict[str, Any], checkpoint: Checkpoint | None, dir_name: str | None) -> None:
+        """Hand the report to the driver and wait until all ranks have reported and the checkpoint is stored."""
+        import cloudpickle
+
+        _reject_tensors(metrics)
+        _check_dir_name(dir_name)
+        message = Report(
+            metrics=cloudpickle.dumps(dict(metrics)) if self.worker.rank == 0 else None,
+            checkpoint_path=_local_directory(checkpoint) if checkpoint is not None else None,
+            checkpoint_dir_name=dir_name,
+        )
+        self._channel.send(message)
+        stored = self._channel.receive()
+        assert isinstance(stored, ReportStored), stored
+        if stored.checkpoint_path is not None:
+            self.checkpoint = Checkpoint.from_directory(stored.checkpoint_path)
+
+
+def _local_directory(checkpoint: Checkpoint) -> str:
+    if "://" in checkpoint.path:
+        raise ValueError(f"report() takes a checkpoint in a local directory, not {checkpoint.path}.")
+    if not os.path.isdir(checkpoint.path):
+        raise FileNotFoundError(f"The checkpoint's directory does not exist: {checkpoint.path}")
+    return checkpoint.path
+
+
+def _check_dir_name(name: str | None) -> None:
+    if name is not None and (name in ("", ".", "..") or os.path.basename(name) != name):
+        raise ValueError(f"checkpoint_dir_name must be a plain directory name, not {name!r}.")
+
+
+def _reject_tensors(metrics: object) -> None:
+    """Raise as Ray does: a tensor would tie the report to the worker's device."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return
+    values = list(metrics.values()) if isinstance(metrics, dict) else [metrics]
+    while values:
+        value = values.pop()
+        if isinstance(value, torch.Tensor):
+            raise ValueError("The metrics passed to report() contain a torch tensor: convert it with `.item()` first.")
+        if isinstance(value, dict):
+            values.extend(value.values())
+        elif isinstance(value, (list, tuple, set)):
+            values.extend(value)
+
+
+class _Holder:
+    """The process's session: a worker has one from before its train function starts, every other process none."""
+
+    session: Session | None = None
+
+
+def start(session: Session) -> None:
+    """Make this process the session's worker."""
+    _Holder.session = session
+
+
+def current(caller: str) -> Session:
+    """This worker's session.
+
+    Raises:
+        RuntimeError: outside a worker, as on Ray 2.60.
+    """
+    if _Holder.session is None:
+        raise RuntimeError(
+            f"`{caller}` cannot be used outside of a train function: call it in the function that you pass to "
+            "`TorchTrainer`, where it runs on each worker."
+        )
+    return _Holder.session

@@ -1,0 +1,147 @@
+"""A worker process: takes its assignment, joins the process group, runs the train function, reports how it went."""
+
+from __future__ import annotations
+
+import faulthandler
+import io
+import linecache
+import os
+import pickle
+import queue
+import sys
+import threading
+import traceback
+from typing import TYPE_CHECKING
+
+from train_runtime import _launch, _ray_alias, _session
+from train_runtime._messages import (
+    Assignment,
+    DriverMessage,
+    Failed,
+    Finished,
+    Rendezvous,
+    Shutdown,
+    StoreListening,
+    WorkerMessage,
+)
+from train_runtime.checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from types import TracebackType
+
+_PACKAGE = os.path.dirname(__file__)
+
+
+class DriverChannel:
+    """The connection to the driver; its end, while the worker runs, is the worker's end."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._inbox: queue.SimpleQueue[DriverMessage] = queue.SimpleQueue()
+        threading.Thread(target=self._read, name="train_runtime-driver", daemon=True).start()
+
+    def send(self, message: WorkerMessage) -> None:
+        """Send to the driver; blocks only if the driver is behind."""
+        self._connection.send(message)
+
+    def receive(self) -> DriverMessage:
+        """The next message from the driver."""
+        return self._inbox.get()
+
+    def _read(self) -> None:
+        try:
+            while True:
+                self._inbox.put(self._connection.recv())
+        except (EOFError, OSError):
+            os._exit(1)
+
+
+def main() -> None:
+    """The process's entry point."""
+    faulthandler.enable()
+    for stream in (sys.stdout, sys.stderr):
+        assert isinstance(stream, io.TextIOWrapper)
+        stream.reconfigure(line_buffering=True, errors="backslashreplace")
+    channel = DriverChannel(_launch.connect_to_driver())
+    assignment = channel.receive()
+    assert isinstance(assignment, Assignment), assignment
+    try:
+        _run(assignment, channel)
+    except BaseException as error:
+        sys.stdout.flush()
+        channel.send(_failure(error))
+        # Stay until the driver ends the group: closing the process group's sockets now would only have the
+        # other ranks complain about this one.
+        while True:
+            channel.receive()
+
+
+def _run(assignment: Assignment, channel: DriverChannel) -> None:
+    """Run the train function between joining and leaving the process group."""
+    import cloudpickle
+
+    if assignment.serve_ray:
+        _ray_alias.install()
+    sys.argv[:] = assignment.argv
+    for file, lines in assignment.sources.items():
+        linecache.cache[file] = (sum(map(len, lines)), None, lines, file)
+
+    from train_runtime.torch import _process_group
+
+    worker = assignment.worker
+    if worker.rank == 0:
+        store = _process_group.listen(assignment.process_group)
+        port = store.port
+        channel.send(StoreListening(port))
+    else:
+        rendezvous = channel.receive()
+        assert isinstance(rendezvous, Rendezvous), rendezvous
+        port = rendezvous.port
+        store = _process_group.connect(port, assignment.process_group)
+    os.environ["MASTER_PORT"] = str(port)
+    checkpoint = Checkpoint(assignment.checkpoint_path) if assignment.checkpoint_path else None
+    _session.start(_session.Session(worker, channel, checkpoint))
+    _process_group.join(store, worker, assignment.process_group)
+
+    value = cloudpickle.loads(assignment.train_function)()
+    channel.send(Finished(_pickled_return_value(value) if worker.rank == 0 else None))
+    shutdown = channel.receive()
+    assert isinstance(shutdown, Shutdown), shutdown
+    _process_group.leave()
+
+
+def _pickled_return_value(value: object) -> bytes:
+    import cloudpickle
+
+    try:
+        pickled: bytes = cloudpickle.dumps(value)
+    except Exception as error:
+        raise TypeError(f"The train function's return value, a {type(value)}, cannot be pickled.") from error
+    return pickled
+
+
+def _failure(error: BaseException) -> Failed:
+    """Pack an exception for the driver, its traceback starting where the user's code does."""
+    import cloudpickle
+
+    _ray_alias.explain(error)
+    error = error.with_traceback(_from_user_code(error.__traceback__))
+    try:
+        pickled = cloudpickle.dumps(error)
+        pickle.loads(pickled)
+    except Exception:
+        pickled = None
+    return Failed(
+        exception=pickled,
+        summary="".join(traceback.format_exception_only(type(error), error)).strip(),
+        traceback="".join(traceback.format_exception(type(error), error, error.__traceback__)),
+    )
+
+
+def _from_user_code(trace: TracebackType | None) -> TracebackType | None:
+    """The traceback without this package's leading frames; whole if there are no others."""
+    step = trace
+    while step is not None and step.tb_frame.f_code.co_filename.startswith(_PACKAGE):
+        step = step.tb_next
+    return step or trace

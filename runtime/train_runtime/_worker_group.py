@@ -1,0 +1,123 @@
+"""The worker processes of one attempt, as one thing: start, listen, answer, stop."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import TYPE_CHECKING
+
+from train_runtime import _launch
+from train_runtime._messages import Assignment, DriverMessage, WorkerMessage
+from train_runtime._output import Console, OutputForwarder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from train_runtime._launch import WorkerProcess
+    from train_runtime._placement import Placement
+
+_POLL_S = 0.1
+_DRAIN_S = 1.0
+
+
+@dataclass(frozen=True)
+class Exited:
+    """A worker's process has ended, with this status (negative for a signal)."""
+
+    returncode: int
+
+
+WorkerEvent = WorkerMessage | Exited
+
+
+class WorkerGroup:
+    """Running workers; as a context manager it leaves none behind."""
+
+    def __init__(self, workers: Sequence[WorkerProcess], console: Console) -> None:
+        self._workers = workers
+        self._ranks: dict[Connection, int] = {worker.connection: rank for rank, worker in enumerate(workers)}
+        self._output = OutputForwarder(workers, console)
+
+    @classmethod
+    def start(
+        cls, placements: Sequence[Placement], assignments: Sequence[Assignment], directory: Path, console: Console
+    ) -> WorkerGroup:
+        """Start one worker a placement and give each its assignment."""
+        workers: list[WorkerProcess] = []
+        try:
+            for placement in placements:
+                workers.append(_launch.start_worker(placement.environment, directory))
+        except BaseException:
+            for worker in workers:
+                worker.kill()
+            raise
+        group = cls(workers, console)
+        for rank, assignment in enumerate(assignments):
+            group.send(rank, assignment)
+        return group
+
+    @property
+    def size(self) -> int:
+        """The number of workers."""
+        return len(self._workers)
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether more events may come: some worker has not ended."""
+        return bool(self._ranks)
+
+    def send(self, rank: int, message: DriverMessage) -> None:
+        """Send to one worker; one that has ended is noticed by `events`, not here."""
+        try:
+            self._workers[rank].connection.send(message)
+        except (BrokenPipeError, ConnectionResetError):
+            return
+
+    def broadcast(self, message: DriverMessage) -> None:
+        """Send to all workers."""
+        for rank in range(self.size):
+            self.send(rank, message)
+
+    def events(self, timeout: float = _POLL_S) -> list[tuple[int, WorkerEvent]]:
+        """What workers sent, and which ended, since the last call; waits up to `timeout` seconds for something."""
+        ready = [connection for connection in wait(list(self._ranks), timeout) if isinstance(connection, Connection)]
+        # A worker's own children may hold its connection open after its death, so look at the processes too.
+        ended = [c for c, rank in self._ranks.items() if self._workers[rank].returncode() is not None]
+        found: list[tuple[int, WorkerEvent]] = []
+        for connection in dict.fromkeys([*ready, *ended]):
+            rank = self._ranks[connection]
+            try:
+                while connection.poll():
+                    found.append((rank, connection.recv()))
+                if connection not in ended:
+                    continue
+            except (EOFError, ConnectionResetError):
+                pass
+            del self._ranks[connection]
+            returncode = self._workers[rank].wait(_DRAIN_S)
+            if returncode is None:  # it closed its connection but runs on: no use to anybody
+                self._workers[rank].kill()
+                returncode = self._workers[rank].returncode() or 0
+            found.append((rank, Exited(returncode)))
+        return found
+
+    def join(self, timeout: float) -> None:
+        """Let workers that were told to shut down end by themselves."""
+        deadline = time.monotonic() + timeout
+        for worker in self._workers:
+            worker.wait(max(0.0, deadline - time.monotonic()))
+
+    def __enter__(self) -> WorkerGroup:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for worker in self._workers:
+            worker.kill()
+        self._output.join(_DRAIN_S)
+        for worker in self._workers:
+            worker.connection.close()

@@ -1,0 +1,127 @@
+"""`Checkpoint`: a directory of files, local or behind a URL."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_METADATA_FILE = ".metadata.json"
+
+_REMOVED_METHODS = {
+    **dict.fromkeys(
+        ("from_dict", "to_dict", "from_bytes", "to_bytes", "get_internal_representation"),
+        "write the data to files (for example with `torch.save`) in a directory, then `Checkpoint.from_directory` it",
+    ),
+    **dict.fromkeys(("from_uri", "to_uri", "uri"), "use `Checkpoint(uri)`, `checkpoint.path` and `.filesystem`"),
+    "from_checkpoint": "use the `Checkpoint` as it is",
+    **dict.fromkeys(("get_preprocessor", "set_preprocessor"), "use `get_metadata` and `set_metadata`"),
+}
+
+
+class _RemovedMethods(type):
+    """Answers the class-level methods of Ray 2.6's `Checkpoint` with what to write instead."""
+
+    def __getattr__(cls, name: str) -> Any:
+        if name in _REMOVED_METHODS:
+            raise AttributeError(f"`Checkpoint.{name}` was removed in Ray 2.7: {_REMOVED_METHODS[name]}.")
+        raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
+
+
+class Checkpoint(metaclass=_RemovedMethods):
+    """A reference to a directory of checkpoint files (`ray.train.Checkpoint`, the same from Ray 2.7 to 2.60).
+
+    `path` is a local path or an fsspec URL such as `s3://bucket/run/checkpoint`; `filesystem` defaults to the one that
+    the path names. Two checkpoints are equal only if they are the same object.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], filesystem: Any = None) -> None:
+        path = os.fspath(path).removeprefix("file://")
+        self._filesystem = filesystem
+        self._is_local = type(filesystem).__name__ == "LocalFileSystem" if filesystem else "://" not in path
+        self.path = os.path.abspath(os.path.expanduser(path)) if self._is_local else path
+
+    @classmethod
+    def from_directory(cls, path: str | os.PathLike[str]) -> Checkpoint:
+        """Refer to a local directory; nothing is copied."""
+        return cls(path)
+
+    @property
+    def filesystem(self) -> Any:
+        """The filesystem that holds `path`: the one given, else fsspec's."""
+        if self._filesystem is not None:
+            return self._filesystem
+        import fsspec
+
+        return fsspec.core.url_to_fs(self.path)[0]
+
+    def to_directory(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Copy the files into `path`, or into a new temporary directory, and return that directory."""
+        target = os.path.abspath(os.path.expanduser(path)) if path is not None else tempfile.mkdtemp("-checkpoint")
+        if self._is_local:
+            shutil.copytree(self.path, target, dirs_exist_ok=True)
+        else:
+            os.makedirs(target, exist_ok=True)
+            self._fsspec_filesystem().get(self.path.rstrip("/") + "/", target, recursive=True)
+        return target
+
+    @contextlib.contextmanager
+    def as_directory(self) -> Iterator[str]:
+        """Yield a local directory with the files: the checkpoint itself if it is local, else a temporary copy."""
+        if self._is_local:
+            yield self.path
+            return
+        directory = self.to_directory()
+        try:
+            yield directory
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+
+    def get_metadata(self) -> dict[str, Any]:
+        """What `set_metadata` stored; empty if nothing is stored."""
+        try:
+            text = self._read_text(_METADATA_FILE)
+        except FileNotFoundError:
+            return {}
+        metadata: dict[str, Any] = json.loads(text)
+        return metadata
+
+    def set_metadata(self, metadata: dict[str, Any]) -> None:
+        """Store a dict that JSON can hold beside the files, replacing what was there."""
+        text = json.dumps(metadata)
+        if self._is_local:
+            Path(self.path, _METADATA_FILE).write_text(text, encoding="utf-8")
+        else:
+            self._fsspec_filesystem().pipe_file(f"{self.path}/{_METADATA_FILE}", text.encode())
+
+    def update_metadata(self, metadata: dict[str, Any]) -> None:
+        """Merge `metadata` into what is stored."""
+        self.set_metadata({**self.get_metadata(), **metadata})
+
+    def _read_text(self, name: str) -> str:
+        if self._is_local:
+            return Path(self.path, name).read_text(encoding="utf-8")
+        content: bytes = self._fsspec_filesystem().cat_file(f"{self.path}/{name}")
+        return content.decode()
+
+    def _fsspec_filesystem(self) -> Any:
+        """`filesystem` with fsspec's interface: Ray's users pass pyarrow ones."""
+        filesystem = self.filesystem
+        if type(filesystem).__module__.startswith("pyarrow"):
+            from fsspec.implementations.arrow import ArrowFSWrapper
+
+            return ArrowFSWrapper(filesystem)
+        return filesystem
+
+    def __fspath__(self) -> str:
+        raise TypeError("A Checkpoint is not a path: use `checkpoint.path`, or `with checkpoint.as_directory() as d`.")
+
+    def __repr__(self) -> str:
+        return f"Checkpoint(path={self.path!r})"

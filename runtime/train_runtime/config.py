@@ -1,0 +1,223 @@
+"""The configuration classes of `ray.train`, with the field order and the checks of Ray 2.60.
+
+Fields that only Ray 2.7 knew are still taken where leaving them out changes nothing about the training: each warns with
+a `DeprecationWarning` that says what happens instead. Fields that decide how training goes (`stop`, callbacks)
+raise, as they do on Ray 2.60, because ignoring them would silently train something else.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import warnings
+from dataclasses import dataclass
+from typing import Any, Literal
+
+DEFAULT_STORAGE_PATH = "~/ray_results"
+
+
+def warn_ignored(argument: str, consequence: str, *, stacklevel: int = 4) -> None:
+    """Warn that a Ray 2.7 argument is accepted without effect; the default level points at a dataclass's caller."""
+    warnings.warn(
+        f"`{argument}` is no longer part of Ray Train: {consequence}", DeprecationWarning, stacklevel=stacklevel
+    )
+
+
+@dataclass
+class ScalingConfig:
+    """How many workers, and what each one gets (Ray 2.60's fields, in its order).
+
+    Raises:
+        ValueError: for a worker count that is not a positive int, or GPUs that contradict `use_gpu`.
+    """
+
+    trainer_resources: dict[str, float] | None = None
+    num_workers: int | tuple[int, int] = 1
+    use_gpu: bool = False
+    resources_per_worker: dict[str, float] | None = None
+    placement_strategy: str = "PACK"
+    accelerator_type: str | None = None
+    label_selector: dict[str, str] | list[dict[str, str]] | None = None
+    use_tpu: bool = False
+    topology: str | None = None
+    elastic_resize_monitor_interval_s: float = 60.0
+
+    def __post_init__(self) -> None:
+        if self.trainer_resources is not None:
+            warn_ignored("ScalingConfig(trainer_resources)", "the controller runs in your script's own process.")
+        self._check_num_workers()
+        if self.use_tpu:
+            raise ValueError("ScalingConfig(use_tpu=True): this runtime has no TPU workers; run the script on Ray.")
+        if not self.use_gpu and (self.resources_per_worker or {}).get("GPU", 0) > 0:
+            raise ValueError(
+                "`use_gpu` is False but `resources_per_worker` asks for `GPU`: set `use_gpu=True` or remove `GPU`."
+            )
+        if self.use_gpu and self.num_gpus_per_worker <= 0:
+            raise ValueError(
+                "`use_gpu` is True but `resources_per_worker` sets `GPU` to 0: set `use_gpu=False` or ask for GPUs."
+            )
+
+    def _check_num_workers(self) -> None:
+        count = self.num_workers
+        if isinstance(count, tuple) and len(count) == 2 and all(isinstance(bound, int) for bound in count):
+            raise ValueError(
+                f"ScalingConfig(num_workers={count}): this runtime has a fixed number of workers; "
+                "give an int, or run the script on Ray for elastic training."
+            )
+        if not isinstance(count, int):
+            raise ValueError("ScalingConfig(num_workers) must be an int.")
+        if count < 0:
+            raise ValueError(f"Invalid ScalingConfig(num_workers={count}): the number of workers cannot be negative.")
+        if count == 0:
+            raise ValueError(
+                "ScalingConfig(num_workers=0) is Ray's local mode, which this runtime does not have: "
+                "use num_workers=1, or call the train function directly."
+            )
+
+    @property
+    def num_gpus_per_worker(self) -> float:
+        """GPUs for each worker: 1 with `use_gpu` unless `resources_per_worker` says otherwise."""
+        return (self.resources_per_worker or {}).get("GPU", 1.0 if self.use_gpu else 0.0)
+
+    @property
+    def num_cpus_per_worker(self) -> float:
+        """CPUs for each worker, which bound its threads: 1 unless `resources_per_worker` says otherwise."""
+        return (self.resources_per_worker or {}).get("CPU", 1.0)
+
+
+@dataclass
+class CheckpointConfig:
+    """Which checkpoints stay on disk (Ray 2.60's fields).
+
+    With `num_to_keep=k` the k best by `checkpoint_score_attribute` stay, or the k newest without one; the latest is
+    never deleted. The default order is "max".
+
+    Raises:
+        ValueError: if `num_to_keep` is below 1, the order is unknown, or a checkpoint frequency is asked for.
+    """
+
+    num_to_keep: int | None = None
+    checkpoint_score_attribute: str | None = None
+    checkpoint_score_order: Literal["max", "min"] = "max"
+    checkpoint_frequency: int | None = None
+    checkpoint_at_end: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.checkpoint_frequency:
+            raise ValueError(
+                f"CheckpointConfig(checkpoint_frequency={self.checkpoint_frequency}): checkpoints are taken when the "
+                "train function calls `report(..., checkpoint=...)`; call it that often instead."
+            )
+        if self.checkpoint_frequency is not None:
+            warn_ignored("CheckpointConfig(checkpoint_frequency=0)", "0 was without effect; remove the argument.")
+        if self.checkpoint_at_end:
+            raise ValueError(
+                "CheckpointConfig(checkpoint_at_end=True): report a checkpoint at the train function's end instead."
+            )
+        if self.checkpoint_at_end is not None:
+            warn_ignored("CheckpointConfig(checkpoint_at_end)", "False was without effect; remove the argument.")
+        if self.num_to_keep is not None and self.num_to_keep <= 0:
+            raise ValueError(f"Invalid num_to_keep: {self.num_to_keep}. Must be None or an int >= 1.")
+        if self.checkpoint_score_order not in ("max", "min"):
+            raise ValueError(
+                f"Invalid checkpoint_score_order: {self.checkpoint_score_order!r}. Must be 'max' or 'min'."
+            )
+
+
+@dataclass
+class FailureConfig:
+    """How often the worker group is restarted after a failure: 0 never, -1 without limit (Ray 2.60's fields).
+
+    The fields beyond `max_failures` concern clusters (lost controllers, preempted nodes) and have no effect here.
+    """
+
+    max_failures: int = 0
+    fail_fast: bool | str | None = None
+    controller_failure_limit: int = -1
+    max_preemption_failures: int = -1
+    relax_collectives_on_preemption: bool = False
+    preemption_grace_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.fail_fast is None:
+            return
+        if self.fail_fast and self.max_failures != 0:
+            raise ValueError(f"max_failures must be 0 if fail_fast={self.fail_fast!r}.")
+        warn_ignored("FailureConfig(fail_fast)", "a failing worker always stops the whole group at once.")
+
+
+@dataclass
+class DataConfig:
+    """How `datasets` would be split between workers; accepted so that scripts import, as datasets are not supported."""
+
+    datasets_to_split: Literal["all"] | list[str] = "all"
+    execution_options: Any = None
+    enable_shard_locality: bool = True
+
+    def __post_init__(self) -> None:
+        if self.datasets_to_split != "all" and not isinstance(self.datasets_to_split, list):
+            raise TypeError('`datasets_to_split` must be "all" or a list of dataset names.')
+
+
+@dataclass
+class RunConfig:
+    """What the run is called, where it is stored, and how checkpoints and failures are treated (Ray 2.60's fields).
+
+    A second run with the same `name` and `storage_path` continues the first from its latest checkpoint.
+    Of `worker_runtime_env` the key `env_vars` is honoured; others raise `ValueError`.
+
+    Raises:
+        DeprecationWarning: for `stop`, raised as Ray 2.60 raises it.
+        ValueError: for callbacks and for configuration objects of other classes.
+    """
+
+    name: str | None = None
+    storage_path: str | os.PathLike[str] | None = None
+    storage_filesystem: Any = None
+    failure_config: FailureConfig | None = None
+    checkpoint_config: CheckpointConfig | None = None
+    callbacks: list[Any] | None = None
+    worker_runtime_env: dict[str, Any] | None = None
+    logging_config: Any = None
+    sync_config: Any = None
+    verbose: Any = None
+    stop: Any = None
+    progress_reporter: Any = None
+    log_to_file: Any = None
+
+    def __post_init__(self) -> None:
+        if self.stop is not None:
+            raise DeprecationWarning(
+                "`RunConfig(stop)` is no longer part of Ray Train. Return from the train function when the condition "
+                "holds, or bound its loop (`max_epochs`, `max_steps`)."
+            )
+        if self.callbacks:
+            raise ValueError(
+                "RunConfig(callbacks): Ray Tune callbacks are no longer called by Ray Train, and this runtime has no "
+                "`UserCallback`. Log from the train function instead."
+            )
+        if self.sync_config is not None:
+            warn_ignored("RunConfig(sync_config)", "results are always written to `storage_path`.")
+        if self.verbose is not None:
+            warn_ignored("RunConfig(verbose)", "progress is always printed.")
+        if self.progress_reporter is not None:
+            warn_ignored("RunConfig(progress_reporter)", "progress is always printed.")
+        if self.log_to_file is not None:
+            warn_ignored("RunConfig(log_to_file)", "worker output goes to the driver's own output.")
+        if unsupported := set(self.worker_runtime_env or {}) - {"env_vars"}:
+            raise ValueError(
+                f"RunConfig(worker_runtime_env): {sorted(unsupported)} need Ray; this runtime takes `env_vars` only."
+            )
+
+        self.name = self.name or f"ray_train_run-{datetime.datetime.now():%Y-%m-%d_%H-%M-%S}"
+        self.storage_path = os.fspath(self.storage_path or DEFAULT_STORAGE_PATH)
+        self.failure_config = self.failure_config or FailureConfig()
+        self.checkpoint_config = self.checkpoint_config or CheckpointConfig()
+        check_type("CheckpointConfig", self.checkpoint_config, CheckpointConfig)
+        check_type("FailureConfig", self.failure_config, FailureConfig)
+
+
+def check_type(name: str, value: object, expected: type) -> None:
+    """Raise `ValueError` for a look-alike of a configuration class, such as the one from `ray.air`."""
+    if not isinstance(value, expected):
+        raise ValueError(f"Invalid `{name}` type: {type(value)}. Use the `{name}` of the package you import from.")

@@ -1,0 +1,36 @@
+"""What `fit()` raises."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class TrainingFailedError(RuntimeError):
+    """Training did not finish.
+
+    One class under both names that Ray has used, `ray.train.TrainingFailedError` (2.60) and
+    `ray.train.base_trainer.TrainingFailedError` (2.7), and a `RuntimeError` as in 2.7: `except` clauses written for
+    either version catch it. `__cause__` is the exception of the worker that failed first.
+    """
+
+    worker_failures: dict[int, Exception]
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        self.worker_failures = {}
+
+
+class WorkerGroupError(TrainingFailedError):
+    """One or more workers failed; `worker_failures` maps each failed rank to its exception (Ray 2.60's class)."""
+
+    def __init__(self, error_message: str, worker_failures: dict[int, Exception]) -> None:
+        super().__init__(f"Training failed due to worker errors:\n{error_message}")
+        self._error_message = error_message
+        self.worker_failures = worker_failures
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._error_message, self.worker_failures)
+
+
+class WorkerDiedError(RuntimeError):
+    """A worker process ended without an exception: killed by a signal, or by `os._exit`."""

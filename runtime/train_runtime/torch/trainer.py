@@ -1,0 +1,206 @@
+"""`TorchTrainer`: checks what the user gave, packs it into a plan, has it run."""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from train_runtime import _ray_alias
+from train_runtime.config import DataConfig, RunConfig, ScalingConfig, check_type, warn_ignored
+from train_runtime.torch.config import TorchConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from train_runtime.checkpoint import Checkpoint
+    from train_runtime.result import Result
+
+
+class TorchTrainer:
+    """Runs a function on a group of worker processes that share a torch process group (`ray.train.torch.TorchTrainer`).
+
+    The function is called with `train_loop_config` (`{}` for None) if it has one required positional parameter, and
+    without arguments if it has none, as on Ray 2.40 and later: a parameter with a default gets its default. It is
+    pickled with cloudpickle, so closures, lambdas and scripts without a `__main__` guard work.
+
+    Raises:
+        ValueError: for a function with two or more required parameters, and for configuration of other classes.
+        NotImplementedError: for `datasets` and storage that is not a local directory.
+    """
+
+    def __init__(
+        self,
+        train_loop_per_worker: Callable[[], Any] | Callable[[dict[str, Any]], Any],
+        *,
+        train_loop_config: dict[str, Any] | None = None,
+        torch_config: TorchConfig | None = None,
+        scaling_config: ScalingConfig | None = None,
+        run_config: RunConfig | None = None,
+        datasets: dict[str, Any] | None = None,
+        dataset_config: DataConfig | None = None,
+        metadata: dict[str, Any] | None = None,
+        resume_from_checkpoint: Checkpoint | None = None,
+    ) -> None:
+        if datasets:
+            raise NotImplementedError(
+                "TorchTrainer(datasets=...) is not supported by this runtime yet: build the DataLoader in the train "
+                "function and pass it through `prepare_data_loader`, or run the script on Ray."
+            )
+        if metadata is not None:
+            warn_ignored(
+                "TorchTrainer(metadata)",
+                "`get_context().get_metadata()` returns it, but checkpoints do not carry it; use `train_loop_config`.",
+                stacklevel=3,
+            )
+        if resume_from_checkpoint is not None:
+            warn_ignored(
+                "TorchTrainer(resume_from_checkpoint)",
+                "`get_checkpoint()` returns it until this run has one of its own; "
+                "Ray 2.60 wants its path in `train_loop_config`.",
+                stacklevel=3,
+            )
+            if "://" in resume_from_checkpoint.path:
+                raise NotImplementedError(
+                    "TorchTrainer(resume_from_checkpoint) takes a checkpoint in a local directory."
+                )
+        self._takes_config = _takes_config(train_loop_per_worker)
+        self._train_function = train_loop_per_worker
+        self._train_loop_config = train_loop_config
+        self._torch_config = torch_config or TorchConfig()
+        self._scaling_config = scaling_config or ScalingConfig()
+        self._run_config = run_config or RunConfig()
+        check_type("TorchConfig", self._torch_config, TorchConfig)
+        check_type("ScalingConfig", self._scaling_config, ScalingConfig)
+        check_type("RunConfig", self._run_config, RunConfig)
+        self._metadata = metadata or {}
+        self._resume_from = resume_from_checkpoint
+
+    def fit(self) -> Result:
+        """Run the function on all workers and wait for its end.
+
+        Raises:
+            WorkerGroupError: if a worker fails more often than `FailureConfig` allows; its message holds the ranks and
+                tracebacks, `worker_failures` and `__cause__` the exceptions.
+            TrainingFailedError: if a checkpoint could not be stored.
+            ValueError: if the machine has too few GPUs.
+        """
+        from train_runtime import _controller
+        from train_runtime._messages import ProcessGroupSpec
+        from train_runtime._placement import place_workers
+
+        run, scaling = self._run_config, self._scaling_config
+        assert run.name is not None
+        assert run.failure_config is not None
+        assert run.checkpoint_config is not None
+        plan = _controller.RunPlan(
+            name=run.name,
+            path=_local_path(run) / run.name,
+            train_function=self._packed_function(),
+            placements=place_workers(scaling, (run.worker_runtime_env or {}).get("env_vars", {})),
+            process_group=ProcessGroupSpec(
+                backend=self._torch_config.backend or ("nccl" if scaling.use_gpu else "gloo"),
+                timeout_s=self._torch_config.timeout_s,
+            ),
+            checkpoint_config=run.checkpoint_config,
+            max_failures=run.failure_config.max_failures,
+            metadata=self._metadata,
+            resume_from=self._resume_from,
+            serve_ray=_ray_alias.is_installed(),
+            argv=tuple(sys.argv),
+            sources=_source_lines(self._train_function),
+        )
+        return _controller.run(plan)
+
+    def _packed_function(self) -> bytes:
+        """The function, bound to its configuration, as bytes for the workers."""
+        import functools
+
+        import cloudpickle
+
+        function: Callable[..., Any] = self._train_function
+        if self._takes_config:
+            config = {} if self._train_loop_config is None else self._train_loop_config
+            function = functools.partial(function, config)
+        try:
+            packed: bytes = cloudpickle.dumps(function)
+        except Exception as error:
+            raise TypeError(
+                f"The train function cannot be sent to the workers: {error}. It, or its configuration, refers to "
+                "something that cannot be pickled (a lock, a file, a connection): create that in the function instead."
+            ) from error
+        return packed
+
+    @classmethod
+    def restore(cls, *args: Any, **kwargs: Any) -> NoReturn:
+        """Gone since Ray's Train V2.
+
+        Raises:
+            DeprecationWarning: always, as Ray 2.60 does.
+        """
+        raise DeprecationWarning(
+            "`TorchTrainer.restore` is no longer part of Ray Train: construct the trainer with the earlier run's "
+            "RunConfig(name=..., storage_path=...) and call `fit()`, which continues it."
+        )
+
+    @classmethod
+    def can_restore(cls, *args: Any, **kwargs: Any) -> NoReturn:
+        """Gone since Ray's Train V2.
+
+        Raises:
+            DeprecationWarning: always, as Ray 2.60 does.
+        """
+        raise DeprecationWarning(
+            "`TorchTrainer.can_restore` is no longer part of Ray Train: `fit()` continues a run of the same name if "
+            "there is one."
+        )
+
+
+def _takes_config(function: Callable[..., Any]) -> bool:
+    """Whether the function is called with the configuration.
+
+    Raises:
+        ValueError: if it needs more arguments than that.
+    """
+    if not callable(function):
+        raise ValueError(f"`train_loop_per_worker` must be a function, not {type(function)}.")
+    positional = (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        inspect.Parameter.VAR_POSITIONAL,
+    )
+    required = [
+        parameter.name
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.kind in positional and parameter.default is inspect.Parameter.empty
+    ]
+    if len(required) > 1:
+        raise ValueError(
+            f"`train_loop_per_worker` must take no argument or one, the `train_loop_config`; it requires {required}."
+        )
+    return bool(required)
+
+
+def _local_path(run: RunConfig) -> Path:
+    path = os.fspath(run.storage_path or "").removeprefix("file://")
+    if run.storage_filesystem is not None or "://" in path:
+        raise NotImplementedError(
+            f"This runtime stores runs in local directories only, not in {run.storage_filesystem or path}."
+        )
+    return Path(path).expanduser().absolute()
+
+
+def _source_lines(function: Callable[..., Any]) -> dict[str, list[str]]:
+    """The source that workers cannot find by themselves, for their tracebacks.
+
+    Workers run in another directory, so `python script.py` leaves them a relative file name; notebooks leave no file.
+    """
+    while hasattr(function, "func"):
+        function = function.func
+    code = getattr(function, "__code__", None)
+    if code is None or (os.path.isabs(code.co_filename) and os.path.exists(code.co_filename)):
+        return {}
+    return {code.co_filename: linecache.getlines(code.co_filename)}
