@@ -1,0 +1,45 @@
+"""The programs in `fixtures/`: each folder with a `case.toml` is a case."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A legacy program `before.py` and the program `after.py` that it must become."""
+
+    name: str
+    folder: Path
+    description: str
+    runnable: bool
+    metrics: tuple[str, ...]
+
+    @property
+    def after(self) -> Path:
+        return self.folder / "after.py"
+
+
+def runnable_cases() -> list[Case]:
+    """The cases that train in seconds on two CPU workers, by name."""
+    return [case for case in map(_read, sorted(FIXTURES.glob("*/*/case.toml"))) if case.runnable]
+
+
+def _read(file: Path) -> Case:
+    settings = tomllib.loads(file.read_text(encoding="utf-8"))
+    return Case(
+        name=f"{file.parent.parent.name}/{file.parent.name}",
+        folder=file.parent,
+        description=settings["description"],
+        runnable=settings["runnable"],
+        metrics=tuple(settings.get("metrics", ())),
+    )

@@ -1,0 +1,175 @@
+"""Runs a train script on an engine, the bundled runtime or real Ray, and says what each `fit()` in it gave.
+
+A script runs in a process, a working folder and a home folder of its own, as a user would run it. Use:
+
+    run = BundledRuntime().run(Path("fixtures/lightning/chained_builder/after.py"))
+    run.check().fits[0].metrics["val_loss"]
+
+    with RealRay() as ray:  # starts a local cluster once, for as many scripts as are wanted
+        ray.run(script)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+_HERE = Path(__file__).parent
+_RECORDER = _HERE / "record_fits.py"
+_CLUSTER = _HERE / "hold_cluster.py"
+_WITHOUT_LIGHTNING = _HERE / "without_lightning"
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What one `TorchTrainer.fit()` returned or raised."""
+
+    metrics: dict[str, Any] | None
+    has_checkpoint: bool
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run of a script gave: its fits in their order, its exit status, and all that it printed."""
+
+    script: Path
+    fits: tuple[Fit, ...]
+    status: int | None
+    output: str
+
+    def check(self) -> Run:
+        """This run, if the script ended well; AssertionError with the end of its output otherwise."""
+        ended = "ran out of time" if self.status is None else f"exited with {self.status}"
+        assert self.status == 0, f"{self.script} {ended}\n{self.output[-8000:]}"
+        return self
+
+
+class Engine(Protocol):
+    """Something that runs train scripts."""
+
+    def run(self, script: Path, *, timeout_s: float = 120) -> Run:
+        """Run the script as `python script.py` does."""
+
+
+class BundledRuntime:
+    """`python -m train_runtime script.py`."""
+
+    def run(self, script: Path, *, timeout_s: float = 120) -> Run:
+        return _run("bundled", script, timeout_s, {})
+
+
+class RealRay:
+    """`python script.py` with the Ray that is installed, on one small local cluster for all scripts.
+
+    Ray takes `lightning.pytorch` wherever it is installed, and then rejects modules made with `pytorch_lightning`.
+    A script that says `pytorch_lightning` therefore runs on a second cluster, on which `lightning` can't be
+    imported: the state of its author's machine.
+    """
+
+    def __init__(self) -> None:
+        self._clusters: dict[bool, _Cluster] = {}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> RealRay:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def run(self, script: Path, *, timeout_s: float = 120) -> Run:
+        without_lightning = "pytorch_lightning" in script.read_text(encoding="utf-8")
+        cluster = self._clusters.get(without_lightning)
+        if cluster is None:
+            cluster = self._stack.enter_context(_Cluster(without_lightning))
+            self._clusters[without_lightning] = cluster
+        return _run("ray", script, timeout_s, {**cluster.environment, "RAY_ADDRESS": cluster.address})
+
+
+class _Cluster:
+    """A local Ray cluster, held by a process that ends it when its standard input is closed."""
+
+    def __init__(self, without_lightning: bool) -> None:
+        self.environment = {
+            # The controller looks at its workers, and so takes their reports, this often; its default is 2 s.
+            "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.1",
+            "RAY_USAGE_STATS_ENABLED": "0",
+            # Ray asks for a token and would make one in its home folder, which scripts don't share.
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        }
+        if without_lightning:
+            self.environment["PYTHONPATH"] = str(_WITHOUT_LIGHTNING)
+        self.address = ""
+
+    def __enter__(self) -> _Cluster:
+        self._folder = tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True)
+        self._process = subprocess.Popen(
+            [sys.executable, str(_CLUSTER), self._folder.name],
+            env=_environment(Path(self._folder.name), self.environment),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        self.address = self._process.stdout.readline().strip()
+        if not self.address:
+            raise RuntimeError(f"no Ray cluster: its process exited with {self._process.wait()}")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()  # closes its input
+        self._folder.cleanup()
+
+
+def _run(engine: str, script: Path, timeout_s: float, variables: dict[str, str]) -> Run:
+    with tempfile.TemporaryDirectory(prefix="run-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        record = folder / "fits.json"
+        with (folder / "output.txt").open("w+", encoding="utf-8", errors="replace") as output:
+            process = subprocess.Popen(
+                [sys.executable, str(_RECORDER), engine, str(record), str(script.resolve())],
+                env=_environment(folder, variables),
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            try:
+                status: int | None = process.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                status = None
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+            output.seek(0)
+            printed = output.read()
+        recorded = json.loads(record.read_text(encoding="utf-8")) if record.exists() else []
+    return Run(script, tuple(Fit(**fit) for fit in recorded), status, printed)
+
+
+def _environment(folder: Path, variables: dict[str, str]) -> dict[str, str]:
+    """The environment of a script whose home and temporary folders are in `folder`."""
+    temporary = folder / "tmp"
+    temporary.mkdir(exist_ok=True)
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "PYTHONPATH"))}
+    return {
+        **inherited,
+        "HOME": str(folder),
+        "TMPDIR": str(temporary),
+        "HF_HUB_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        **variables,
+    }

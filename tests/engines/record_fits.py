@@ -1,0 +1,63 @@
+"""`python record_fits.py ENGINE RECORD SCRIPT`: run SCRIPT on ENGINE and write what each `fit()` gave to RECORD.
+
+ENGINE is `bundled` or `ray`. RECORD is a JSON list, complete after each `fit()`: a script that fails later still
+leaves what came before.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def main() -> None:
+    engine, record, script = sys.argv[1:]
+    sys.path.pop(0)  # this file's folder, which is not the script's business
+    sys.argv[:] = [script]
+    if engine == "bundled":
+        from train_runtime.torch import TorchTrainer
+
+        _record_fits(TorchTrainer, Path(record))
+        sys.argv.insert(0, "train_runtime")
+        sys.path.insert(0, "")  # the runtime puts the script's folder here
+        runpy.run_module("train_runtime", run_name="__main__", alter_sys=True)
+    else:
+        from ray.train.torch import TorchTrainer
+
+        _record_fits(TorchTrainer, Path(record))
+        sys.path.insert(0, os.path.dirname(script))
+        runpy.run_path(script, run_name="__main__")
+
+
+def _record_fits(trainer_class: Any, record: Path) -> None:
+    """Make `fit` write each result or exception before it is handed on."""
+    fits: list[dict[str, Any]] = []
+    original = trainer_class.fit
+
+    def write(metrics: Any, has_checkpoint: bool, error: str | None) -> None:
+        fits.append({"metrics": metrics, "has_checkpoint": has_checkpoint, "error": error})
+        record.write_text(json.dumps(fits, default=_plain), encoding="utf-8")
+
+    def fit(self: Any) -> Any:
+        try:
+            result = original(self)
+        except BaseException as error:
+            write(None, False, f"{type(error).__name__}: {error}")
+            raise
+        write(result.metrics, result.checkpoint is not None, None if result.error is None else repr(result.error))
+        return result
+
+    trainer_class.fit = fit
+
+
+def _plain(value: Any) -> Any:
+    """A metric that JSON doesn't know: a number of NumPy or torch as the number, anything else as text."""
+    return value.item() if hasattr(value, "item") else repr(value)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""Every migrated program gives the same results on the bundled runtime as on real Ray."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from cases import Case, runnable_cases
+from engine import BundledRuntime, RealRay
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.real_ray
+
+
+@pytest.fixture(scope="module")
+def real_ray() -> Iterator[RealRay]:
+    with RealRay() as engine:
+        yield engine
+
+
+@pytest.mark.parametrize("case", runnable_cases(), ids=lambda case: case.name)
+def test_same_results(case: Case, real_ray: RealRay) -> None:
+    ours = BundledRuntime().run(case.after).check()
+    theirs = real_ray.run(case.after).check()
+
+    assert len(ours.fits) == len(theirs.fits)
+    for our_fit, their_fit in zip(ours.fits, theirs.fits, strict=True):
+        assert our_fit.has_checkpoint == their_fit.has_checkpoint
+        assert our_fit.metrics is not None
+        assert their_fit.metrics is not None
+        for name in case.metrics:
+            assert our_fit.metrics[name] == pytest.approx(their_fit.metrics[name], rel=1e-6, abs=1e-6), name
