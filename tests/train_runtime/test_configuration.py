@@ -1,0 +1,163 @@
+"""What the configuration classes and the trainer's constructor accept and refuse."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from train_runtime import (
+    Checkpoint,
+    CheckpointConfig,
+    DataConfig,
+    FailureConfig,
+    RunConfig,
+    ScalingConfig,
+    TorchConfig,
+    TorchTrainer,
+)
+from train_runtime._placement import place_workers
+from train_runtime.torch.trainer import _takes_config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: ScalingConfig(num_workers=0), ValueError, "local mode"),
+        (lambda: ScalingConfig(num_workers=-1), ValueError, "negative"),
+        (lambda: ScalingConfig(num_workers=None), ValueError, "must be an int"),
+        (lambda: ScalingConfig(num_workers=(1, 4)), ValueError, "fixed number"),
+        (lambda: ScalingConfig(use_tpu=True), ValueError, "TPU"),
+        (lambda: ScalingConfig(resources_per_worker={"GPU": 1}), ValueError, "`use_gpu` is False"),
+        (lambda: ScalingConfig(use_gpu=True, resources_per_worker={"GPU": 0}), ValueError, "to 0"),
+        (lambda: CheckpointConfig(num_to_keep=0), ValueError, "num_to_keep: 0"),
+        (lambda: CheckpointConfig(checkpoint_score_order="best"), ValueError, "'best'"),
+        (lambda: CheckpointConfig(checkpoint_frequency=2), ValueError, "report"),
+        (lambda: CheckpointConfig(checkpoint_at_end=True), ValueError, "end"),
+        (lambda: FailureConfig(max_failures=1, fail_fast=True), ValueError, "max_failures must be 0"),
+        (lambda: RunConfig(stop={"loss": 0.1}), DeprecationWarning, "stop"),
+        (lambda: RunConfig(callbacks=[object()]), ValueError, "callbacks"),
+        (lambda: RunConfig(worker_runtime_env={"pip": ["x"]}), ValueError, "pip"),
+        (lambda: RunConfig(checkpoint_config=FailureConfig()), ValueError, "Invalid `CheckpointConfig` type"),
+        (lambda: RunConfig(failure_config=CheckpointConfig()), ValueError, "Invalid `FailureConfig` type"),
+        (lambda: RunConfig(local_dir="x"), TypeError, "local_dir"),
+        (lambda: DataConfig(datasets_to_split="train"), TypeError, "datasets_to_split"),
+        (lambda: TorchConfig(init_method="file"), ValueError, "init_method"),
+        (lambda: TorchTrainer(print, scaling_config={"num_workers": 1}), ValueError, "Invalid `ScalingConfig` type"),
+        (lambda: TorchTrainer(print, run_config=object()), ValueError, "Invalid `RunConfig` type"),
+        (lambda: TorchTrainer(lambda a, b: None), ValueError, r"requires \['a', 'b'\]"),
+        (lambda: TorchTrainer("train"), ValueError, "must be a function"),
+        (lambda: TorchTrainer(print, datasets={"train": []}), NotImplementedError, "DataLoader"),
+        (lambda: TorchTrainer(print, preprocessor=None), TypeError, "preprocessor"),
+        (lambda: TorchTrainer.restore("path"), DeprecationWarning, "continues"),
+        (lambda: TorchTrainer.can_restore("path"), DeprecationWarning, "continues"),
+    ],
+)
+def test_refused(make: Callable[[], Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ScalingConfig(trainer_resources={"CPU": 0}),
+        lambda: CheckpointConfig(checkpoint_frequency=0),
+        lambda: CheckpointConfig(checkpoint_at_end=False),
+        lambda: FailureConfig(fail_fast=False),
+        lambda: RunConfig(verbose=1),
+        lambda: RunConfig(sync_config=object()),
+        lambda: RunConfig(progress_reporter=object()),
+        lambda: RunConfig(log_to_file=True),
+        lambda: TorchTrainer(print, metadata={}),
+        lambda: TorchTrainer(print, resume_from_checkpoint=Checkpoint("x")),
+    ],
+)
+def test_older_arguments_warn_at_the_callers_line(make: Callable[[], Any]) -> None:
+    with pytest.warns(DeprecationWarning) as caught:
+        make()
+    assert caught[0].filename == __file__
+
+
+def test_current_arguments_do_not_warn() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        RunConfig(checkpoint_config=CheckpointConfig(num_to_keep=1), failure_config=FailureConfig(max_failures=-1))
+
+
+@pytest.mark.parametrize(
+    ("config", "fields"),
+    [
+        (ScalingConfig(), "trainer_resources num_workers use_gpu resources_per_worker placement_strategy"),
+        (CheckpointConfig(), "num_to_keep checkpoint_score_attribute checkpoint_score_order checkpoint_frequency"),
+        (FailureConfig(), "max_failures fail_fast"),
+        (RunConfig(), "name storage_path storage_filesystem failure_config checkpoint_config callbacks"),
+        (TorchConfig(), "backend init_method timeout_s"),
+    ],
+)
+def test_fields_keep_rays_order_and_replace_works(config: Any, fields: str) -> None:
+    names = [field.name for field in dataclasses.fields(config)]
+    assert names[: len(fields.split())] == fields.split()
+    assert dataclasses.replace(config) == config
+
+
+def test_a_run_has_a_name_and_a_place_by_default() -> None:
+    config = RunConfig()
+    assert config.name.startswith("ray_train_run-")
+    assert config.storage_path == "~/ray_results"
+
+
+@pytest.mark.parametrize(
+    ("function", "takes_config"),
+    [
+        (lambda: 0, False),
+        (lambda config: 0, True),
+        (lambda config=None: 0, False),
+        (lambda *args: 0, True),
+        (lambda **kwargs: 0, False),
+        (lambda *, option=1: 0, False),
+        (functools.partial(lambda a, config: 0, 1), True),
+    ],
+)
+def test_the_config_is_passed_to_a_required_parameter(function: Callable[..., Any], takes_config: bool) -> None:
+    assert _takes_config(function) is takes_config
+
+
+def test_gpus_are_shared_out_by_rank(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5,7,9")
+    placements = place_workers(
+        ScalingConfig(num_workers=2, use_gpu=True, resources_per_worker={"GPU": 2, "CPU": 4}), {"MINE": "1"}
+    )
+    assert [placement.device_indices for placement in placements] == [(0, 1), (2, 3)]
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    (placement,) = place_workers(ScalingConfig(use_gpu=True, resources_per_worker={"CPU": 4}), {"MINE": "1"})
+    expected = {"CUDA_VISIBLE_DEVICES": "3", "OMP_NUM_THREADS": "4", "MINE": "1", "RANK": "0", "WORLD_SIZE": "1"}
+    assert expected.items() <= placement.environment.items()
+    halves = place_workers(ScalingConfig(num_workers=3, use_gpu=True, resources_per_worker={"GPU": 0.5}), {})
+    assert [placement.device_indices for placement in halves] == [(0,), (0,), (1,)]
+
+
+def test_too_few_gpus_are_refused_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    with pytest.raises(ValueError, match="need 2 GPUs; this machine offers 1"):
+        place_workers(ScalingConfig(num_workers=2, use_gpu=True), {})
+
+
+def test_remote_storage_is_refused(tmp_path: os.PathLike[str]) -> None:
+    with pytest.raises(NotImplementedError, match="s3://bucket"):
+        TorchTrainer(print, run_config=RunConfig(storage_path="s3://bucket")).fit()
+
+
+def test_a_function_that_cannot_be_pickled_is_refused() -> None:
+    import threading
+
+    lock = threading.Lock()
+    with pytest.raises(TypeError, match="cannot be sent to the workers"):
+        TorchTrainer(lambda: lock).fit()
