@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -12,6 +13,14 @@ else:
     import tomli as tomllib
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
+
+
+@dataclass(frozen=True)
+class LegacyFit:
+    """What one `fit()` of the legacy program gave on the Ray that it was written for."""
+
+    metrics: dict[str, float]
+    checkpoints: int  # how many were kept
 
 
 @dataclass(frozen=True)
@@ -23,6 +32,7 @@ class Case:
     description: str
     runnable: bool
     metrics: tuple[str, ...]
+    legacy_fits: tuple[LegacyFit, ...]
 
     @property
     def after(self) -> Path:
@@ -36,10 +46,12 @@ def runnable_cases() -> list[Case]:
 
 def _read(file: Path) -> Case:
     settings = tomllib.loads(file.read_text(encoding="utf-8"))
+    legacy: dict[str, Any] = settings.get("legacy", {})
     return Case(
         name=f"{file.parent.parent.name}/{file.parent.name}",
         folder=file.parent,
         description=settings["description"],
         runnable=settings["runnable"],
         metrics=tuple(settings.get("metrics", ())),
+        legacy_fits=tuple(LegacyFit(fit["metrics"], fit["checkpoints"]) for fit in legacy.get("fits", ())),
     )

@@ -34,7 +34,7 @@ class Fit:
     """What one `TorchTrainer.fit()` returned or raised."""
 
     metrics: dict[str, Any] | None
-    has_checkpoint: bool
+    checkpoints: int  # how many were kept
     error: str | None
 
 

@@ -38,17 +38,19 @@ def _record_fits(trainer_class: Any, record: Path) -> None:
     fits: list[dict[str, Any]] = []
     original = trainer_class.fit
 
-    def write(metrics: Any, has_checkpoint: bool, error: str | None) -> None:
-        fits.append({"metrics": metrics, "has_checkpoint": has_checkpoint, "error": error})
+    def write(metrics: Any, checkpoints: int, error: str | None) -> None:
+        fits.append({"metrics": metrics, "checkpoints": checkpoints, "error": error})
         record.write_text(json.dumps(fits, default=_plain), encoding="utf-8")
 
     def fit(self: Any) -> Any:
         try:
             result = original(self)
         except BaseException as error:
-            write(None, False, f"{type(error).__name__}: {error}")
+            write(None, 0, f"{type(error).__name__}: {error}")
             raise
-        write(result.metrics, result.checkpoint is not None, None if result.error is None else repr(result.error))
+        kept = len(result.best_checkpoints or ())
+        assert (kept > 0) == (result.checkpoint is not None), "checkpoints without a latest one, or the other way round"
+        write(result.metrics, kept, None if result.error is None else repr(result.error))
         return result
 
     trainer_class.fit = fit

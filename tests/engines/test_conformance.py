@@ -27,7 +27,7 @@ def test_same_results(case: Case, real_ray: RealRay) -> None:
 
     assert len(ours.fits) == len(theirs.fits)
     for our_fit, their_fit in zip(ours.fits, theirs.fits, strict=True):
-        assert our_fit.has_checkpoint == their_fit.has_checkpoint
+        assert our_fit.checkpoints == their_fit.checkpoints
         assert our_fit.metrics is not None
         assert their_fit.metrics is not None
         for name in case.metrics:
