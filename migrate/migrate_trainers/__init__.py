@@ -1,0 +1,1 @@
+"""Rewrites legacy Ray Train trainers into TorchTrainer programs."""

@@ -1,0 +1,401 @@
+"""AccelerateTrainer: its train function stays; what `accelerate_config` set is given to `Accelerator`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from migrate_trainers.configs import uses_gpu
+from migrate_trainers.placement import definition, leading_comments_start, removal
+from migrate_trainers.refusal import Refusal
+from migrate_trainers.scopes import BindingKind
+from migrate_trainers.source import Edit
+from migrate_trainers.trainer_call import is_absent, refuse_unsupported, rename_trainer, trainer_arguments
+from migrate_trainers.values import ValueAnalysis
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from migrate_trainers.program import Program, Statement
+    from migrate_trainers.rewrite import CallSite, Rewrite
+
+_OWN_ARGUMENTS = ("train_loop_per_worker", "train_loop_config", "accelerate_config")
+_ACCELERATOR = frozenset({"accelerate.Accelerator", "accelerate.accelerator.Accelerator"})
+# What AccelerateTrainer ignored, or set itself.
+_WITHOUT_EFFECT = frozenset(
+    {
+        "compute_environment",
+        "debug",
+        "downcast_bf16",
+        "enable_cpu_affinity",
+        "machine_rank",
+        "main_process_ip",
+        "main_process_port",
+        "main_training_function",
+        "num_machines",
+        "num_processes",
+        "rdzv_backend",
+        "same_network",
+        "tpu_env",
+        "tpu_use_cluster",
+        "tpu_use_sudo",
+        "use_cpu",
+    }
+)
+_PLAIN_TYPES = ("NO", "MULTI_CPU", "MULTI_GPU")
+# Keys of the nested dictionaries -> the environment variables that accelerate reads in a worker.
+_FSDP_VARIABLES = {
+    "fsdp_transformer_layer_cls_to_wrap": "FSDP_TRANSFORMER_CLS_TO_WRAP",
+    "fsdp_backward_prefetch_policy": "FSDP_BACKWARD_PREFETCH",
+    **{
+        f"fsdp_{name}": f"FSDP_{name.upper()}"
+        for name in (
+            "sharding_strategy",
+            "offload_params",
+            "min_num_params",
+            "auto_wrap_policy",
+            "backward_prefetch",
+            "state_dict_type",
+            "forward_prefetch",
+            "use_orig_params",
+            "sync_module_states",
+            "cpu_ram_efficient_loading",
+        )
+    },
+}
+_DEEPSPEED_VARIABLES = {
+    "zero_stage": "ACCELERATE_DEEPSPEED_ZERO_STAGE",
+    "gradient_accumulation_steps": "ACCELERATE_GRADIENT_ACCUMULATION_STEPS",
+    "gradient_clipping": "ACCELERATE_GRADIENT_CLIPPING",
+    "offload_optimizer_device": "ACCELERATE_DEEPSPEED_OFFLOAD_OPTIMIZER_DEVICE",
+    "offload_param_device": "ACCELERATE_DEEPSPEED_OFFLOAD_PARAM_DEVICE",
+    "zero3_init_flag": "ACCELERATE_DEEPSPEED_ZERO3_INIT",
+    "zero3_save_16bit_model": "ACCELERATE_DEEPSPEED_ZERO3_SAVE_16BIT_MODEL",
+    "deepspeed_config_file": "ACCELERATE_DEEPSPEED_CONFIG_FILE",
+}
+_LOCAL_MAIN_PROCESS = frozenset({"is_local_main_process", "on_local_main_process"})
+
+
+@dataclass
+class _Settings:
+    """What has to be told to accelerate: `Accelerator` keywords and environment variables, as texts of values."""
+
+    keywords: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+def migrate_accelerate(rewrite: Rewrite, sites: list[CallSite]) -> None:
+    """Rewrite the file's AccelerateTrainers; raises `Refusal` for the first that can't be."""
+    functions: set[cst.CSTNode] = set()
+    for site in sites:
+        _migrate(rewrite, site, functions)
+
+
+def _migrate(rewrite: Rewrite, site: CallSite, functions: set[cst.CSTNode]) -> None:
+    arguments = trainer_arguments(site, _OWN_ARGUMENTS)
+    refuse_unsupported(rewrite, site, arguments)
+    if not is_absent(arguments, "resume_from_checkpoint") and rewrite.settings.strict_target:
+        raise Refusal("MT403", arguments["resume_from_checkpoint"], "`resume_from_checkpoint=...`")
+    if not is_absent(arguments, "datasets") or not is_absent(arguments, "dataset_config"):
+        argument = arguments.get("datasets") or arguments["dataset_config"]
+        raise Refusal("MT202", argument, "datasets")
+    for name in ("datasets", "dataset_config"):
+        if name in arguments:
+            rewrite.arguments_of(site.call).remove(arguments[name])
+    if "train_loop_per_worker" not in arguments:
+        raise Refusal("MT106", site.call, "it has no `train_loop_per_worker`")
+    settings = _read_settings(rewrite, site, arguments)
+    _carry_over(rewrite, site, arguments, settings, functions)
+    rename_trainer(rewrite, site)
+
+
+# Reading accelerate_config
+
+
+def _read_settings(rewrite: Rewrite, site: CallSite, arguments: dict[str, cst.Arg]) -> _Settings:
+    settings = _Settings()
+    argument = arguments.get("accelerate_config")
+    if argument is None or (isinstance(argument.value, cst.Name) and argument.value.value == "None"):
+        rewrite.review("MT310", site.call, "")
+    else:
+        _read_dictionary(rewrite, site, argument, settings)
+    if argument is not None:
+        rewrite.arguments_of(site.call).remove(argument)
+    scaling = arguments.get("scaling_config")
+    gpu = uses_gpu(rewrite, scaling.value if scaling is not None else None)
+    if gpu is None:
+        rewrite.review("MT312", scaling or site.call, "")
+    elif not gpu:
+        settings.keywords["cpu"] = "True"
+        _warn_of_local_main_process(rewrite)
+    return settings
+
+
+def _read_dictionary(rewrite: Rewrite, site: CallSite, argument: cst.Arg, settings: _Settings) -> None:
+    program = rewrite.program
+    value = argument.value
+    if isinstance(value, cst.Name):
+        value = _assigned_dictionary(rewrite, value)
+    if not isinstance(value, cst.Dict):
+        raise Refusal("MT301", argument, "it is not a dictionary that is written out")
+    entries = _entries(value)
+    if entries is None:
+        raise Refusal("MT301", argument, "its keys are not all written out")
+    kind = entries.pop("distributed_type", None)
+    kind_name = _string(kind) if kind is not None else "NO"
+    if kind_name is None:
+        raise Refusal("MT301", argument, "`distributed_type` is not a literal")
+    for key, entry in entries.items():
+        if key in _WITHOUT_EFFECT:
+            if key == "compute_environment" and _string(entry) == "AMAZON_SAGEMAKER":
+                raise Refusal("MT302", entry, "`compute_environment`")
+            continue
+        if key == "gpu_ids":
+            rewrite.review("MT311", entry, "`gpu_ids` chose the visible devices; Ray assigns them to the workers")
+        elif key == "mixed_precision":
+            if _string(entry) not in ("no", None):
+                settings.keywords[key] = program.outer_text(entry)
+            elif _string(entry) is None and not _is_none(entry):
+                raise Refusal("MT301", entry, "`mixed_precision` is not a literal")
+        elif key == "dynamo_backend":
+            if _string(entry) is None:
+                raise Refusal("MT301", entry, "`dynamo_backend` is not a literal")
+            if str(_string(entry)).lower() != "no":
+                settings.keywords[key] = f'"{str(_string(entry)).lower()}"'
+        elif key == "fsdp_config" and kind_name == "FSDP":
+            settings.variables["ACCELERATE_USE_FSDP"] = '"true"'
+            settings.variables |= _variables(program, entry, _FSDP_VARIABLES)
+        elif key == "deepspeed_config" and kind_name == "DEEPSPEED":
+            settings.variables["ACCELERATE_USE_DEEPSPEED"] = '"true"'
+            settings.variables |= _variables(program, entry, _DEEPSPEED_VARIABLES)
+        elif not (isinstance(entry, cst.Dict) and not entry.elements) and not _is_none(entry):
+            raise Refusal("MT302", entry, f"`{key}`")
+    if kind_name == "FSDP":
+        settings.variables.setdefault("ACCELERATE_USE_FSDP", '"true"')
+    elif kind_name == "DEEPSPEED":
+        settings.variables.setdefault("ACCELERATE_USE_DEEPSPEED", '"true"')
+    elif kind_name not in _PLAIN_TYPES:
+        raise Refusal("MT302", argument, f"`distributed_type` {kind_name}")
+
+
+def _assigned_dictionary(rewrite: Rewrite, name: cst.Name) -> cst.BaseExpression:
+    """The dictionary that a variable holds, if nothing but the trainer sees it; the assignment goes then."""
+    program = rewrite.program
+    bindings = program.bindings(name)
+    if len(bindings) != 1 or bindings[0].kind is not BindingKind.ASSIGNMENT or bindings[0].value is None:
+        raise Refusal("MT301", name, f"`{name.value}` is not simply assigned here")
+    if len(program.uses(bindings[0])) != 1:
+        raise Refusal("MT301", name, f"`{name.value}` is used in other places too")
+    statement = program.statement(bindings[0].node)
+    if isinstance(bindings[0].value, cst.Dict) and isinstance(statement, cst.SimpleStatementLine):
+        block = program.block(statement)
+        assert isinstance(block, cst.Module | cst.IndentedBlock)
+        if len(statement.body) == 1 and len(block.body) > 1:
+            rewrite.edits.append(removal(program, statement, []))
+    return bindings[0].value
+
+
+def _entries(node: cst.Dict) -> dict[str, cst.BaseExpression] | None:
+    entries: dict[str, cst.BaseExpression] = {}
+    for element in node.elements:
+        key = _string(element.key) if isinstance(element, cst.DictElement) else None
+        if key is None:
+            return None
+        entries[key] = element.value
+    return entries
+
+
+def _variables(program: Program, node: cst.BaseExpression, names: dict[str, str]) -> dict[str, str]:
+    """Environment variables for a nested dictionary of literals."""
+    entries = _entries(node) if isinstance(node, cst.Dict) else None
+    if entries is None:
+        raise Refusal("MT301", node, "it is not a dictionary that is written out")
+    variables = {}
+    for key, entry in entries.items():
+        if _is_none(entry):
+            continue
+        if key not in names:
+            raise Refusal("MT302", entry, f"`{key}`")
+        text = _string(entry)
+        if text is None:
+            if not isinstance(entry, cst.Integer | cst.Float) and not _is_flag(entry):
+                raise Refusal("MT301", entry, f"`{key}` is not a literal")
+            text = program.text(entry)
+        if _is_flag(entry):
+            text = text.lower()
+        variables[names[key]] = f'"{text}"'
+    return variables
+
+
+def _string(node: cst.BaseExpression | None) -> str | None:
+    value = node.evaluated_value if isinstance(node, cst.SimpleString) else None
+    return value if isinstance(value, str) else None
+
+
+def _is_none(node: cst.BaseExpression) -> bool:
+    return isinstance(node, cst.Name) and node.value == "None"
+
+
+def _is_flag(node: cst.BaseExpression) -> bool:
+    return isinstance(node, cst.Name) and node.value in ("True", "False")
+
+
+def _warn_of_local_main_process(rewrite: Rewrite) -> None:
+    for attribute in rewrite.program.attributes:
+        if attribute.attr.value in _LOCAL_MAIN_PROCESS:
+            rewrite.review("MT313", attribute, f"`{attribute.attr.value}`")
+            return
+
+
+# Writing
+
+
+def _carry_over(
+    rewrite: Rewrite,
+    site: CallSite,
+    arguments: dict[str, cst.Arg],
+    settings: _Settings,
+    functions: set[cst.CSTNode],
+) -> None:
+    """Give the settings to the function's Accelerator, else set them at its top, else around a call of it."""
+    program = rewrite.program
+    argument = arguments["train_loop_per_worker"]
+    function = _own_function(program, argument.value)
+    if function is None:
+        if settings.keywords or settings.variables or _default_config_parameter(program, argument.value) is not None:
+            _wrap(rewrite, site, arguments, settings)
+        return
+    if function in functions:
+        raise Refusal("MT303", argument, "several trainers share the function")
+    functions.add(function)
+    _require_parameter(rewrite, function)
+    accelerators = [
+        call
+        for call in program.calls
+        if program.qualified_name(call.func) in _ACCELERATOR and program.contains(function, call)
+    ]
+    in_reach = accelerators and not any(call_argument.star for call in accelerators for call_argument in call.args)
+    variables = dict(settings.variables)
+    if in_reach:
+        for call in accelerators:
+            own = {call_argument.keyword.value for call_argument in call.args if call_argument.keyword is not None}
+            for name, text in settings.keywords.items():
+                if name not in own:
+                    rewrite.arguments_of(call).append(_keyword(name, text))
+    else:
+        variables |= _as_variables(settings.keywords)
+    if variables:
+        _set_at_top(rewrite, function, variables)
+
+
+def _keyword(name: str, text: str) -> Callable[[str], str]:
+    return lambda indent: f"{name}={text}"
+
+
+def _own_function(program: Program, value: cst.BaseExpression) -> cst.FunctionDef | None:
+    """The function of this file behind `train_loop_per_worker`, if only the trainer uses it."""
+    if not isinstance(value, cst.Name):
+        return None
+    bindings = program.bindings(value)
+    if len(bindings) != 1 or not isinstance(bindings[0].node, cst.FunctionDef):
+        return None
+    node = bindings[0].node
+    if len(program.uses(bindings[0])) != 1 or node.decorators or not isinstance(node.body, cst.IndentedBlock):
+        return None
+    return node
+
+
+def _default_config_parameter(program: Program, value: cst.BaseExpression) -> cst.Param | None:
+    """The only parameter of a function of this file, if it has a default: Ray calls such a function without it now."""
+    if not isinstance(value, cst.Name):
+        return None
+    for binding in program.bindings(value):
+        if isinstance(binding.node, cst.FunctionDef):
+            parameters = binding.node.params.params
+            if len(parameters) == 1 and parameters[0].default is not None:
+                return parameters[0]
+    return None
+
+
+def _require_parameter(rewrite: Rewrite, function: cst.FunctionDef) -> None:
+    """Drop the default of the configuration's parameter, else current Ray doesn't pass the configuration."""
+    parameters = function.params.params
+    if len(parameters) == 1 and parameters[0].default is not None:
+        parameter = parameters[0]
+        before = parameter.annotation.annotation if parameter.annotation is not None else parameter.name
+        assert parameter.default is not None
+        start = rewrite.program.outer_span(before)[1]
+        rewrite.edits.append(Edit(start, rewrite.program.outer_span(parameter.default)[1], ""))
+
+
+def _as_variables(keywords: dict[str, str]) -> dict[str, str]:
+    names = {
+        "cpu": "ACCELERATE_USE_CPU",
+        "mixed_precision": "ACCELERATE_MIXED_PRECISION",
+        "dynamo_backend": "ACCELERATE_DYNAMO_BACKEND",
+    }
+    variables = {names[name]: text for name, text in keywords.items()}
+    if "ACCELERATE_USE_CPU" in variables:
+        variables["ACCELERATE_USE_CPU"] = '"true"'
+    if "ACCELERATE_DYNAMO_BACKEND" in variables:
+        variables["ACCELERATE_DYNAMO_BACKEND"] = variables["ACCELERATE_DYNAMO_BACKEND"].upper()
+    return variables
+
+
+def _update_lines(rewrite: Rewrite, variables: dict[str, str], indent: str) -> list[str]:
+    unit = rewrite.program.module.default_indent
+    os = rewrite.imports.module("os")
+    items = [f'{indent}{unit}{unit}"{name}": {text},' for name, text in sorted(variables.items())]
+    return [f"{indent}{os}.environ.update(", f"{indent}{unit}{{", *items, f"{indent}{unit}}}", f"{indent})"]
+
+
+def _set_at_top(rewrite: Rewrite, function: cst.FunctionDef, variables: dict[str, str]) -> None:
+    statements: list[Statement] = list(function.body.body)  # type: ignore[arg-type]
+    first = statements[0]
+    is_docstring = (
+        isinstance(first, cst.SimpleStatementLine)
+        and isinstance(first.body[0], cst.Expr)
+        and isinstance(first.body[0].value, cst.SimpleString | cst.ConcatenatedString)
+    )
+    place = statements[1] if is_docstring and len(statements) > 1 else first
+    lines = _update_lines(rewrite, variables, rewrite.program.indent(place))
+    start = leading_comments_start(rewrite.program, place)
+    rewrite.edits.append(Edit(start, start, "\n".join(lines) + "\n"))
+
+
+def _wrap(rewrite: Rewrite, site: CallSite, arguments: dict[str, cst.Arg], settings: _Settings) -> None:
+    """A train function that sets the variables and calls the user's."""
+    program = rewrite.program
+    argument = arguments["train_loop_per_worker"]
+    place = site.statement
+    if not ValueAnalysis(program, place).is_movable(argument.value):
+        raise Refusal("MT303", argument, "it is only known when the script runs")
+    takes_config = _takes_config(program, argument.value)
+    if takes_config is None:
+        if "train_loop_config" not in arguments:
+            raise Refusal("MT303", argument, "whether it takes a configuration can't be seen")
+        takes_config = True
+    indent = program.indent(place)
+    unit = program.module.default_indent
+    name = rewrite.new_name("train_func", "train_loop_with_settings")
+    config = "config" if program.outer_text(argument.value) != "config" else "train_loop_config"
+    parameter = config if takes_config else ""
+    variables = settings.variables | _as_variables(settings.keywords)
+    lines = _update_lines(rewrite, variables, indent + unit) if variables else []
+    lines.append(f"{indent}{unit}return {program.outer_text(argument.value)}({parameter})")
+    text = "\n".join([f"def {name}({parameter}):", *lines])
+    rewrite.edits += definition(program, place, text, replace=False)
+    keyword = "" if argument.keyword is None else "train_loop_per_worker="
+    rewrite.arguments_of(site.call).replace(argument, f"{keyword}{name}")
+
+
+def _takes_config(program: Program, value: cst.BaseExpression) -> bool | None:
+    """Whether a function takes the configuration, None where its definition isn't in this file."""
+    if not isinstance(value, cst.Name):
+        return None
+    bindings = program.bindings(value)
+    if len(bindings) == 1 and isinstance(bindings[0].node, cst.FunctionDef):
+        return bool(bindings[0].node.params.params)
+    return None

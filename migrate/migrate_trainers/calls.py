@@ -1,0 +1,187 @@
+"""Reading a call's arguments, and editing them in place without touching their neighbours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from migrate_trainers.render import LINE_LENGTH
+from migrate_trainers.source import Edit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from migrate_trainers.program import Program
+
+
+def bound_arguments(call: cst.Call, positional: Sequence[str]) -> dict[str, cst.Arg] | None:
+    """A call's arguments by parameter name, or None where a star, or too many positions, hide which is which."""
+    bound: dict[str, cst.Arg] = {}
+    names = iter(positional)
+    for argument in call.args:
+        if argument.star:
+            return None
+        name = argument.keyword.value if argument.keyword is not None else next(names, None)
+        if name is None or name in bound:
+            return None
+        bound[name] = argument
+    return bound
+
+
+class ArgumentEdits:
+    """Changes to the arguments of one call; `edits` gives them as text edits that don't overlap."""
+
+    def __init__(self, program: Program, call: cst.Call) -> None:
+        self._program = program
+        self._call = call
+        self._replaced: dict[cst.Arg, str] = {}
+        self._renamed: dict[cst.Arg, Edit] = {}
+        self._removed: set[cst.Arg] = set()
+        self._appended: list[Callable[[str], str]] = []
+
+    def replace(self, argument: cst.Arg, text: str) -> None:
+        self._replaced[argument] = text
+
+    def rename(self, argument: cst.Arg, name: str) -> None:
+        """Give an argument another keyword, or its first one if it is positional."""
+        if argument.keyword is not None:
+            self._renamed[argument] = Edit(*self._program.span(argument.keyword), name)
+        else:
+            start = self._program.span(argument)[0]
+            self._renamed[argument] = Edit(start, start, f"{name}=")
+
+    def remove(self, argument: cst.Arg) -> None:
+        self._removed.add(argument)
+
+    def append(self, render: Callable[[str], str]) -> None:
+        """Add an argument behind the others; `render` gives its text for a line of a given indentation."""
+        self._appended.append(render)
+
+    def base_indent(self) -> str:
+        """The indentation of the line on which the call starts."""
+        source = self._program.source
+        start = self._program.span(self._call)[0]
+        line = source.slice(source.line_start(start), start)
+        return line[: len(line) - len(line.lstrip())]
+
+    @property
+    def indent(self) -> str | None:
+        """The indentation of the arguments where each has a line of its own, else None."""
+        for argument in self._call.args:
+            start = self._program.span(argument)[0]
+            source = self._program.source
+            before = source.slice(source.line_start(start), start)
+            if before.strip():
+                return None
+            return before
+        return None
+
+    def edits(self) -> list[Edit]:
+        program, arguments = self._program, self._call.args
+        edits = [
+            Edit(*program.span(argument), text)
+            for argument, text in self._replaced.items()
+            if argument not in self._removed
+        ]
+        edits += [edit for argument, edit in self._renamed.items() if argument not in self._removed]
+        index = 0
+        while index < len(arguments):
+            if arguments[index] not in self._removed:
+                index += 1
+                continue
+            last = index
+            while last + 1 < len(arguments) and arguments[last + 1] in self._removed:
+                last += 1
+            edits.append(self._removal(index, last))
+            index = last + 1
+        return edits + self._appending()
+
+    def _end(self, argument: cst.Arg) -> int:
+        """Offset just past an argument and its comma."""
+        end = self._program.span(argument)[1]
+        if isinstance(argument.comma, cst.Comma):
+            return self._program.source.buffer.index(b",", end) + 1
+        return end
+
+    def _removal(self, first: int, last: int) -> Edit:
+        source, arguments = self._program.source, self._call.args
+        start = self._program.span(arguments[first])[0]
+        if last + 1 < len(arguments):
+            following = self._program.span(arguments[last + 1])[0]
+            if b"#" in source.buffer[self._end(arguments[last]) : following]:
+                return Edit(start, self._end(arguments[last]), "")
+            return Edit(start, following, "")
+        end = self._end(arguments[last])
+        line_start = source.line_start(start)
+        if first > 0 and not source.slice(line_start, start).strip():
+            newline = line_start - (2 if source.buffer[line_start - 2 : line_start] == b"\r\n" else 1)
+            return Edit(newline, end, "")
+        if first > 0:
+            start = self._program.span(arguments[first - 1])[1]
+            if not self._call.args[last].comma or not isinstance(self._call.args[last].comma, cst.Comma):
+                return Edit(start, end, "")
+            return Edit(start, end - 1, "")
+        return Edit(start, end, "")
+
+    def _appending(self) -> list[Edit]:
+        if not self._appended:
+            return []
+        kept = [argument for argument in self._call.args if argument not in self._removed]
+        inner = self.base_indent() + self._program.module.default_indent
+        if self.indent is not None and kept:
+            return self._append_lines(kept[-1], self.indent)
+        texts = [render(inner) for render in self._appended]
+        line = ", ".join(texts)
+        if self._is_one_line() and ("\n" in line or self._line_length() + len(line) + 2 > LINE_LENGTH):
+            return self._spread(kept, inner, texts)
+        if not kept:
+            place = self._program.span(self._call)[1] - 1
+            return [Edit(place, place, line)]
+        last = kept[-1]
+        has_comma = isinstance(last.comma, cst.Comma)
+        place = self._end(last) if has_comma else self._program.span(last)[1]
+        return [Edit(place, place, (" " if has_comma else ", ") + line)]
+
+    def _append_lines(self, last: cst.Arg, indent: str) -> list[Edit]:
+        """New arguments on lines of their own, behind the last argument's trailing comment."""
+        source = self._program.source
+        text = "".join(f"\n{indent}{render(indent)}," for render in self._appended)
+        end = self._program.span(last)[1]
+        has_comma = isinstance(last.comma, cst.Comma)
+        line_end = source.line_end(end)
+        while line_end > end and source.buffer[line_end - 1 : line_end] in (b"\n", b"\r"):
+            line_end -= 1
+        if line_end > self._program.span(self._call)[1] - 1:
+            # The closing parenthesis stands on the last argument's line.
+            place = self._end(last) if has_comma else end
+            return [Edit(place, place, ("" if has_comma else ",") + text.rstrip(","))]
+        if has_comma:
+            return [Edit(line_end, line_end, text)]
+        if line_end == end:
+            return [Edit(end, end, "," + text)]
+        return [Edit(end, end, ","), Edit(line_end, line_end, text)]
+
+    def _is_one_line(self) -> bool:
+        return b"\n" not in self._program.source.buffer[slice(*self._program.span(self._call))]
+
+    def _line_length(self) -> int:
+        source = self._program.source
+        start = self._program.span(self._call)[0]
+        return len(source.slice(source.line_start(start), source.line_end(start)).rstrip())
+
+    def _spread(self, kept: list[cst.Arg], inner: str, texts: list[str]) -> list[Edit]:
+        """Put every argument of a one-line call on a line of its own, the new ones last."""
+        edits = []
+        before = self._program.span(self._call.func)[1]
+        before = self._program.source.buffer.index(b"(", before) + 1
+        close = self._program.span(self._call)[1] - 1
+        for argument in self._call.args:
+            start = self._program.span(argument)[0]
+            if argument in kept:
+                edits.append(Edit(before, start, f"\n{inner}"))
+            before = self._end(argument)
+        lead = "," if kept and not isinstance(kept[-1].comma, cst.Comma) else ""
+        tail = "".join(f"\n{inner}{text}," for text in texts)
+        edits.append(Edit(before, close, f"{lead}{tail}\n{self.base_indent()}"))
+        return edits

@@ -1,0 +1,131 @@
+"""RunConfig and its kin: old argument forms to those that the target takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from migrate_trainers import legacy
+from migrate_trainers.calls import bound_arguments
+from migrate_trainers.refusal import Refusal
+from migrate_trainers.scopes import Binding, BindingKind
+
+if TYPE_CHECKING:
+    from migrate_trainers.program import Program
+    from migrate_trainers.rewrite import Rewrite
+    from migrate_trainers.settings import Version
+
+
+def config_class(program: Program, node: cst.BaseExpression) -> str | None:
+    """`RunConfig` for a call that makes one, by whichever path it was imported."""
+    if not isinstance(node, cst.Call):
+        return None
+    return legacy.CONFIG_CLASSES.get(program.qualified_name(node.func) or "")
+
+
+def fields(name: str, source_version: Version) -> tuple[str, ...]:
+    """The positional order of a configuration class in the Ray that the code was written for."""
+    if name == "RunConfig":
+        first = max(version for version in legacy.RUN_CONFIG_FIELDS if version <= max(source_version, (2, 3)))
+        return legacy.RUN_CONFIG_FIELDS[first]
+    return {
+        "ScalingConfig": legacy.SCALING_CONFIG_FIELDS,
+        "CheckpointConfig": legacy.CHECKPOINT_CONFIG_FIELDS,
+        "FailureConfig": legacy.FAILURE_CONFIG_FIELDS,
+    }.get(name, ())
+
+
+@dataclass(frozen=True)
+class ConfigCall:
+    """A configuration as far as it can be seen: the call that makes it and, if it was named, the variable."""
+
+    call: cst.Call
+    variable: Binding | None
+
+
+def find_config_call(program: Program, value: cst.BaseExpression, name: str) -> ConfigCall | None:
+    """The call behind a value: itself, or what its only binding assigns."""
+    if config_class(program, value) == name:
+        assert isinstance(value, cst.Call)
+        return ConfigCall(value, None)
+    if not isinstance(value, cst.Name):
+        return None
+    bindings = program.bindings(value)
+    if len(bindings) != 1 or bindings[0].kind is not BindingKind.ASSIGNMENT or bindings[0].value is None:
+        return None
+    if config_class(program, bindings[0].value) != name:
+        return None
+    assert isinstance(bindings[0].value, cst.Call)
+    return ConfigCall(bindings[0].value, bindings[0])
+
+
+def config_arguments(rewrite: Rewrite, call: cst.Call) -> dict[str, cst.Arg] | None:
+    """A configuration call's arguments by field, or None where a star hides them."""
+    name = config_class(rewrite.program, call) or ""
+    return bound_arguments(call, fields(name, rewrite.settings.source_version))
+
+
+def uses_gpu(rewrite: Rewrite, scaling_config: cst.BaseExpression | None) -> bool | None:
+    """What `use_gpu` a trainer's ScalingConfig says, None where that can't be seen."""
+    if scaling_config is None:
+        return False
+    found = find_config_call(rewrite.program, scaling_config, "ScalingConfig")
+    arguments = config_arguments(rewrite, found.call) if found else None
+    if arguments is None:
+        return None
+    argument = arguments.get("use_gpu")
+    if argument is None:
+        return False
+    value = argument.value.value if isinstance(argument.value, cst.Name) else None
+    return {"True": True, "False": False}.get(str(value))
+
+
+def migrate_configs(rewrite: Rewrite) -> None:
+    """Rewrite the arguments of every configuration made in the file; raises `Refusal`."""
+    for call in rewrite.program.calls:
+        name = config_class(rewrite.program, call)
+        if name in legacy.DROPPED_ARGUMENTS:
+            assert name is not None
+            _migrate_config(rewrite, call, name)
+
+
+def _migrate_config(rewrite: Rewrite, call: cst.Call, name: str) -> None:
+    arguments = config_arguments(rewrite, call)
+    if arguments is None:
+        if any(not argument.star and argument.keyword is None for argument in call.args):
+            raise Refusal("MT104", call, f"the positional arguments of `{name}` have another order in the target")
+        return
+    edits = rewrite.arguments_of(call)
+    for field, argument in arguments.items():
+        if field == "local_dir":
+            _migrate_local_dir(rewrite, call, argument, arguments)
+        elif rewrite.settings.strict_target and field in legacy.REFUSED_ARGUMENTS[name] and not _is_off(argument.value):
+            raise Refusal("MT403", argument, f"`{name}({field}=...)`")
+        elif rewrite.settings.strict_target and (
+            field in legacy.REFUSED_ARGUMENTS[name] or field in legacy.DROPPED_ARGUMENTS[name]
+        ):
+            if not _is_off(argument.value):
+                rewrite.review("MT402", argument, f"`{name}({field}=...)`")
+            edits.remove(argument)
+        elif argument.keyword is None:
+            edits.rename(argument, field)
+
+
+def _migrate_local_dir(rewrite: Rewrite, call: cst.Call, argument: cst.Arg, arguments: dict[str, cst.Arg]) -> None:
+    edits = rewrite.arguments_of(call)
+    if _is_off(argument.value):
+        edits.remove(argument)
+    elif "storage_path" in arguments and not _is_off(arguments["storage_path"].value):
+        rewrite.review("MT402", argument, "`local_dir` beside `storage_path` was only a staging folder")
+        edits.remove(argument)
+    else:
+        if "storage_path" in arguments:
+            edits.remove(arguments["storage_path"])
+        edits.rename(argument, "storage_path")
+
+
+def _is_off(node: cst.BaseExpression) -> bool:
+    """Whether a value is what the legacy classes took for not given."""
+    return isinstance(node, cst.Name) and node.value in ("None", "False")

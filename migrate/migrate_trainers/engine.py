@@ -1,0 +1,113 @@
+"""The whole pipeline for one source: bytes in, new bytes and findings out. Nothing is printed, read or written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from migrate_trainers.findings import FileResult, Finding, Kind
+from migrate_trainers.search import may_import_legacy_name, mentions_legacy_name
+from migrate_trainers.settings import Settings
+from migrate_trainers.source import Source, UndecodableError
+
+if TYPE_CHECKING:
+    from migrate_trainers.program import Program
+    from migrate_trainers.rewrite import CallSite
+
+
+def migrate_source(data: bytes, settings: Settings | None = None) -> FileResult:
+    """Rewrite the legacy trainers in a Python file's bytes.
+
+    >>> migrate_source(b"print('nothing to do')").changed
+    False
+
+    Never raises for what the bytes hold: a syntax error, or code that isn't understood, is a finding, and the bytes
+    come back as they were.
+    """
+    settings = settings or Settings()
+    if not mentions_legacy_name(data):
+        return FileResult(data, data)
+    try:
+        source = Source.decode(data)
+    except UndecodableError as error:
+        return FileResult(data, data, findings=(_error("MT901", str(error)),))
+    if not may_import_legacy_name(source.text):
+        return FileResult(data, data)
+    return _migrate_parsed(source, settings)
+
+
+def _migrate_parsed(source: Source, settings: Settings) -> FileResult:
+    # Imported late: only a file with a hit pays for libcst.
+    import libcst as cst
+
+    from migrate_trainers import legacy_uses
+    from migrate_trainers.program import Program
+
+    data = source.data
+    try:
+        program = Program(source)
+    except cst.ParserSyntaxError as error:
+        finding = _error("MT900", error.message, error.editor_line, error.editor_column)
+        return FileResult(data, data, findings=(finding,))
+    except (ValueError, RecursionError) as error:
+        return FileResult(data, data, findings=(_error("MT903", str(error)),))
+    sites = legacy_uses.call_sites(program)
+    if not sites:
+        findings = legacy_uses.findings_without_call_site(program)
+        return FileResult(data, data, findings=tuple(sorted(findings)))
+    return _migrate_sites(program, settings, sites)
+
+
+def _migrate_sites(program: Program, settings: Settings, sites: list[CallSite]) -> FileResult:
+    from migrate_trainers.refusal import Refusal
+    from migrate_trainers.rewriter import rewrite_sites
+    from migrate_trainers.verify import check
+
+    data = program.source.data
+    try:
+        edits, findings = rewrite_sites(program, settings, sites)
+    except Refusal as refusal:
+        findings = _explain_refusal(program, settings, sites, refusal)
+        return FileResult(data, data, len(sites), 0, tuple(sorted(findings)))
+    try:
+        after = program.source.apply(edits)
+        problem = check(program, after, settings)
+    except (ValueError, UnicodeEncodeError, RecursionError) as error:
+        problem = str(error)
+    if problem is not None:
+        from migrate_trainers.rewrite import finding
+
+        faults = [finding(program, "MT903", site.call.func, problem) for site in sites]
+        return FileResult(data, data, len(sites), 0, tuple(sorted(faults)))
+    return FileResult(data, after, len(sites), len(sites), tuple(sorted(findings)))
+
+
+def _explain_refusal(
+    program: Program, settings: Settings, sites: list[CallSite], refusal: Exception
+) -> list[Finding]:
+    """Why each call site was left: its own reason, or that another one was."""
+    from migrate_trainers.refusal import Refusal
+    from migrate_trainers.rewrite import finding
+    from migrate_trainers.rewriter import rewrite_sites
+
+    reasons: dict[tuple[int, str], Finding] = {}
+
+    def add(new: Finding) -> None:
+        reasons.setdefault((new.line * 10_000 + new.column, new.code), new)
+
+    assert isinstance(refusal, Refusal)
+    add(finding(program, refusal.code, refusal.node, refusal.detail))
+    for site in sites:
+        try:
+            rewrite_sites(program, settings, [site])
+        except Refusal as own:
+            add(finding(program, own.code, own.node, own.detail))
+        else:
+            add(finding(program, "MT905", site.call.func, f"`{site.trainer}` could be migrated"))
+    return list(reasons.values())
+
+
+def _error(code: str, message: str, line: int = 1, column: int = 1) -> Finding:
+    from migrate_trainers.catalogue import CATALOGUE
+
+    entry = CATALOGUE[code]
+    return Finding(line, column, line, column, code, Kind.ERROR, f"{entry.title}: {message}", entry.help)

@@ -1,0 +1,47 @@
+"""What the tool says about a file: findings, and the result of looking at one source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Kind(Enum):
+    """How much a person has to do about a finding."""
+
+    MIGRATED = "migrated"
+    REVIEW = "review"
+    MANUAL = "manual"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """One thing that the tool has to say about a place in a file; lines and columns are 1-based."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    code: str
+    kind: Kind = field(compare=False)
+    message: str = field(compare=False)
+    help: str = field(compare=False)
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """What became of one source: its new bytes (the old ones where nothing was rewritten) and the findings."""
+
+    before: bytes
+    after: bytes
+    call_sites: int = 0
+    migrated: int = 0
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        return self.before != self.after
+
+    def has(self, kind: Kind) -> bool:
+        return any(finding.kind is kind for finding in self.findings)

@@ -1,0 +1,242 @@
+"""The names of the old API in every Ray version, and what replaces them: tables, no code that decides.
+
+Read from Ray's releases 2.3 to 2.60.
+"""
+
+from __future__ import annotations
+
+LIGHTNING_TRAINER = "LightningTrainer"
+TRANSFORMERS_TRAINER = "TransformersTrainer"
+ACCELERATE_TRAINER = "AccelerateTrainer"
+CONFIG_BUILDER = "LightningConfigBuilder"
+
+_LIGHTNING_MODULES = ("ray.train.lightning", "ray.train.lightning.lightning_trainer")
+_TRANSFORMERS_MODULES = (
+    "ray.train.huggingface",
+    "ray.train.huggingface.transformers",
+    "ray.train.huggingface.transformers.transformers_trainer",
+)
+_ACCELERATE_MODULES = (
+    "ray.train.huggingface",
+    "ray.train.huggingface.accelerate",
+    "ray.train.huggingface.accelerate.accelerate_trainer",
+)
+
+# Qualified name -> which trainer (or builder) it is.
+TRAINERS: dict[str, str] = {
+    **{f"{module}.LightningTrainer": LIGHTNING_TRAINER for module in _LIGHTNING_MODULES},
+    **{f"{module}.TransformersTrainer": TRANSFORMERS_TRAINER for module in _TRANSFORMERS_MODULES},
+    "ray.train.huggingface.HuggingFaceTrainer": TRANSFORMERS_TRAINER,
+    "ray.train.huggingface.huggingface_trainer.HuggingFaceTrainer": TRANSFORMERS_TRAINER,
+    **{f"{module}.AccelerateTrainer": ACCELERATE_TRAINER for module in _ACCELERATE_MODULES},
+}
+BUILDERS: frozenset[str] = frozenset(f"{module}.LightningConfigBuilder" for module in _LIGHTNING_MODULES)
+
+# Qualified names without a counterpart in current Ray: code around them can't be kept running by renaming.
+UNSUPPORTED: dict[str, str] = {
+    f"{module}.{name}": name
+    for modules, names in (
+        (
+            ("ray.train.lightning", "ray.train.lightning.lightning_checkpoint"),
+            ("LightningCheckpoint", "LegacyLightningCheckpoint"),
+        ),
+        (("ray.train.lightning", "ray.train.lightning.lightning_predictor"), ("LightningPredictor",)),
+        (
+            ("ray.train.lightning._lightning_utils",),
+            ("RayModelCheckpoint", "RayDataModule", "RayIterableDataset", "RayEnvironment"),
+        ),
+        (
+            (
+                "ray.train.huggingface",
+                "ray.train.huggingface.transformers",
+                "ray.train.huggingface.transformers.transformers_checkpoint",
+                "ray.train.huggingface.huggingface_checkpoint",
+            ),
+            ("TransformersCheckpoint", "HuggingFaceCheckpoint", "LegacyTransformersCheckpoint"),
+        ),
+        (
+            (
+                "ray.train.huggingface",
+                "ray.train.huggingface.transformers",
+                "ray.train.huggingface.transformers.transformers_predictor",
+                "ray.train.huggingface.huggingface_predictor",
+            ),
+            ("TransformersPredictor", "HuggingFacePredictor"),
+        ),
+        (("ray.train.batch_predictor",), ("BatchPredictor",)),
+        (("ray.train.torch", "ray.train.torch.torch_predictor"), ("TorchPredictor",)),
+        (("ray.air", "ray.air.config"), ("DatasetConfig",)),
+    )
+    for module in modules
+    for name in names
+}
+TUNE_PREFIX = "ray.tune."
+# What of ray.tune a script may use beside a trainer without the trainer being tuned: configs that move to ray.train.
+TUNE_CONFIGS = frozenset({"RunConfig", "ScalingConfig", "CheckpointConfig", "FailureConfig", "SyncConfig", "Result"})
+
+# Bytes that a file must contain to be looked at more closely.
+NEEDLES: tuple[bytes, ...] = (
+    b"LightningTrainer",
+    b"LightningConfigBuilder",
+    b"TransformersTrainer",
+    b"HuggingFaceTrainer",
+    b"AccelerateTrainer",
+)
+# Star imports of these bring legacy names in unseen.
+LEGACY_MODULES: frozenset[str] = frozenset((*_LIGHTNING_MODULES, *_TRANSFORMERS_MODULES, *_ACCELERATE_MODULES))
+
+# Configuration and result classes -> their home since Ray 2.7.
+_CONFIG_HOMES: dict[str, tuple[str, ...]] = {
+    "RunConfig": ("ray.air", "ray.air.config", "ray.tune"),
+    "ScalingConfig": ("ray.air", "ray.air.config", "ray.tune"),
+    "CheckpointConfig": ("ray.air", "ray.air.config", "ray.tune"),
+    "FailureConfig": ("ray.air", "ray.air.config", "ray.tune"),
+    "Result": ("ray.air", "ray.air.result", "ray.tune"),
+    "Checkpoint": ("ray.air", "ray.air.checkpoint"),
+}
+MOVED: dict[str, str] = {
+    f"{home}.{name}": f"ray.train.{name}" for name, homes in _CONFIG_HOMES.items() for home in homes
+} | {
+    "ray.train.base_trainer.TrainingFailedError": "ray.train.TrainingFailedError",
+}
+# Names of ray.train that are the target of a move, however they were reached.
+CONFIG_CLASSES: dict[str, str] = {
+    **{qualified: target.rpartition(".")[2] for qualified, target in MOVED.items()},
+    **{f"ray.train.{name}": name for name in _CONFIG_HOMES},
+}
+
+SESSION_MODULE = "ray.air.session"
+# Modules that a file has no more use for once the names above are rewritten.
+EMPTIED_MODULES = frozenset({"ray.air", "ray.air.config", "ray.air.result", "ray.air.checkpoint", SESSION_MODULE})
+# Dotted names below `ray.train` that are modules.
+TARGET_MODULES = frozenset(
+    {
+        "ray.train",
+        "ray.train.torch",
+        "ray.train.lightning",
+        "ray.train.huggingface",
+        "ray.train.huggingface.transformers",
+    }
+)
+SESSION_FUNCTIONS = frozenset({"report", "get_checkpoint", "get_dataset_shard"})
+SESSION_GETTERS = frozenset(
+    {
+        "get_world_rank",
+        "get_world_size",
+        "get_local_rank",
+        "get_local_world_size",
+        "get_node_rank",
+        "get_experiment_name",
+    }
+)
+# Current Ray raises on these inside a worker.
+SESSION_TRIAL_GETTERS = frozenset(
+    {"get_trial_name", "get_trial_id", "get_trial_resources", "get_trial_dir", "get_metadata"}
+)
+
+# Methods of the old Checkpoint class that the directory checkpoint doesn't have.
+REMOVED_CHECKPOINT_METHODS = frozenset(
+    {
+        "from_dict",
+        "to_dict",
+        "from_bytes",
+        "to_bytes",
+        "from_uri",
+        "to_uri",
+        "uri",
+        "from_checkpoint",
+        "get_internal_representation",
+        "get_preprocessor",
+        "set_preprocessor",
+        "from_model",
+        "get_model",
+        "get_tokenizer",
+        "get_training_arguments",
+    }
+)
+
+# RunConfig's field order, by the first source version that has it.
+RUN_CONFIG_FIELDS: dict[tuple[int, int], tuple[str, ...]] = {
+    (2, 3): (
+        "name",
+        "local_dir",
+        "callbacks",
+        "stop",
+        "failure_config",
+        "sync_config",
+        "checkpoint_config",
+        "progress_reporter",
+        "verbose",
+        "log_to_file",
+    ),
+    (2, 5): (
+        "name",
+        "storage_path",
+        "callbacks",
+        "stop",
+        "failure_config",
+        "sync_config",
+        "checkpoint_config",
+        "progress_reporter",
+        "verbose",
+        "log_to_file",
+        "local_dir",
+    ),
+    (2, 7): (
+        "name",
+        "storage_path",
+        "storage_filesystem",
+        "failure_config",
+        "checkpoint_config",
+        "sync_config",
+        "verbose",
+        "stop",
+        "callbacks",
+        "progress_reporter",
+        "log_to_file",
+        "local_dir",
+    ),
+}
+SCALING_CONFIG_FIELDS = ("trainer_resources", "num_workers", "use_gpu", "resources_per_worker", "placement_strategy")
+CHECKPOINT_CONFIG_FIELDS = (
+    "num_to_keep",
+    "checkpoint_score_attribute",
+    "checkpoint_score_order",
+    "checkpoint_frequency",
+    "checkpoint_at_end",
+)
+CHECKPOINT_CONFIG_DEFAULTS: dict[str, str] = {
+    "num_to_keep": "None",
+    "checkpoint_score_attribute": "None",
+    "checkpoint_score_order": "max",
+    "checkpoint_frequency": "0",
+    "checkpoint_at_end": "None",
+}
+FAILURE_CONFIG_FIELDS = ("max_failures", "fail_fast")
+
+# Arguments that current Ray refuses: those that can go (with a word to the reader) and those that change the run.
+DROPPED_ARGUMENTS: dict[str, frozenset[str]] = {
+    "RunConfig": frozenset({"verbose", "progress_reporter", "log_to_file"}),
+    "ScalingConfig": frozenset({"trainer_resources", "_max_cpu_fraction_per_node"}),
+    "CheckpointConfig": frozenset({"checkpoint_frequency", "checkpoint_at_end"}),
+    "FailureConfig": frozenset(),
+}
+REFUSED_ARGUMENTS: dict[str, frozenset[str]] = {
+    "RunConfig": frozenset({"stop", "callbacks", "sync_config"}),
+    "ScalingConfig": frozenset(),
+    "CheckpointConfig": frozenset(),
+    "FailureConfig": frozenset({"fail_fast"}),
+}
+
+LIGHTNING_PACKAGES = ("lightning.pytorch", "pytorch_lightning")
+STRATEGIES: dict[str, str] = {
+    "ddp": "RayDDPStrategy",
+    "fsdp": "RayFSDPStrategy",
+    "deepspeed": "RayDeepSpeedStrategy",
+}
+# The two ways to spell a release: what `--target-version` and `--source-version` accept.
+SOURCE_VERSIONS = ("2.4", "2.5", "2.6", "2.7", "2.8")
+FIRST_TARGET = (2, 7)
+LATEST_TARGET = (2, 60)
+# From this release on the new implementation of Ray Train is the default, which raises on much of the old one.
+FIRST_STRICT_TARGET = (2, 51)

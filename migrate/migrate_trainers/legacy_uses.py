@@ -1,0 +1,164 @@
+"""Where a program uses the legacy names: call sites, and uses that no rule understands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from migrate_trainers import legacy
+from migrate_trainers.refusal import Refusal
+from migrate_trainers.rewrite import CallSite, finding
+from migrate_trainers.scopes import BindingKind, dotted_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from migrate_trainers.findings import Finding
+    from migrate_trainers.program import Program
+
+_LEGACY_NAMES = frozenset(name.rpartition(".")[2] for name in (*legacy.TRAINERS, *legacy.BUILDERS))
+
+
+def call_sites(program: Program) -> list[CallSite]:
+    """Every construction of a legacy trainer, in the order of the file."""
+    sites = []
+    for call in program.calls:
+        trainer = legacy.TRAINERS.get(program.qualified_name(call.func) or "")
+        if trainer is not None:
+            sites.append(CallSite(trainer, call, program.statement(call)))
+    return sorted(sites, key=lambda site: program.span(site.call)[0])
+
+
+def references(program: Program) -> Iterator[cst.Name | cst.Attribute]:
+    """Every expression that reaches a legacy trainer or builder."""
+    for node in (*program.names, *program.attributes):
+        qualified = program.qualified_name(node)
+        if qualified in legacy.TRAINERS or qualified in legacy.BUILDERS:
+            yield node
+
+
+def findings_without_call_site(program: Program) -> list[Finding]:
+    """What a person must look at in a file that constructs no legacy trainer."""
+    found = [finding(program, "MT904", node, _use(program, node)) for node in references(program)]
+    found += [
+        finding(program, refusal.code, refusal.node, refusal.detail) for refusal in _hidden_constructions(program)
+    ]
+    if not found:
+        for alias in _plain_imports(program):
+            found.append(finding(program, "MT904", alias, f"`{dotted_name(alias.name)}` is imported"))
+    return found
+
+
+def check_uses(program: Program, sites: list[CallSite]) -> None:
+    """Raise `Refusal` for what keeps the file as a whole from being migrated."""
+    for refusal in _hidden_constructions(program):
+        raise refusal
+    for node in (*program.names, *program.attributes):
+        qualified = program.qualified_name(node)
+        if qualified is None:
+            continue
+        if qualified in legacy.UNSUPPORTED:
+            raise Refusal("MT401", node, f"`{legacy.UNSUPPORTED[qualified]}`")
+        if _is_tuning(qualified):
+            raise Refusal("MT501", node, f"`{qualified}`")
+    for attribute in program.attributes:
+        _check_checkpoint_method(program, attribute)
+    for site in sites:
+        if program.enclosing(site.call, (cst.Lambda, cst.BaseComp, cst.DictComp)) is not None:
+            raise Refusal("MT904", site.call, "the trainer is made inside an expression that runs later or repeatedly")
+
+
+def import_statement(program: Program, site: CallSite) -> cst.Import | cst.ImportFrom:
+    """The import through which a call site reaches the legacy trainer; raises `Refusal` if it may not run."""
+    root: cst.BaseExpression = site.call.func
+    while isinstance(root, cst.Attribute):
+        root = root.value
+    assert isinstance(root, cst.Name)
+    qualified = program.qualified_name(site.call.func) or ""
+    candidates = []
+    for binding in program.bindings(root):
+        statement = program.parent(binding.node)
+        assert isinstance(binding.node, cst.ImportAlias)
+        assert isinstance(statement, cst.Import | cst.ImportFrom)
+        candidates.append((qualified.startswith(f"{dotted_name(binding.node.name)}."), statement))
+    statement = max(candidates, key=lambda candidate: candidate[0])[1]
+    if program.enclosing(statement, cst.Try) is not None or program.enclosing(statement, cst.TryStar) is not None:
+        raise Refusal("MT904", statement, "the import is guarded by `try`")
+    block = program.block(program.statement(statement))
+    if not program.contains(block, site.call):
+        raise Refusal("MT904", statement, "the import is made under a condition")
+    return statement
+
+
+def _is_tuning(qualified: str) -> bool:
+    """Whether a name is something of Ray Tune that runs or searches, and not one of its configurations."""
+    if not qualified.startswith(legacy.TUNE_PREFIX):
+        return False
+    name = qualified.removeprefix(legacy.TUNE_PREFIX)
+    return name.rpartition(".")[2] not in legacy.TUNE_CONFIGS
+
+
+def _check_checkpoint_method(program: Program, attribute: cst.Attribute) -> None:
+    """Refuse methods of the old Checkpoint where the object is surely a checkpoint of Ray."""
+    if attribute.attr.value not in legacy.REMOVED_CHECKPOINT_METHODS:
+        return
+    owner = attribute.value
+    is_class = (program.qualified_name(owner) or "").rpartition(".")[0] in ("ray.air", "ray.air.checkpoint", "ray.train")
+    if is_class or _is_checkpoint(program, owner):
+        raise Refusal("MT401", attribute, f"`{attribute.attr.value}` of a checkpoint")
+
+
+def _is_checkpoint(program: Program, node: cst.BaseExpression) -> bool:
+    if isinstance(node, cst.Attribute):
+        return node.attr.value == "checkpoint"
+    if isinstance(node, cst.Call):
+        qualified = program.qualified_name(node.func) or ""
+        return qualified in ("ray.air.session.get_checkpoint", "ray.train.get_checkpoint")
+    if isinstance(node, cst.Name):
+        return any(
+            binding.value is not None and binding.value is not node and _is_checkpoint(program, binding.value)
+            for binding in program.bindings(node)
+            if not isinstance(binding.value, cst.Name)
+        )
+    return False
+
+
+def _hidden_constructions(program: Program) -> Iterator[Refusal]:
+    """Calls of a name that may be a legacy trainer: its import is guarded, or came with a star."""
+    stars = {
+        dotted_name(statement.module)
+        for statement in program.imports
+        if isinstance(statement, cst.ImportFrom) and isinstance(statement.names, cst.ImportStar)
+    }
+    for call in program.calls:
+        if not isinstance(call.func, cst.Name):
+            continue
+        bindings = program.bindings(call.func)
+        if not bindings and call.func.value in _LEGACY_NAMES and stars & legacy.LEGACY_MODULES:
+            yield Refusal("MT904", call.func, f"`{call.func.value}` comes from `import *`")
+        elif program.qualified_name(call.func) is None and any(
+            binding.imported in legacy.TRAINERS or binding.imported in legacy.BUILDERS for binding in bindings
+        ):
+            yield Refusal("MT904", call.func, f"`{call.func.value}` may be something else: it is bound in several places")
+
+
+def _plain_imports(program: Program) -> Iterator[cst.ImportAlias]:
+    """Imports of legacy names that run whenever their module is imported."""
+    for bindings in program.module_scope.bindings.values():
+        for binding in bindings:
+            legacy_name = binding.imported in legacy.TRAINERS or binding.imported in legacy.BUILDERS
+            if binding.kind is BindingKind.IMPORT and legacy_name and isinstance(binding.node, cst.ImportAlias):
+                statement = program.statement(binding.node)
+                if isinstance(program.block(statement), cst.Module):
+                    yield binding.node
+
+
+def _use(program: Program, node: cst.CSTNode) -> str:
+    name = program.text(node)
+    parent = program.parent(node)
+    if isinstance(parent, cst.Call) and parent.func is node:
+        return f"`{name}` is filled here for a trainer in another place"
+    if isinstance(parent, cst.Arg) and isinstance(program.parent(parent), cst.ClassDef):
+        return f"a class derives from `{name}`"
+    return f"`{name}` is used without being constructed"

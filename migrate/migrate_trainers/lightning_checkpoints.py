@@ -1,0 +1,188 @@
+"""Which checkpoints are kept: LightningTrainer filled in a CheckpointConfig, TorchTrainer keeps all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from migrate_trainers import legacy
+from migrate_trainers.configs import ConfigCall, config_arguments, find_config_call
+from migrate_trainers.refusal import Refusal
+from migrate_trainers.render import Argument, call
+from migrate_trainers.trainer_call import is_absent
+
+if TYPE_CHECKING:
+    from migrate_trainers.lightning_config import Given, LightningConfig
+    from migrate_trainers.mover import ValueMover
+    from migrate_trainers.rewrite import CallSite, Rewrite
+
+# Ray 2.4 and 2.5 kept every checkpoint.
+_FIRST_THAT_FILLS_IN = (2, 6)
+
+
+def keep_checkpoints(
+    rewrite: Rewrite, site: CallSite, arguments: dict[str, cst.Arg], config: LightningConfig, mover: ValueMover
+) -> None:
+    """Write out the CheckpointConfig that the legacy constructor filled in; raises `Refusal`."""
+    if rewrite.settings.source_version < _FIRST_THAT_FILLS_IN:
+        return
+    unit = rewrite.program.module.default_indent
+    run_config = arguments.get("run_config")
+    if is_absent(arguments, "run_config"):
+        filled_in = _filled_in(rewrite, site, config, mover)
+        if filled_in is None:
+            return
+        name = rewrite.class_named("ray.train.RunConfig")
+
+        def render(indent: str) -> str:
+            value = filled_in.text(indent + unit, unit, "checkpoint_config")
+            inner = [Argument(value, "checkpoint_config")]
+            return "run_config=" + call(name, inner, indent, unit, before="run_config=,")
+
+        if run_config is not None:
+            rewrite.arguments_of(site.call).remove(run_config)
+        rewrite.arguments_of(site.call).append(render)
+        return
+    assert run_config is not None
+    found = find_config_call(rewrite.program, run_config.value, "RunConfig")
+    run_arguments = config_arguments(rewrite, found.call) if found else None
+    if found is None or run_arguments is None:
+        filled_in = _filled_in(rewrite, site, config, mover)
+        if filled_in is not None:
+            rewrite.review("MT112", run_config, f"`checkpoint_config={filled_in.line}`")
+        return
+    if not is_absent(run_arguments, "checkpoint_config"):
+        own = find_config_call(rewrite.program, run_arguments["checkpoint_config"].value, "CheckpointConfig")
+        if own is None:
+            rewrite.review("MT112", run_arguments["checkpoint_config"], "unless the one given here says otherwise")
+            return
+        if not _is_default(rewrite, own.call):
+            return
+    filled_in = _filled_in(rewrite, site, config, mover)
+    if filled_in is not None:
+        _write_into(rewrite, site, run_config, found, run_arguments, filled_in, config)
+
+
+def _write_into(
+    rewrite: Rewrite,
+    site: CallSite,
+    run_config: cst.Arg,
+    found: ConfigCall,
+    run_arguments: dict[str, cst.Arg],
+    filled_in: _FilledIn,
+    config: LightningConfig,
+) -> None:
+    """Give the RunConfig its `checkpoint_config`: where it is made, or in a copy where it is shared or made too early."""
+    unit = rewrite.program.module.default_indent
+    shared = found.variable is not None and (
+        len(rewrite.program.uses(found.variable)) > 1
+        or not _has_literal_values(config)
+        or rewrite.program.loop_around(site.call) is not rewrite.program.loop_around(found.call)
+    )
+    if shared:
+        replace = rewrite.imports.name("dataclasses.replace")
+        value = rewrite.program.outer_text(run_config.value)
+        edits = rewrite.arguments_of(site.call)
+        indent = edits.indent or edits.base_indent() + unit
+        arguments = [Argument(value), Argument(filled_in.text(indent + unit, unit, "checkpoint_config"), "checkpoint_config")]
+        edits.replace(run_config, "run_config=" + call(replace, arguments, indent, unit, before="run_config=,"))
+        return
+    edits = rewrite.arguments_of(found.call)
+    if "checkpoint_config" in run_arguments:
+        edits.remove(run_arguments["checkpoint_config"])
+    edits.append(lambda indent: "checkpoint_config=" + filled_in.text(indent, unit, "checkpoint_config"))
+
+
+@dataclass(frozen=True)
+class _FilledIn:
+    """A `CheckpointConfig(...)` that the legacy constructor made."""
+
+    name: str
+    arguments: tuple[Argument, ...]
+
+    def text(self, indent: str, unit: str, keyword: str) -> str:
+        return call(self.name, self.arguments, indent, unit, before=f"{keyword}=,")
+
+    @property
+    def line(self) -> str:
+        return f"{self.name}({', '.join(argument.text for argument in self.arguments)})"
+
+
+def _has_literal_values(config: LightningConfig) -> bool:
+    names = ("monitor", "mode", "save_top_k")
+    return all(
+        isinstance(config.checkpointing[name].value, cst.SimpleString | cst.Integer | cst.UnaryOperation)
+        for name in names
+        if name in config.checkpointing
+    )
+
+
+def _is_default(rewrite: Rewrite, call: cst.Call) -> bool:
+    """Whether a CheckpointConfig says nothing, which the legacy constructor took for not given."""
+    arguments = config_arguments(rewrite, call)
+    if arguments is None:
+        rewrite.review("MT112", call, "unless its arguments say otherwise")
+        return False
+    for name, argument in arguments.items():
+        value = argument.value
+        text = value.evaluated_value if isinstance(value, cst.SimpleString) else rewrite.program.text(value)
+        if text != legacy.CHECKPOINT_CONFIG_DEFAULTS.get(name):
+            return False
+    return True
+
+
+def _filled_in(rewrite: Rewrite, site: CallSite, config: LightningConfig, mover: ValueMover) -> _FilledIn | None:
+    """`CheckpointConfig(...)` as the legacy constructor made it of `.checkpointing(...)`; None where all are kept."""
+    given = config.checkpointing
+    items = []
+    keep = _checkpoints_to_keep(rewrite, site, given.get("save_top_k"), mover)
+    if keep is not None:
+        items.append(Argument(keep, "num_to_keep"))
+    monitor = given.get("monitor")
+    if monitor is not None and not (isinstance(monitor.value, cst.Name) and monitor.value.value == "None"):
+        items.append(Argument(_text(rewrite, site, monitor, mover), "checkpoint_score_attribute"))
+        mode = given.get("mode")
+        order = '"min"' if mode is None else _text(rewrite, site, mode, mover)
+        items.append(Argument(order, "checkpoint_score_order"))
+    if not items:
+        return None
+    return _FilledIn(rewrite.class_named("ray.train.CheckpointConfig"), tuple(items))
+
+
+def _checkpoints_to_keep(rewrite: Rewrite, site: CallSite, given: Given | None, mover: ValueMover) -> str | None:
+    if given is None:
+        return "1"
+    number = _integer(given.value)
+    if number is not None:
+        return None if number == -1 else str(max(number, 1))
+    text = _text(rewrite, site, given, mover)
+    return f"None if {text} == -1 else max({text}, 1)"
+
+
+def _integer(node: cst.BaseExpression) -> int | None:
+    if isinstance(node, cst.Integer):
+        return node.evaluated_value
+    if isinstance(node, cst.UnaryOperation) and isinstance(node.operator, cst.Minus):
+        inner = _integer(node.expression)
+        return None if inner is None else -inner
+    return None
+
+
+def _text(rewrite: Rewrite, site: CallSite, given: Given, mover: ValueMover) -> str:
+    """A value's text in the trainer's call, where its names must mean what they meant to the builder."""
+    program = rewrite.program
+    scope = program.scope(site.call)
+    for name in _names(given.value):
+        if scope.lookup(name.value) != program.bindings(name):
+            raise Refusal("MT102", name, f"`{name.value}` means something else where the trainer is made")
+    return mover.on_driver(given.value, "")
+
+
+def _names(node: cst.CSTNode) -> list[cst.Name]:
+    if isinstance(node, cst.Name):
+        return [node]
+    if isinstance(node, cst.Attribute):
+        return _names(node.value)
+    return [name for child in node.children for name in _names(child)]

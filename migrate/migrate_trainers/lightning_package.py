@@ -1,0 +1,128 @@
+"""Which of the two Lightning packages a file uses, and how new code names its classes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from migrate_trainers import legacy
+from migrate_trainers.refusal import Refusal
+from migrate_trainers.scopes import Binding, BindingKind, dotted_name
+from migrate_trainers.values import lightning_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from migrate_trainers.lightning_config import LightningConfig
+    from migrate_trainers.rewrite import Rewrite
+
+# Since this release `ray.train.lightning` takes `lightning.pytorch` where both packages are installed.
+_PREFERS_LIGHTNING = (2, 8)
+
+
+class LightningPackage:
+    """The package of the file (`lightning.pytorch` or `pytorch_lightning`) as its imports show it.
+
+    Raises `Refusal` where a file mixes the two, as objects of one don't fit the other.
+    """
+
+    def __init__(self, rewrite: Rewrite, config: LightningConfig) -> None:
+        self._rewrite = rewrite
+        imported = {name: package for name, package in self._imported_packages() if package}
+        packages = set(imported.values())
+        assert config.module_class is not None
+        if len(packages) > 1:
+            raise Refusal("MT106", config.module_class.value, "the file mixes `pytorch_lightning` and `lightning.pytorch`")
+        newer = rewrite.settings.target_version >= _PREFERS_LIGHTNING and not rewrite.settings.bundled
+        self.name = packages.pop() if packages else legacy.LIGHTNING_PACKAGES[0 if newer else 1]
+        if self.name == "pytorch_lightning" and newer:
+            rewrite.review("MT113", config.module_class.value, "this file uses `pytorch_lightning`")
+        elif not imported:
+            rewrite.review("MT113", config.module_class.value, f"this file imports neither, and now `{self.name}`")
+
+    @property
+    def trainer(self) -> str:
+        """The expression for `pl.Trainer`."""
+        return self.named("Trainer")
+
+    @property
+    def root(self) -> str:
+        """The variable by which new code reaches the package."""
+        return self.trainer.partition(".")[0]
+
+    def named(self, name: str) -> str:
+        """The expression for a class of the package, through the file's own alias where it has one."""
+        for prefix in (self.name, "lightning"):
+            if prefix == "lightning" and self.name != "lightning.pytorch":
+                continue
+            alias = self._alias(prefix)
+            if alias is not None:
+                path = name if prefix == self.name or "." not in name else f"pytorch.{name}"
+                return f"{alias}.{path}"
+        return self._rewrite.imports.name(f"{self.name}.{name}")
+
+    def is_cluster_environment(self, node: cst.BaseExpression) -> bool:
+        """Whether an element of `plugins` constructs one of Lightning's cluster environments."""
+        if not isinstance(node, cst.Call):
+            return False
+        name = lightning_name(self._rewrite.program.qualified_name(node.func)) or ""
+        return "environments." in name or name.endswith("Environment")
+
+    def is_no_checkpoint(self, node: cst.BaseExpression) -> bool:
+        """Whether an element of `callbacks` is surely no ModelCheckpoint."""
+        if not isinstance(node, cst.Call):
+            return False
+        program = self._rewrite.program
+        name = lightning_name(program.qualified_name(node.func))
+        if name is not None:
+            return not name.endswith("ModelCheckpoint")
+        if isinstance(node.func, cst.Name):
+            bindings = program.bindings(node.func)
+            if len(bindings) == 1 and isinstance(bindings[0].node, cst.ClassDef):
+                bases = [lightning_name(program.qualified_name(base.value)) for base in bindings[0].node.bases]
+                return all(base is not None and base.endswith("Callback") for base in bases) and bool(bases)
+        return False
+
+    def _alias(self, module: str) -> str | None:
+        for binding in self._import_bindings():
+            if binding.imported == module and self._is_module_alias(binding, module):
+                return binding.name
+        if module == "lightning.pytorch" and self._imports_plainly(module):
+            return module
+        return None
+
+    def _is_module_alias(self, binding: Binding, module: str) -> bool:
+        # `import lightning.pytorch` binds `lightning`, which reaches the package in another way.
+        return module != "lightning" or not self._imports_plainly("lightning.pytorch")
+
+    def _imports_plainly(self, module: str) -> bool:
+        return any(
+            dotted_name(alias.name) == module and alias.asname is None
+            for statement in self._rewrite.program.imports
+            if isinstance(statement, cst.Import)
+            for alias in statement.names
+        )
+
+    def _import_bindings(self) -> Iterator[Binding]:
+        for bindings in self._rewrite.program.module_scope.bindings.values():
+            if len({binding.imported for binding in bindings}) == 1 and bindings[0].kind is BindingKind.IMPORT:
+                yield bindings[0]
+
+    def _imported_packages(self) -> Iterator[tuple[str, str | None]]:
+        """Every imported name with the Lightning package that it comes from, None for others."""
+        for scope in self._rewrite.program.all_scopes():
+            for bindings in scope.bindings.values():
+                for binding in bindings:
+                    yield binding.name, _package_of(binding.imported)
+
+
+def _package_of(imported: str | None) -> str | None:
+    if imported is None:
+        return None
+    top = imported.partition(".")[0]
+    if top == "pytorch_lightning":
+        return "pytorch_lightning"
+    if top == "lightning" and not imported.startswith(("lightning.fabric", "lightning.app")):
+        return "lightning.pytorch"
+    return None

@@ -1,0 +1,173 @@
+"""When LightningTrainer reported, and whether Ray's own callback reports then too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from migrate_trainers import templates
+from migrate_trainers.refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from migrate_trainers.lightning_config import Given, LightningConfig
+    from migrate_trainers.lightning_package import LightningPackage
+    from migrate_trainers.program import Program, Statement
+    from migrate_trainers.rewrite import Rewrite
+
+_CALLBACK_NAME = "ReportingModelCheckpoint"
+_CHECKPOINTING_ARGUMENTS = frozenset(
+    {
+        "dirpath",
+        "filename",
+        "monitor",
+        "verbose",
+        "save_last",
+        "save_top_k",
+        "save_weights_only",
+        "mode",
+        "auto_insert_metric_name",
+        "every_n_train_steps",
+        "train_time_interval",
+        "every_n_epochs",
+        "save_on_train_epoch_end",
+        "enable_version_counter",
+    }
+)
+# Arguments that concern only the files which Lightning itself writes.
+_FILE_ARGUMENTS = ("dirpath", "filename")
+
+
+@dataclass
+class Reports:
+    """How the train function reports: by Ray's callback, or by a class that keeps the legacy schedule.
+
+    `callback_class` is the name of that class once it is needed, `definitions` its text; `writes_files` says that a
+    plain ModelCheckpoint must write Lightning's own files.
+    """
+
+    callback_class: str | None
+    writes_files: bool
+    strategy_name: str
+    definitions: list[str] = field(default_factory=list)
+
+    @property
+    def uses_model_checkpoint(self) -> bool:
+        return self.callback_class is not None or self.writes_files
+
+    @property
+    def uses_checkpointing(self) -> bool:
+        """Whether the values of `.checkpointing(...)` are read in the train function."""
+        return self.uses_model_checkpoint
+
+    def define(self, rewrite: Rewrite, package: LightningPackage, place: Statement, replaces: bool) -> str:
+        """Write the class; returns the name under which the train function constructs it."""
+        name = rewrite.new_name(_CALLBACK_NAME)
+        local_rank = "trainer.local_rank" if self.strategy_name == "deepspeed" else "trainer.global_rank"
+        text = templates.LIGHTNING_CALLBACK.format(
+            name=name,
+            model_checkpoint=package.named("callbacks.ModelCheckpoint"),
+            checkpoint=templates.LIGHTNING_CHECKPOINT,
+            checkpoint_class=rewrite.class_named("ray.train.Checkpoint"),
+            report=rewrite.function_named("ray.train.report"),
+            owns_checkpoint=f"{local_rank} == 0",
+            os=rewrite.imports.module("os"),
+            shutil=rewrite.imports.module("shutil"),
+            tempfile=rewrite.imports.module("tempfile"),
+        )
+        program = rewrite.program
+        self.definitions.append(templates.indented(text, program.indent(place), program.module.default_indent))
+        return name
+
+
+def read_reports(rewrite: Rewrite, config: LightningConfig) -> Reports:
+    """Decide between Ray's callback and one that keeps the legacy reports; raises `Refusal`."""
+    for name, given in config.checkpointing.items():
+        if name not in _CHECKPOINTING_ARGUMENTS:
+            raise Refusal("MT106", given.argument, f"`ModelCheckpoint` has no argument `{name}`")
+    reasons = list(_reasons(rewrite.program, config))
+    for node, reason in reasons:
+        rewrite.review("MT111", node, reason)
+    if not reasons and not _sees_module_class(rewrite.program, config):
+        assert config.module_class is not None
+        rewrite.review("MT114", config.module_class.value, "it is defined elsewhere")
+    writes_files = any(name in config.checkpointing for name in _FILE_ARGUMENTS)
+    return Reports(_CALLBACK_NAME if reasons else None, writes_files, config.strategy_name)
+
+
+def _reasons(program: Program, config: LightningConfig) -> Iterator[tuple[cst.CSTNode, str]]:
+    """What makes the legacy reports differ from one at the end of each epoch."""
+    checkpointing, trainer = config.checkpointing, config.trainer
+    for name in ("every_n_train_steps", "train_time_interval", "save_weights_only"):
+        if name in checkpointing and not _is_literal(checkpointing[name], None, False, 0):
+            yield checkpointing[name].argument, f"`.checkpointing({name}=...)`"
+    neutral = {"val_check_interval": (None, 1.0), "check_val_every_n_epoch": (1,), "fast_dev_run": (False, 0)}
+    for name, values in neutral.items():
+        if name in trainer and not _is_literal(trainer[name], *values):
+            yield trainer[name].argument, f"`.trainer({name}=...)`"
+    for definition in _module_classes(program, config):
+        method = _logging_hook(definition)
+        if method is not None:
+            yield method.name, "the module logs in `on_train_epoch_end`, which runs after Ray's callback"
+            return
+
+
+def _is_literal(given: Given, *values: object) -> bool:
+    node = given.value
+    if isinstance(node, cst.Name):
+        constants: dict[str, object] = {"None": None, "False": False, "True": True}
+        return node.value in constants and any(constants[node.value] is value for value in values)
+    if isinstance(node, cst.Integer | cst.Float):
+        number = node.evaluated_value
+        return any(
+            number == value and type(number) is type(value) for value in values if not isinstance(value, bool)
+        )
+    return False
+
+
+def _module_classes(program: Program, config: LightningConfig) -> Iterator[cst.ClassDef]:
+    """The module's class and its bases, as far as this file defines them."""
+    assert config.module_class is not None
+    pending: list[cst.BaseExpression] = [config.module_class.value]
+    seen: set[cst.ClassDef] = set()
+    while pending:
+        node = pending.pop()
+        if not isinstance(node, cst.Name):
+            continue
+        for binding in program.bindings(node):
+            if isinstance(binding.node, cst.ClassDef) and binding.node not in seen:
+                seen.add(binding.node)
+                yield binding.node
+                pending += [base.value for base in binding.node.bases]
+
+
+def _sees_module_class(program: Program, config: LightningConfig) -> bool:
+    """Whether all code of the module's class, but for Lightning's own, is in this file."""
+    classes = list(_module_classes(program, config))
+    if not classes:
+        return False
+    for definition in classes:
+        for base in definition.bases:
+            name = program.qualified_name(base.value) or ""
+            known = isinstance(base.value, cst.Name) and any(
+                isinstance(binding.node, cst.ClassDef) for binding in program.bindings(base.value)
+            )
+            if not known and not name.endswith(".LightningModule"):
+                return False
+    return True
+
+
+def _logging_hook(definition: cst.ClassDef) -> cst.FunctionDef | None:
+    for statement in definition.body.body:
+        if isinstance(statement, cst.FunctionDef) and statement.name.value == "on_train_epoch_end":
+            return statement if _logs(statement) else None
+    return None
+
+
+def _logs(node: cst.CSTNode) -> bool:
+    if isinstance(node, cst.Attribute) and node.attr.value in ("log", "log_dict"):
+        return True
+    return any(_logs(child) for child in node.children)

@@ -1,0 +1,167 @@
+"""A parsed source that can be asked where a node stands, what surrounds it, and what a name refers to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import libcst as cst
+from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
+
+from migrate_trainers.scopes import Binding, BindingKind, Scope, build_scopes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from migrate_trainers.source import Source
+
+Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
+_Node = TypeVar("_Node", bound=cst.CSTNode)
+
+
+class Program:
+    """One module: its tree, byte spans, parents, scopes and imports.
+
+    Raises `libcst.ParserSyntaxError` if the source isn't Python, and `ValueError` if libcst can't give its text back
+    exactly (spans would be wrong then).
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        module = cst.parse_module(source.text)
+        if module.code != source.text:
+            raise ValueError("the parser does not reproduce this file's text")
+        wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
+        self.module = wrapper.module
+        self._spans = wrapper.resolve(ByteSpanPositionProvider)
+        tree = build_scopes(self.module)
+        self._parents = tree.parents
+        self._scopes = tree.scopes
+        self.module_scope = tree.module_scope
+        self.names = tree.names
+        self.attributes = tree.attributes
+        self.calls = tree.calls
+        self.imports = tree.imports
+        self.comments = tree.comments
+
+    # Places
+
+    def span(self, node: cst.CSTNode) -> tuple[int, int]:
+        span = self._spans[node]
+        return span.start, span.start + span.length
+
+    def outer_span(self, node: cst.BaseExpression) -> tuple[int, int]:
+        """The span with the parentheses around the expression."""
+        start, end = self.span(node)
+        for parenthesis in node.lpar:
+            start = min(start, self.span(parenthesis)[0])
+        for parenthesis in node.rpar:
+            end = max(end, self.span(parenthesis)[1])
+        return start, end
+
+    def text(self, node: cst.CSTNode) -> str:
+        return self.source.slice(*self.span(node))
+
+    def outer_text(self, node: cst.BaseExpression) -> str:
+        return self.source.slice(*self.outer_span(node))
+
+    def parent(self, node: cst.CSTNode) -> cst.CSTNode | None:
+        return self._parents.get(node)
+
+    def ancestors(self, node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+        above = self.parent(node)
+        while above is not None:
+            yield above
+            above = self.parent(above)
+
+    def contains(self, outer: cst.CSTNode, inner: cst.CSTNode) -> bool:
+        return inner is outer or any(node is outer for node in self.ancestors(inner))
+
+    def statement(self, node: cst.CSTNode) -> Statement:
+        """The line or compound statement that directly holds the node."""
+        if isinstance(node, Statement):
+            return node
+        return next(above for above in self.ancestors(node) if isinstance(above, Statement))
+
+    def block(self, statement: Statement) -> cst.CSTNode:
+        """The module or indented block whose body the statement is in."""
+        parent = self.parent(statement)
+        assert parent is not None
+        return parent
+
+    def statement_start(self, statement: Statement) -> int:
+        """Offset of the statement's first character, decorators included."""
+        if isinstance(statement, cst.FunctionDef | cst.ClassDef) and statement.decorators:
+            return self.span(statement.decorators[0])[0]
+        return self.span(statement)[0]
+
+    def indent(self, statement: cst.CSTNode) -> str:
+        """The white space in front of the line on which a node starts."""
+        start = self.span(statement)[0]
+        line = self.source.slice(self.source.line_start(start), start)
+        return line[: len(line) - len(line.lstrip())]
+
+    def enclosing(self, node: cst.CSTNode, kind: type[_Node] | tuple[type[_Node], ...]) -> _Node | None:
+        return next((above for above in self.ancestors(node) if isinstance(above, kind)), None)
+
+    def loop_around(self, node: cst.CSTNode) -> cst.CSTNode | None:
+        """The nearest loop that runs a node repeatedly within its own function."""
+        inner = node
+        for above in self.ancestors(node):
+            if isinstance(above, cst.FunctionDef | cst.Lambda):
+                return None
+            if isinstance(above, cst.For | cst.While) and inner is above.body:
+                return above
+            if isinstance(above, cst.BaseComp | cst.DictComp):
+                return above
+            inner = above
+        return None
+
+    # Names
+
+    def scope(self, node: cst.CSTNode) -> Scope:
+        """The scope in which a node's names are looked up."""
+        if isinstance(node, cst.Name) and node in self.names:
+            return self.names[node]
+        for candidate in (node, *self.ancestors(node)):
+            if candidate in self._scopes:
+                return self._scopes[candidate]
+        return self.module_scope
+
+    def bindings(self, name: cst.Name) -> tuple[Binding, ...]:
+        """All bindings of the variable that a name reads; none for builtins and unknown names."""
+        return self.scope(name).lookup(name.value)
+
+    def qualified_name(self, node: cst.CSTNode) -> str | None:
+        """`ray.train.torch.TorchTrainer` for an expression that reaches it through imports, else None.
+
+        None too where one of several bindings of the name is something else.
+        """
+        if isinstance(node, cst.Attribute):
+            base = self.qualified_name(node.value)
+            return None if base is None else f"{base}.{node.attr.value}"
+        if not isinstance(node, cst.Name):
+            return None
+        bindings = self.bindings(node)
+        names = {binding.imported for binding in bindings}
+        if len(names) != 1 or any(binding.kind is not BindingKind.IMPORT for binding in bindings):
+            return None
+        return names.pop()
+
+    def uses(self, binding: Binding) -> list[cst.Name]:
+        """The names that read (or delete) the variable which a binding binds."""
+        return [
+            name
+            for name in self.names
+            if name.value == binding.name and binding in self.scope(name).lookup(name.value)
+        ]
+
+    def all_bound_names(self) -> set[str]:
+        return {name for scope in self.all_scopes() for name in scope.bindings}
+
+    def all_scopes(self) -> Iterator[Scope]:
+        yield self.module_scope
+        yield from self._scopes.values()
+
+    def unresolved_names(self) -> set[str]:
+        """Names that are read somewhere and bound nowhere that the reader could see."""
+        return {name.value for name in self.names if not self.scope(name).lookup(name.value)}

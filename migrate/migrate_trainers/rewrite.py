@@ -1,0 +1,104 @@
+"""One file being rewritten: what the rules read, and what they have decided so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from migrate_trainers import legacy
+from migrate_trainers.calls import ArgumentEdits
+from migrate_trainers.catalogue import CATALOGUE
+from migrate_trainers.findings import Finding, Kind
+
+if TYPE_CHECKING:
+    from migrate_trainers.imports import ImportPlan
+    from migrate_trainers.program import Program, Statement
+    from migrate_trainers.settings import Settings
+    from migrate_trainers.source import Edit
+
+
+@dataclass(frozen=True)
+class CallSite:
+    """One construction of a legacy trainer."""
+
+    trainer: str
+    call: cst.Call
+    statement: Statement
+
+
+def finding(program: Program, code: str, node: cst.CSTNode, detail: str, *, kind: Kind | None = None) -> Finding:
+    """A finding of the catalogue about a node."""
+    entry = CATALOGUE[code]
+    start, end = program.span(node)
+    line, column = program.source.position(start)
+    end_line, end_column = program.source.position(end)
+    message = f"{entry.title}: {detail}" if detail else entry.title
+    return Finding(line, column, end_line, end_column, code, kind or entry.kind, message, entry.help)
+
+
+@dataclass
+class Rewrite:
+    """The decisions about one program; rules add to it and never look at what other rules added."""
+
+    program: Program
+    settings: Settings
+    imports: ImportPlan
+    edits: list[Edit] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    argument_edits: dict[cst.Call, ArgumentEdits] = field(default_factory=dict)
+    adapted: set[cst.Call] = field(default_factory=set)
+
+    def review(self, code: str, node: cst.CSTNode, detail: str) -> None:
+        self.findings.append(finding(self.program, code, node, detail))
+
+    def arguments_of(self, call: cst.Call) -> ArgumentEdits:
+        """The edits of a call's arguments; every rule that changes the call shares them."""
+        if call not in self.argument_edits:
+            self.argument_edits[call] = ArgumentEdits(self.program, call)
+        return self.argument_edits[call]
+
+    def new_name(self, *candidates: str) -> str:
+        """The first candidate that the file doesn't use, reserved; numbered where all are used."""
+        for candidate in candidates:
+            if self.imports.is_free(candidate):
+                self.imports.reserve(candidate)
+                return candidate
+        number = 2
+        while not self.imports.is_free(f"{candidates[0]}_{number}"):
+            number += 1
+        name = f"{candidates[0]}_{number}"
+        self.imports.reserve(name)
+        return name
+
+    def class_named(self, qualified: str) -> str:
+        """How new code names a class or function of the target API."""
+        return self.imports.name(self.target(qualified))
+
+    def function_named(self, qualified: str) -> str:
+        """How new code names a function that reads better behind its module."""
+        return self.imports.member(self.target(qualified))
+
+    def target(self, qualified: str) -> str:
+        """A qualified name of `ray.train` in the package that the output imports."""
+        return target_name(qualified, bundled=self.settings.bundled)
+
+
+def target_name(qualified: str, *, bundled: bool) -> str:
+    """`ray.train.x`, or `train_runtime.x` where the output runs on the bundled runtime."""
+    if bundled and (qualified == "ray.train" or qualified.startswith("ray.train.")):
+        return "train_runtime" + qualified.removeprefix("ray.train")
+    return qualified
+
+
+def moved_name(qualified: str, settings: Settings) -> str | None:
+    """Where a name lives on the target, if that is somewhere else than where the code looks for it."""
+    target = legacy.MOVED.get(qualified)
+    if qualified == "ray.train.base_trainer.TrainingFailedError" and not settings.strict_target:
+        target = None
+    if qualified.startswith(f"{legacy.SESSION_MODULE}."):
+        name = qualified.rpartition(".")[2]
+        target = f"ray.train.{name}" if name in legacy.SESSION_FUNCTIONS else None
+    moved = target_name(target or qualified, bundled=settings.bundled)
+    return None if moved == qualified else moved

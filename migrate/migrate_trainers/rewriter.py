@@ -1,0 +1,115 @@
+"""All rules over one program: what they decide, put together into edits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from migrate_trainers import legacy
+from migrate_trainers.accelerate import migrate_accelerate
+from migrate_trainers.configs import migrate_configs
+from migrate_trainers.imports import ImportPlan
+from migrate_trainers.legacy_uses import check_uses, import_statement, references
+from migrate_trainers.lightning import migrate_lightning
+from migrate_trainers.refusal import Refusal
+from migrate_trainers.rewrite import Rewrite, finding, moved_name
+from migrate_trainers.scopes import dotted_name
+from migrate_trainers.session import migrate_moved_names
+from migrate_trainers.source import Edit
+from migrate_trainers.transformers import migrate_transformers
+
+if TYPE_CHECKING:
+    from migrate_trainers.findings import Finding
+    from migrate_trainers.program import Program
+    from migrate_trainers.rewrite import CallSite
+    from migrate_trainers.settings import Settings
+
+_RULES = {
+    legacy.LIGHTNING_TRAINER: ("MT100", migrate_lightning),
+    legacy.TRANSFORMERS_TRAINER: ("MT200", migrate_transformers),
+    legacy.ACCELERATE_TRAINER: ("MT300", migrate_accelerate),
+}
+# Modules that no longer exist, or are empty: a plain import of one has to go.
+_GONE_MODULES = legacy.LEGACY_MODULES - {"ray.train.lightning", "ray.train.huggingface.transformers"}
+
+
+def rewrite_sites(program: Program, settings: Settings, sites: list[CallSite]) -> tuple[list[Edit], list[Finding]]:
+    """The edits that migrate some call sites of a program, and what to say about them; raises `Refusal`."""
+    check_uses(program, sites)
+    anchor = _anchor(program, sites)
+    rewrite = Rewrite(program, settings, ImportPlan(program, anchor, lambda name: moved_name(name, settings)))
+    _remove_legacy_imports(rewrite)
+    replaced = migrate_moved_names(rewrite)
+    migrate_configs(rewrite)
+    for trainer, (code, rule) in _RULES.items():
+        own = [site for site in sites if site.trainer == trainer]
+        if own:
+            rule(rewrite, own)
+        for site in own:
+            rewrite.findings.append(finding(program, code, site.call.func, ""))
+    edits = list(rewrite.edits)
+    for arguments in rewrite.argument_edits.values():
+        edits += arguments.edits()
+    edits += [Edit(*program.span(node), text) for node, text in replaced.items()]
+    edits += _rename_annotations(rewrite, edits)
+    edits += rewrite.imports.edits()
+    return _without_nested(edits), rewrite.findings
+
+
+def _anchor(program: Program, sites: list[CallSite]) -> cst.Import | cst.ImportFrom:
+    """The import beside which new imports go: at module level if any call site's is."""
+    statements = [import_statement(program, site) for site in sites]
+    for statement in statements:
+        if isinstance(program.block(program.statement(statement)), cst.Module):
+            return statement
+    blocks = {program.block(program.statement(statement)) for statement in statements}
+    if len(blocks) > 1:
+        raise Refusal("MT904", statements[1], "the legacy trainers are imported in several functions")
+    return statements[0]
+
+
+def _remove_legacy_imports(rewrite: Rewrite) -> None:
+    for statement in rewrite.program.imports:
+        if isinstance(statement.names, cst.ImportStar):
+            continue
+        for alias in statement.names:
+            name = dotted_name(alias.name)
+            if isinstance(statement, cst.Import):
+                gone = name in _GONE_MODULES
+            else:
+                qualified = f"{dotted_name(statement.module)}.{name}"
+                gone = qualified in legacy.TRAINERS or qualified in legacy.BUILDERS or qualified in _GONE_MODULES
+            if gone and not statement_is_relative(statement):
+                rewrite.imports.remove(alias)
+
+
+def statement_is_relative(statement: cst.Import | cst.ImportFrom) -> bool:
+    return isinstance(statement, cst.ImportFrom) and bool(statement.relative)
+
+
+def _rename_annotations(rewrite: Rewrite, edits: list[Edit]) -> list[Edit]:
+    """Legacy names that no edit covers: annotations are renamed, anything else is a `Refusal`."""
+    program = rewrite.program
+    renamed = []
+    for node in references(program):
+        start, end = program.span(node)
+        if any(edit.start <= start and end <= edit.end for edit in edits):
+            continue
+        if not isinstance(node, cst.Name | cst.Attribute) or program.enclosing(node, cst.Annotation) is None:
+            raise Refusal("MT904", node, f"`{program.text(node)}` is used beside the trainer's call")
+        if program.qualified_name(node) in legacy.BUILDERS:
+            raise Refusal("MT904", node, "the builder is named in an annotation")
+        renamed.append(Edit(start, end, rewrite.class_named("ray.train.torch.TorchTrainer")))
+    return renamed
+
+
+def _without_nested(edits: list[Edit]) -> list[Edit]:
+    """Drop edits inside a larger edit: that one was written from the text as it stood."""
+    kept: list[Edit] = []
+    for edit in sorted(set(edits), key=lambda edit: (edit.start, -edit.end)):
+        if kept and edit.end <= kept[-1].end and edit.start >= kept[-1].start and kept[-1].end > kept[-1].start:
+            if edit.start < kept[-1].end:
+                continue
+        kept.append(edit)
+    return kept

@@ -1,0 +1,26 @@
+"""Cheap tests that spare most files the parser: bytes first, then the imports."""
+
+from __future__ import annotations
+
+import ast
+
+from migrate_trainers import legacy
+
+
+def mentions_legacy_name(data: bytes) -> bool:
+    """Whether the bytes hold the name of a legacy trainer or builder anywhere."""
+    return any(needle in data for needle in legacy.NEEDLES)
+
+
+def may_import_legacy_name(text: str) -> bool:
+    """Whether an import of the text may reach a legacy name; True where this Python can't parse the text."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "ray" and not node.level:
+            return True
+        if isinstance(node, ast.Import) and any(alias.name.partition(".")[0] == "ray" for alias in node.names):
+            return True
+    return False

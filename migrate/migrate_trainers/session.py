@@ -1,0 +1,118 @@
+"""`ray.air.session`, and other names that moved: their uses and imports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from migrate_trainers import legacy
+from migrate_trainers.refusal import Refusal
+from migrate_trainers.rewrite import moved_name
+from migrate_trainers.scopes import BindingKind
+
+if TYPE_CHECKING:
+    from migrate_trainers.program import Program
+    from migrate_trainers.rewrite import Rewrite
+
+
+def migrate_moved_names(rewrite: Rewrite) -> dict[cst.CSTNode, str]:
+    """The new text of every expression that reaches a moved name through a module; raises `Refusal`.
+
+    Imports whose every use is replaced are removed. Names that were imported one by one move with their imports.
+    """
+    program = rewrite.program
+    replaced: dict[cst.CSTNode, str] = {}
+    for attribute in program.attributes:
+        text = _replacement(rewrite, attribute)
+        if text is not None:
+            replaced[attribute] = text
+    replaced |= _replace_imported_getters(rewrite)
+    _remove_unused_modules(rewrite, replaced)
+    _report_lost_metrics(rewrite)
+    return replaced
+
+
+def _replacement(rewrite: Rewrite, attribute: cst.Attribute) -> str | None:
+    qualified = rewrite.program.qualified_name(attribute)
+    if qualified is None:
+        return None
+    if qualified.startswith(f"{legacy.SESSION_MODULE}."):
+        return _session_function(rewrite, attribute, qualified)
+    if moved_name(qualified, rewrite.settings) is None:
+        return None
+    if qualified not in legacy.MOVED and not _is_class_of_target(qualified):
+        return None
+    return rewrite.function_named(legacy.MOVED.get(qualified, qualified))
+
+
+def _is_class_of_target(qualified: str) -> bool:
+    """Whether a dotted `ray.train` name ends in a class or function rather than a module on the way to one."""
+    return qualified.startswith("ray.train.") and qualified not in legacy.TARGET_MODULES
+
+
+def _session_function(rewrite: Rewrite, node: cst.CSTNode, qualified: str) -> str | None:
+    name = qualified.removeprefix(f"{legacy.SESSION_MODULE}.")
+    if name in legacy.SESSION_FUNCTIONS:
+        return rewrite.function_named(f"ray.train.{name}")
+    if name in legacy.SESSION_GETTERS or (
+        name in legacy.SESSION_TRIAL_GETTERS and not rewrite.settings.strict_target
+    ):
+        return f"{rewrite.function_named('ray.train.get_context')}().{name}"
+    if name in legacy.SESSION_TRIAL_GETTERS:
+        raise Refusal("MT405", node, f"`session.{name}`")
+    return None
+
+
+def _replace_imported_getters(rewrite: Rewrite) -> dict[cst.CSTNode, str]:
+    """`from ray.air.session import get_world_rank`: the getters are methods of the context now."""
+    program = rewrite.program
+    replaced: dict[cst.CSTNode, str] = {}
+    for name in program.names:
+        qualified = program.qualified_name(name)
+        if qualified is None or not qualified.startswith(f"{legacy.SESSION_MODULE}."):
+            continue
+        if qualified.rpartition(".")[2] in legacy.SESSION_FUNCTIONS:
+            continue
+        text = _session_function(rewrite, name, qualified)
+        if text is not None:
+            replaced[name] = text
+            rewrite.imports.remove(_alias(program, name))
+    return replaced
+
+
+def _alias(program: Program, name: cst.Name) -> cst.ImportAlias:
+    node = program.bindings(name)[0].node
+    assert isinstance(node, cst.ImportAlias)
+    return node
+
+
+def _remove_unused_modules(rewrite: Rewrite, replaced: dict[cst.CSTNode, str]) -> None:
+    """Drop `from ray.air import session` and the like once nothing reads them."""
+    program = rewrite.program
+    bindings = [binding for scope in program.all_scopes() for group in scope.bindings.values() for binding in group]
+    for binding in bindings:
+        if binding.kind is not BindingKind.IMPORT or binding.imported not in legacy.EMPTIED_MODULES:
+            continue
+        uses = program.uses(binding)
+        left = [name for name in uses if not any(program.contains(node, name) for node in replaced)]
+        if left:
+            if binding.imported == legacy.SESSION_MODULE:
+                raise Refusal("MT401", left[0], "`session` is used as an object")
+            continue
+        assert isinstance(binding.node, cst.ImportAlias)
+        rewrite.imports.remove(binding.node)
+
+
+def _report_lost_metrics(rewrite: Rewrite) -> None:
+    """Reports without a checkpoint leave no trace in current Ray's result: say so, once a file."""
+    if not rewrite.settings.strict_target or rewrite.settings.bundled:
+        return
+    program = rewrite.program
+    reports = [
+        call
+        for call in program.calls
+        if program.qualified_name(call.func) in (f"{legacy.SESSION_MODULE}.report", "ray.train.report")
+    ]
+    if reports and all(len(call.args) == 1 and not call.args[0].star for call in reports):
+        rewrite.review("MT404", reports[0], "no report of this file has one")

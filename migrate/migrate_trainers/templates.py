@@ -1,0 +1,104 @@
+"""Callback classes that the rewriter writes into a user's file where Ray's own would report differently."""
+
+from __future__ import annotations
+
+# The file in a checkpoint directory, as `ray.train.lightning.RayTrainReportCallback` names it.
+LIGHTNING_CHECKPOINT = "checkpoint.ckpt"
+
+LIGHTNING_CALLBACK = '''\
+class {name}({model_checkpoint}):
+    """Reports to Ray Train whenever Lightning saves its last checkpoint, as LightningTrainer did."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**{{**kwargs, "save_last": True}})
+        self._unreported = False
+
+    def _save_last_checkpoint(self, trainer, monitor_candidates):
+        super()._save_last_checkpoint(trainer, monitor_candidates)
+        self._unreported = True
+
+    def on_train_batch_end(self, trainer, *args, **kwargs):
+        super().on_train_batch_end(trainer, *args, **kwargs)
+        self._report(trainer, "train_batch_end")
+
+    def on_train_epoch_end(self, trainer, *args, **kwargs):
+        super().on_train_epoch_end(trainer, *args, **kwargs)
+        self._report(trainer, "train_epoch_end")
+
+    def on_validation_end(self, trainer, *args, **kwargs):
+        super().on_validation_end(trainer, *args, **kwargs)
+        self._report(trainer, "validation_end")
+
+    def _report(self, trainer, hook):
+        if not self._unreported:
+            return
+        self._unreported = False
+        metrics = {{"_report_on": hook}}
+        for key, value in self._monitor_candidates(trainer).items():
+            if hasattr(value, "item"):
+                metrics[key] = value.item()
+        trainer.strategy.barrier()
+        with {tempfile}.TemporaryDirectory() as folder:
+            checkpoint = None
+            if {owns_checkpoint}:
+                target = {os}.path.join(folder, "{checkpoint}")
+                if {os}.path.isdir(self.last_model_path):
+                    {shutil}.copytree(self.last_model_path, target)
+                else:
+                    {shutil}.copyfile(self.last_model_path, target)
+                checkpoint = {checkpoint_class}.from_directory(folder)
+            {report}(metrics, checkpoint=checkpoint)
+'''
+
+TRANSFORMERS_CALLBACK = '''\
+class {name}({trainer_callback}):
+    """Reports to Ray Train on each log and saves at the end, as TransformersTrainer did."""
+
+    def __init__(self):
+        self._metrics = {{}}
+        self._reported = {{}}
+        self._checkpoint = None
+        self._logged_step = None
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        self._metrics.update({{**(logs or {{}}), "step": state.global_step, "epoch": state.epoch}})
+        self._logged_step = state.global_step
+
+    def on_save(self, args, state, control, **kwargs):
+        folder = {get_last_checkpoint}(args.output_dir)
+        if folder and {get_context}().get_local_rank() == 0:
+            self._checkpoint = {checkpoint_class}.from_directory({os}.path.abspath(folder))
+
+    def on_step_begin(self, args, state, control, **kwargs):
+        self._report()
+
+    def on_epoch_begin(self, args, state, control, **kwargs):
+        self._report()
+
+    def on_epoch_end(self, args, state, control, **kwargs):
+        if control.should_training_stop:
+            if self._logged_step != state.global_step:
+                strategy = getattr(args, "eval_strategy", None) or args.evaluation_strategy
+                control.should_evaluate = strategy != "no"
+                control.should_log = True
+            control.should_save = True
+        return control
+
+    def on_train_end(self, args, state, control, **kwargs):
+        self._metrics = {{**self._reported, **self._metrics}}
+        self._report()
+
+    def _report(self):
+        if self._metrics:
+            {report}(self._metrics, checkpoint=self._checkpoint)
+            self._reported, self._metrics, self._checkpoint = self._metrics, {{}}, None
+'''
+
+
+def indented(text: str, indent: str, unit: str) -> str:
+    """A template's text for another indentation; the first line is left for the caller to indent."""
+    lines = []
+    for line in text.rstrip("\n").split("\n"):
+        depth = (len(line) - len(line.lstrip(" "))) // 4
+        lines.append(f"{indent}{unit * depth}{line.lstrip(' ')}" if line else "")
+    return "\n".join(lines).removeprefix(indent)

@@ -1,0 +1,118 @@
+"""What the three legacy constructors have in common: their arguments, and how a call becomes a TorchTrainer's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from migrate_trainers.calls import bound_arguments
+from migrate_trainers.configs import config_arguments, find_config_call
+from migrate_trainers.refusal import Refusal
+from migrate_trainers.source import Edit
+
+if TYPE_CHECKING:
+    from migrate_trainers.rewrite import CallSite, Rewrite
+
+_COMMON = frozenset(
+    {
+        "torch_config",
+        "scaling_config",
+        "dataset_config",
+        "run_config",
+        "datasets",
+        "preprocessor",
+        "resume_from_checkpoint",
+        "metadata",
+    }
+)
+
+
+def trainer_arguments(site: CallSite, own: tuple[str, ...]) -> dict[str, cst.Arg]:
+    """A legacy trainer's arguments by name; the first of its `own` may be positional. Raises `Refusal`."""
+    if any(argument.star for argument in site.call.args):
+        raise Refusal("MT104", site.call, f"the arguments of `{site.trainer}`")
+    arguments = bound_arguments(site.call, own[:1])
+    if arguments is None:
+        raise Refusal("MT106", site.call, f"`{site.trainer}` takes one positional argument")
+    for name, argument in arguments.items():
+        if name not in _COMMON and name not in own:
+            raise Refusal("MT106", argument, f"`{site.trainer}` has no argument `{name}`")
+    return arguments
+
+
+def is_absent(arguments: dict[str, cst.Arg], name: str) -> bool:
+    """Whether an argument is left out, None, or an empty dictionary."""
+    argument = arguments.get(name)
+    if argument is None:
+        return True
+    value = argument.value
+    return (isinstance(value, cst.Name) and value.value == "None") or (
+        isinstance(value, cst.Dict) and not value.elements
+    )
+
+
+def drop_absent(rewrite: Rewrite, site: CallSite, arguments: dict[str, cst.Arg], *names: str) -> None:
+    """Remove arguments that say nothing, and that the target doesn't take."""
+    for name in names:
+        if name in arguments and is_absent(arguments, name):
+            rewrite.arguments_of(site.call).remove(arguments[name])
+
+
+def refuse_unsupported(rewrite: Rewrite, site: CallSite, arguments: dict[str, cst.Arg]) -> None:
+    """Raise `Refusal` for arguments that no trainer of the target has; drop those that say nothing."""
+    if not is_absent(arguments, "preprocessor"):
+        raise Refusal("MT403", arguments["preprocessor"], "`preprocessor=...`")
+    if rewrite.settings.strict_target and not is_absent(arguments, "metadata"):
+        raise Refusal("MT403", arguments["metadata"], "`metadata=...`")
+    drop_absent(rewrite, site, arguments, "preprocessor")
+    if rewrite.settings.strict_target:
+        drop_absent(rewrite, site, arguments, "metadata", "resume_from_checkpoint")
+
+
+def rename_trainer(rewrite: Rewrite, site: CallSite) -> None:
+    """Make the call construct a TorchTrainer."""
+    name = rewrite.class_named("ray.train.torch.TorchTrainer")
+    rewrite.edits.append(Edit(*rewrite.program.span(site.call.func), name))
+
+
+def function_argument(rewrite: Rewrite, site: CallSite, argument: cst.Arg, name: str, config: str | None) -> None:
+    """Put the train function (and what is passed to it) where the legacy trainer's own argument was."""
+    edits = rewrite.arguments_of(site.call)
+    first = site.call.args[0] is argument
+    text = name if first else f"train_loop_per_worker={name}"
+    if config is not None:
+        indent = edits.indent
+        separator = ", " if indent is None else f",\n{indent}"
+        text += f"{separator}train_loop_config={config}"
+    edits.replace(argument, text)
+
+
+def may_resume(rewrite: Rewrite, arguments: dict[str, cst.Arg]) -> bool:
+    """Whether a worker can find a checkpoint when it starts: after a failure, or because one was given."""
+    if not is_absent(arguments, "resume_from_checkpoint"):
+        return True
+    if is_absent(arguments, "run_config"):
+        return False
+    found = find_config_call(rewrite.program, arguments["run_config"].value, "RunConfig")
+    run_arguments = config_arguments(rewrite, found.call) if found else None
+    if run_arguments is None:
+        return True
+    if is_absent(run_arguments, "failure_config"):
+        return False
+    failure = find_config_call(rewrite.program, run_arguments["failure_config"].value, "FailureConfig")
+    failure_arguments = config_arguments(rewrite, failure.call) if failure else None
+    if failure_arguments is None:
+        return True
+    failures = failure_arguments.get("max_failures")
+    return failures is not None and not (isinstance(failures.value, cst.Integer) and failures.value.evaluated_value == 0)
+
+
+def warn_of_continuation(rewrite: Rewrite, arguments: dict[str, cst.Arg]) -> None:
+    """A named run with resume code continues when it is run again on current Ray: say so."""
+    if not rewrite.settings.strict_target or is_absent(arguments, "run_config"):
+        return
+    found = find_config_call(rewrite.program, arguments["run_config"].value, "RunConfig")
+    run_arguments = config_arguments(rewrite, found.call) if found else None
+    if run_arguments is not None and "name" in run_arguments:
+        rewrite.review("MT115", run_arguments["name"], "")

@@ -1,0 +1,42 @@
+"""The self-check: a rewritten source is examined before anybody sees it."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from migrate_trainers import legacy_uses
+from migrate_trainers.program import Program
+from migrate_trainers.source import Source
+
+if TYPE_CHECKING:
+    from migrate_trainers.settings import Settings
+
+
+def check(before: Program, after: bytes, settings: Settings) -> str | None:
+    """What is wrong with the rewritten bytes, or None: they parse, hold no legacy name, and every name resolves."""
+    source = Source.decode(after)
+    try:
+        program = Program(source)
+    except cst.ParserSyntaxError as error:
+        return f"the output does not parse: {error.message}"
+    if _compiles(before.source.text) and not _compiles(source.text):
+        return "the output does not compile"
+    if any(True for _ in legacy_uses.references(program)):
+        return "a legacy name is left"
+    new_names = program.unresolved_names() - before.unresolved_names() - set(dir(builtins))
+    if new_names:
+        return f"the output reads unknown names: {', '.join(sorted(new_names))}"
+    return None
+
+
+def _compiles(text: str) -> bool:
+    """Whether this Python accepts a source; newer syntax than its own it does not."""
+    try:
+        compile(text, "<migrated>", "exec", flags=ast.PyCF_ONLY_AST)
+    except (SyntaxError, ValueError):
+        return False
+    return True
