@@ -29,7 +29,8 @@ def main() -> None:
         with io.open_code(os.path.abspath(script)) as file:
             source = file.read()
     except OSError as error:
-        sys.exit(f"{sys.executable}: can't open file {os.path.abspath(script)!r}: {error.strerror}")
+        print(f"{sys.executable}: can't open file {os.path.abspath(script)!r}: {error.strerror}", file=sys.stderr)
+        sys.exit(2)
     sys.argv[:] = arguments
     if not getattr(sys.flags, "safe_path", False):
         sys.path[0] = os.path.dirname(os.path.realpath(script))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import selectors
+import shutil
 import sys
 import threading
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ class Console:
 
     def _draw(self) -> None:
         if self._status:
-            width = os.get_terminal_size(sys.stderr.fileno()).columns
+            width = shutil.get_terminal_size().columns
             sys.stderr.write(self._status[: width - 1])
             sys.stderr.flush()
 

@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TrackedCheckpoint:
-    """A checkpoint on disk: its directory's name, the metrics reported with it, and the report's number."""
+    """A checkpoint on disk: its directory's name, the metrics reported with it, and its number in the run."""
 
     name: str
     metrics: Mapping[str, Any]

@@ -50,7 +50,9 @@ class RunStorage:
         path.mkdir(parents=True, exist_ok=True)
         _durable.remove_leftovers(path)
         if (path / SNAPSHOT_NAME).exists():
-            return cls.load(path, checkpoint_config)
+            storage = cls.load(path, checkpoint_config)
+            _durable.write_text(path / _REPORTS_NAME, "".join(map(_json_line, storage.reports)))
+            return storage
         for name in (_REPORTS_NAME, _PROGRESS_NAME):
             (path / name).unlink(missing_ok=True)
         return cls(path, checkpoint_config)
@@ -67,7 +69,8 @@ class RunStorage:
         storage.last_report_had_checkpoint = True
         if (path / _REPORTS_NAME).exists():
             with (path / _REPORTS_NAME).open(encoding="utf-8") as file:
-                storage.reports = [json.loads(line) for line in file]
+                # A driver that was killed while writing leaves a last line without its end.
+                storage.reports = [json.loads(line) for line in file if line.endswith("\n")]
         return storage
 
     @property
@@ -94,9 +97,8 @@ class RunStorage:
         name = name or f"checkpoint_{datetime.datetime.now():%Y-%m-%d_%H-%M-%S.%f}"
         _durable.merge_directories(sources, self.path / name)
         before = self._retained
-        self._retained = _retention.register(
-            before, TrackedCheckpoint(name, metrics, index=len(self.reports)), self._config
-        )
+        index = before.latest.index + 1 if before.latest else 0
+        self._retained = _retention.register(before, TrackedCheckpoint(name, metrics, index), self._config)
         self._write_snapshot()
         for unwanted in before.names() - self._retained.names():
             _durable.remove_directory(self.path / unwanted)
@@ -107,7 +109,7 @@ class RunStorage:
 
     def _append_report(self, metrics: Mapping[str, Any]) -> None:
         with (self.path / _REPORTS_NAME).open("a", encoding="utf-8") as file:
-            file.write(_to_json(metrics) + "\n")
+            file.write(_json_line(metrics))
         progress = self.path / _PROGRESS_NAME
         if not progress.exists():
             with progress.open("w", newline="", encoding="utf-8") as file:
@@ -143,6 +145,10 @@ def _read_snapshot(path: Path) -> Retained:
     best = tuple(tracked for tracked in present if any(tracked.name == entry["name"] for entry in snapshot["best"]))
     unique = tuple({tracked.name: tracked for tracked in best}.values())
     return Retained(best=unique, latest=max(present, key=lambda tracked: tracked.index, default=None))
+
+
+def _json_line(metrics: Mapping[str, Any]) -> str:
+    return _to_json(metrics) + "\n"
 
 
 def _to_json(value: object, indent: int | None = None) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from train_runtime._placement import place_workers
 from train_runtime.torch.trainer import _takes_config
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
 
 
@@ -81,7 +81,7 @@ def test_refused(make: Callable[[], Any], error: type[Exception], message: str) 
     ],
 )
 def test_older_arguments_warn_at_the_callers_line(make: Callable[[], Any]) -> None:
-    with pytest.warns(DeprecationWarning) as caught:
+    with pytest.warns(DeprecationWarning, match="no longer part of Ray Train") as caught:
         make()
     assert caught[0].filename == __file__
 

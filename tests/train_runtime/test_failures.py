@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import pickle
+import select
 import signal
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -124,6 +126,25 @@ def test_a_failed_group_restarts_from_the_latest_checkpoint(fit: Fit, capfd: pyt
     err = capfd.readouterr().err
     assert "Rank 1 failed: ValueError: only the first time" in err
     assert "Starting the workers again, from checkpoint_" in err
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="waits for a process by pidfd, which Linux has")
+def test_what_a_worker_started_ends_with_it(fit: Fit, tmp_path: Path) -> None:
+    file = tmp_path / "pid"
+
+    def train() -> None:
+        file.write_text(str(subprocess.Popen(["sleep", "1000"]).pid))
+        raise ValueError("leaves a child behind")
+
+    with pytest.raises(WorkerGroupError):
+        fit(train, workers=1)
+    try:
+        child = os.pidfd_open(int(file.read_text()))
+    except ProcessLookupError:
+        return
+    ended, _, _ = select.select([child], [], [], 30)
+    os.close(child)
+    assert ended
 
 
 def test_failures_beyond_the_limit_are_raised(fit: Fit, tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_a_return_value_must_be_picklable(fit: Fit) -> None:
 
         return threading.Lock()
 
-    with pytest.raises(WorkerGroupError, match="return value.*lock.*cannot be pickled"):
+    with pytest.raises(WorkerGroupError, match=r"return value.*lock.*cannot be pickled"):
         fit(train, workers=1)
 
 

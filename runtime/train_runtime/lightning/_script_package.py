@@ -48,7 +48,8 @@ class FollowsScript:
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         declared, package = _origin(type(self))
-        return _allocate, (declared, package), self.__dict__
+        state = self.__getstate__() if hasattr(self, "__getstate__") else self.__dict__
+        return _allocate, (declared, package), state
 
 
 def _allocate(declared: Any, package: str) -> Any:

@@ -1,0 +1,120 @@
+"""`train_runtime.lightning` with both of Lightning's packages."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from train_runtime.lightning import RayDDPStrategy, _script_package, get_devices
+
+if TYPE_CHECKING:
+    from conftest import RunScript
+
+IMPORTS = """
+from train_runtime.lightning import (
+    RayDDPStrategy, RayLightningEnvironment, RayTrainReportCallback, prepare_trainer
+)
+"""
+
+TRAINING = """
+import os, torch
+from train_runtime import RunConfig, ScalingConfig, TorchTrainer
+
+class Module(pl.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(1, 1)
+
+    def training_step(self, batch, index):
+        loss = self.layer(batch).pow(2).mean()
+        self.log("loss", loss)
+        return loss
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.01)
+
+class Report(RayTrainReportCallback):
+    def on_train_epoch_end(self, trainer, module):
+        super().on_train_epoch_end(trainer, module)
+        self.reported = trainer.current_epoch
+
+made_in_the_driver = RayDDPStrategy(find_unused_parameters=False)
+
+def train_func():
+    pl.seed_everything(1)
+    report = Report()
+    trainer = pl.Trainer(
+        max_epochs=2, accelerator="cpu", devices="auto", strategy=made_in_the_driver, logger=False,
+        plugins=[RayLightningEnvironment()], callbacks=[report], enable_checkpointing=False,
+        enable_progress_bar=False, enable_model_summary=False,
+    )
+    trainer = prepare_trainer(trainer)
+    trainer.fit(Module(), torch.utils.data.DataLoader(torch.arange(8.0).unsqueeze(1), batch_size=2))
+    assert isinstance(report, RayTrainReportCallback) and isinstance(report, pl.Callback)
+    assert trainer.train_dataloader.sampler.num_replicas == 2
+    return trainer.world_size, len(trainer.train_dataloader), report.reported
+
+result = TorchTrainer(
+    train_func, scaling_config=ScalingConfig(num_workers=2), run_config=RunConfig(storage_path="results")
+).fit()
+assert list(result.metrics_dataframe.columns) == ["loss", "epoch", "step"]
+assert result.metrics["epoch"] == 1 and result.metrics["step"] == 4, result.metrics
+assert os.listdir(result.checkpoint.path) == ["checkpoint.ckpt"]
+Module.load_from_checkpoint(os.path.join(result.checkpoint.path, RayTrainReportCallback.CHECKPOINT_NAME))
+print(result.return_value)
+"""
+
+
+@pytest.mark.parametrize("package", ["import lightning.pytorch as pl\n", "import pytorch_lightning as pl\n"])
+@pytest.mark.parametrize("ours_first", [True, False], ids=["ours-first", "lightning-first"])
+def test_the_scripts_own_package_is_used(run_script: RunScript, package: str, ours_first: bool) -> None:
+    imports = IMPORTS + package if ours_first else package + IMPORTS
+    completed = run_script(imports + TRAINING)
+    assert completed.returncode == 0, completed.stderr
+    assert completed.stdout.splitlines()[-1] == "(2, 2, 1)"
+
+
+def test_prepare_trainer_refuses_other_strategies_and_environments(run_script: RunScript) -> None:
+    source = """
+import lightning.pytorch as pl
+from train_runtime import RunConfig, TorchTrainer
+from train_runtime.lightning import RayDDPStrategy, prepare_trainer
+
+def train_func():
+    for options in ({}, {"strategy": RayDDPStrategy()}):
+        try:
+            prepare_trainer(pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, **options))
+        except RuntimeError as error:
+            print(error)
+
+TorchTrainer(train_func, run_config=RunConfig(storage_path="results")).fit()
+"""
+    completed = run_script(source)
+    assert "Invalid strategy class" in completed.stdout, completed.stderr
+    assert "Invalid cluster environment plugin" in completed.stdout
+
+
+def test_an_instance_survives_pickling_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_script_package, "script_package", lambda: "pytorch_lightning")
+    strategy = RayDDPStrategy(find_unused_parameters=True)
+    copy = pickle.loads(pickle.dumps(strategy))
+    assert type(copy) is type(strategy)
+    assert isinstance(copy, RayDDPStrategy)
+    assert type(copy).__mro__[-1] is object
+    assert [cls.__module__ for cls in type(copy).__mro__ if cls.__name__ == "DDPStrategy"] == [
+        "pytorch_lightning.strategies.ddp"
+    ]
+
+
+def test_without_an_imported_package_the_newer_one_is_taken() -> None:
+    code = "from train_runtime.lightning._script_package import script_package; print(script_package())"
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert completed.stdout == "lightning.pytorch\n"
+
+
+def test_devices() -> None:
+    assert get_devices() == "auto"

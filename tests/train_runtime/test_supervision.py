@@ -1,0 +1,141 @@
+"""The controller's decisions, with a worker group that only plays its part."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from train_runtime import CheckpointConfig, Result, _controller
+from train_runtime._controller import _Attempt
+from train_runtime._messages import DriverMessage, Finished, Rendezvous, Report, ReportStored, StoreListening
+from train_runtime._output import Console
+from train_runtime._storage import RunStorage
+from train_runtime._worker_group import Exited, WorkerEvent
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class ScriptedGroup:
+    """Gives the events that it was made with, one list a call, and notes what it is told to send."""
+
+    size = 2
+    is_listening = False
+
+    def __init__(self, *events: list[tuple[int, WorkerEvent]]) -> None:
+        self._events = list(events)
+        self.sent: list[tuple[int, DriverMessage]] = []
+
+    def events(self, timeout: float = 0) -> list[tuple[int, WorkerEvent]]:
+        return self._events.pop(0)
+
+    def send(self, rank: int, message: DriverMessage) -> None:
+        self.sent.append((rank, message))
+
+    def broadcast(self, message: DriverMessage) -> None:
+        self.sent += [(0, message), (1, message)]
+
+
+def report(rank: int, directory: Path | None = None, **metrics: Any) -> tuple[int, Report]:
+    return rank, Report(pickle.dumps(metrics) if rank == 0 else None, str(directory) if directory else None, None)
+
+
+FINISHED: list[tuple[int, WorkerEvent]] = [(0, Finished(pickle.dumps("done"))), (1, Finished(None))]
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> RunStorage:
+    return RunStorage.open(tmp_path / "run", CheckpointConfig())
+
+
+def test_ranks_meet_at_rank_0s_store_and_in_report(storage: RunStorage) -> None:
+    group = ScriptedGroup([(0, StoreListening(7))], [report(1)], [], [report(0, x=1)], FINISHED)
+    assert pickle.loads(_Attempt(group, storage, Console()).supervise()) == "done"
+    assert group.sent == [(1, Rendezvous(7)), (0, ReportStored(None)), (1, ReportStored(None))]
+    assert storage.reports == [{"x": 1}]
+
+
+def test_a_rank_that_keeps_the_others_waiting_is_named(
+    storage: RunStorage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(_controller, "_BARRIER_WARNING_S", -1)
+    group = ScriptedGroup([report(0, x=1)], [report(1)], FINISHED)
+    _Attempt(group, storage, Console()).supervise()
+    assert "Rank 0 has been waiting in report() for rank 1" in capsys.readouterr().err
+
+
+def test_a_worker_lost_after_it_finished_fails_the_attempt(storage: RunStorage) -> None:
+    group = ScriptedGroup([FINISHED[0], (0, Exited(-9))])
+    with pytest.raises(_controller._AttemptFailed) as raised:
+        _Attempt(group, storage, Console()).supervise()
+    assert [failure.rank for failure in raised.value.blamed] == [0]
+
+
+def test_a_checkpoint_that_cannot_be_stored_is_a_training_failure(storage: RunStorage, tmp_path: Path) -> None:
+    group = ScriptedGroup([report(0, tmp_path / "gone", x=1), report(1)])
+    with pytest.raises(_controller.TrainingFailedError, match="could not be stored"):
+        _Attempt(group, storage, Console()).supervise()
+
+
+def checkpoint(tmp_path: Path) -> Path:
+    directory = tmp_path / "reported"
+    directory.mkdir(exist_ok=True)
+    return directory
+
+
+def test_a_run_survives_a_driver_killed_while_writing(storage: RunStorage, tmp_path: Path) -> None:
+    storage.record({"x": 1}, [checkpoint(tmp_path)], "a")
+    with (storage.path / "result.json").open("a") as file:
+        file.write('{"x": ')
+    (storage.path / ".b.incomplete").mkdir()
+
+    assert Result.from_path(storage.path).metrics == {"x": 1}
+    again = RunStorage.open(storage.path, CheckpointConfig())
+    again.record({"x": 2}, [], None)
+    assert [json.loads(line) for line in (storage.path / "result.json").open()] == [{"x": 1}, {"x": 2}]
+    assert not (storage.path / ".b.incomplete").exists()
+
+
+def test_checkpoints_deleted_by_hand_are_forgotten(storage: RunStorage, tmp_path: Path) -> None:
+    for name in "ab":
+        storage.record({"x": 1}, [checkpoint(tmp_path)], name)
+    (storage.path / "b").rmdir()
+    again = RunStorage.open(storage.path, CheckpointConfig())
+    assert [checkpoint.path for checkpoint, _ in again.best] == [str(storage.path / "a")]
+    assert again.latest is not None
+    assert again.latest.path == str(storage.path / "a")
+
+
+def test_a_run_without_a_checkpoint_starts_anew(storage: RunStorage) -> None:
+    storage.record({"x": 1}, [], None)
+    assert RunStorage.open(storage.path, CheckpointConfig()).reports == []
+    with pytest.raises(RuntimeError, match="no run with a checkpoint"):
+        Result.from_path(storage.path)
+
+
+def test_metrics_that_json_lacks_are_stored_as_plain_values(storage: RunStorage, tmp_path: Path) -> None:
+    numpy = pytest.importorskip("numpy")
+    metrics = {"a": numpy.float32(0.5), "b": numpy.arange(2), "c": tmp_path}
+    storage.record(metrics, [checkpoint(tmp_path)], "a")
+    assert Result.from_path(storage.path).metrics == {"a": 0.5, "b": [0, 1], "c": str(tmp_path)}
+
+
+def test_a_terminal_shows_the_latest_report_below_the_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("COLUMNS", "12")
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    console = Console()
+    console.progress("report 1: loss=0.5")
+    console.line("output")
+    console.progress("report 2")
+    console.close()
+    erased = "\r\x1b[K"
+    assert sys.stderr.getvalue() == f"report 1: l{erased}output\nreport 1: l{erased}report 2\n"

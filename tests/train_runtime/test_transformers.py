@@ -1,0 +1,56 @@
+"""`train_runtime.huggingface.transformers`, with a tiny model made from its configuration."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import train_runtime.huggingface
+from train_runtime.huggingface import transformers as integration
+
+if TYPE_CHECKING:
+    from conftest import Fit
+
+
+def test_saves_are_reported_with_everything_logged(fit: Fit) -> None:
+    def train() -> dict[str, Any]:
+        import torch
+        from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainingArguments
+
+        from train_runtime.huggingface.transformers import RayTrainReportCallback, prepare_trainer
+
+        config = BertConfig(
+            vocab_size=20, hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8
+        )
+        rows = [{"input_ids": torch.tensor([n, n + 1]), "labels": torch.tensor(n % 2)} for n in range(8)]
+        arguments = TrainingArguments(
+            output_dir="out",
+            num_train_epochs=2,
+            per_device_train_batch_size=2,
+            eval_strategy="epoch",
+            save_strategy="epoch",
+            logging_strategy="epoch",
+            report_to="none",
+            use_cpu=True,
+            disable_tqdm=True,
+        )
+        model = BertForSequenceClassification(config)
+        trainer = Trainer(model=model, args=arguments, train_dataset=rows, eval_dataset=rows)
+        trainer.add_callback(RayTrainReportCallback())
+        trainer = prepare_trainer(trainer)
+        trainer.train()
+        return {"world_size": arguments.world_size, "steps": trainer.state.global_step}
+
+    result = fit(train)
+    assert result.return_value == {"world_size": 2, "steps": 4}
+    assert {"loss", "eval_loss", "epoch"} <= set(result.metrics)
+    assert list(result.metrics_dataframe["epoch"]) == [1.0, 2.0]
+    with result.checkpoint.as_directory() as directory:
+        assert os.listdir(directory) == [integration.RayTrainReportCallback.CHECKPOINT_NAME]
+        assert Path(directory, "checkpoint", "model.safetensors").exists()
+
+
+def test_both_import_paths_give_the_same_objects() -> None:
+    assert train_runtime.huggingface.RayTrainReportCallback is integration.RayTrainReportCallback
+    assert train_runtime.huggingface.prepare_trainer is integration.prepare_trainer
