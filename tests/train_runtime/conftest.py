@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -27,8 +28,9 @@ class RunScript(Protocol):
 
 
 @pytest.fixture
-def fit(tmp_path: Path) -> Fit:
+def fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fit:
     """Run a function on workers; keywords beyond `workers` and `config` go to `RunConfig`."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
     def fit(
         function: Callable[..., Any], *, workers: int = 2, config: dict[str, Any] | None = None, **run: Any
@@ -45,14 +47,15 @@ def fit(tmp_path: Path) -> Fit:
 
 @pytest.fixture
 def run_script(tmp_path: Path) -> RunScript:
-    """Write a script and run it with `python -m train_runtime` in the directory that holds it."""
+    """Write a script and run it with `python -m train_runtime` in the test's directory."""
 
     def run_script(source: str, *arguments: str, name: str = "script.py") -> subprocess.CompletedProcess[str]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(source, encoding="utf-8")
         return subprocess.run(
             [sys.executable, "-m", "train_runtime", name, *arguments],
             cwd=tmp_path,
-            env={**os.environ, "HOME": str(tmp_path)},
+            env={**os.environ, "HOME": str(tmp_path), "TMPDIR": str(tmp_path)},
             capture_output=True,
             text=True,
             timeout=120,

@@ -30,7 +30,12 @@ TorchTrainer(train, scaling_config=ScalingConfig(num_workers=2), run_config=RunC
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_no_worker_is_left(tmp_path: Path, number: signal.Signals) -> None:
     driver = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", SCRIPT],
+        cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert driver.stdout is not None
     lines = [driver.stdout.readline() for _ in range(2)]

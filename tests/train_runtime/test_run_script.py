@@ -63,10 +63,12 @@ def test_a_script_trains_without_ray(run_script: RunScript) -> None:
     assert completed.stdout == "{'x': 42, 'device': 'cpu'} train_runtime.torch.trainer ['--flag', 'value']\n"
 
 
-def test_a_failing_script_shows_the_workers_source_line(run_script: RunScript) -> None:
-    completed = run_script(TRAINING, "fail")
+def test_a_failing_script_shows_the_workers_source_line(run_script: RunScript, tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "beside.py").rename(tmp_path / "sub" / "beside.py")
+    completed = run_script(TRAINING, "fail", name="sub/script.py")
     assert completed.returncode == 1
-    assert 'File "script.py"' in completed.stderr
+    assert 'File "sub/script.py"' in completed.stderr
     assert 'raise Custom("on purpose")' in completed.stderr
     assert "__main__.py" not in completed.stderr, "the traceback starts in the script"
 
