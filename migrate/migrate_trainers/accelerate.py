@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.configs import uses_gpu
-from migrate_trainers.placement import definition, leading_comments_start, removal
+from migrate_trainers.literals import is_flag, is_none, string, written_out
+from migrate_trainers.placement import definition, leading_comments_start
 from migrate_trainers.refusal import Refusal
-from migrate_trainers.scopes import BindingKind
 from migrate_trainers.source import Edit
 from migrate_trainers.trainer_call import is_absent, refuse_unsupported, rename_trainer, trainer_arguments
 from migrate_trainers.values import ValueAnalysis
@@ -75,6 +75,12 @@ _DEEPSPEED_VARIABLES = {
     "zero3_save_16bit_model": "ACCELERATE_DEEPSPEED_ZERO3_SAVE_16BIT_MODEL",
     "deepspeed_config_file": "ACCELERATE_DEEPSPEED_CONFIG_FILE",
 }
+_DYNAMO_VARIABLES = {
+    "dynamo_backend": "ACCELERATE_DYNAMO_BACKEND",
+    "dynamo_mode": "ACCELERATE_DYNAMO_MODE",
+    "dynamo_use_fullgraph": "ACCELERATE_DYNAMO_USE_FULLGRAPH",
+    "dynamo_use_dynamic": "ACCELERATE_DYNAMO_USE_DYNAMIC",
+}
 _LOCAL_MAIN_PROCESS = frozenset({"is_local_main_process", "on_local_main_process"})
 
 
@@ -117,10 +123,10 @@ def _migrate(rewrite: Rewrite, site: CallSite, functions: set[cst.CSTNode]) -> N
 def _read_settings(rewrite: Rewrite, site: CallSite, arguments: dict[str, cst.Arg]) -> _Settings:
     settings = _Settings()
     argument = arguments.get("accelerate_config")
-    if argument is None or (isinstance(argument.value, cst.Name) and argument.value.value == "None"):
+    if argument is None or is_none(argument.value):
         rewrite.review("MT310", site.call, "")
     else:
-        _read_dictionary(rewrite, site, argument, settings)
+        _read_dictionary(rewrite, argument, settings)
     if argument is not None:
         rewrite.arguments_of(site.call).remove(argument)
     scaling = arguments.get("scaling_config")
@@ -133,113 +139,69 @@ def _read_settings(rewrite: Rewrite, site: CallSite, arguments: dict[str, cst.Ar
     return settings
 
 
-def _read_dictionary(rewrite: Rewrite, site: CallSite, argument: cst.Arg, settings: _Settings) -> None:
-    program = rewrite.program
-    value = argument.value
-    if isinstance(value, cst.Name):
-        value = _assigned_dictionary(rewrite, value)
-    if not isinstance(value, cst.Dict):
-        raise Refusal("MT301", argument, "it is not a dictionary that is written out")
-    entries = _entries(value)
+def _read_dictionary(rewrite: Rewrite, argument: cst.Arg, settings: _Settings) -> None:
+    entries = written_out(rewrite, argument.value)
     if entries is None:
-        raise Refusal("MT301", argument, "its keys are not all written out")
+        raise Refusal("MT301", argument, "it is not a dictionary that is written out for this trainer alone")
     kind = entries.pop("distributed_type", None)
-    kind_name = _string(kind) if kind is not None else "NO"
+    kind_name = "NO" if kind is None else string(kind)
     if kind_name is None:
         raise Refusal("MT301", argument, "`distributed_type` is not a literal")
-    for key, entry in entries.items():
-        if key in _WITHOUT_EFFECT:
-            if key == "compute_environment" and _string(entry) == "AMAZON_SAGEMAKER":
-                raise Refusal("MT302", entry, "`compute_environment`")
-            continue
-        if key == "gpu_ids":
-            rewrite.review("MT311", entry, "`gpu_ids` chose the visible devices; Ray assigns them to the workers")
-        elif key == "mixed_precision":
-            if _string(entry) not in ("no", None):
-                settings.keywords[key] = program.outer_text(entry)
-            elif _string(entry) is None and not _is_none(entry):
-                raise Refusal("MT301", entry, "`mixed_precision` is not a literal")
-        elif key == "dynamo_backend":
-            if _string(entry) is None:
-                raise Refusal("MT301", entry, "`dynamo_backend` is not a literal")
-            if str(_string(entry)).lower() != "no":
-                settings.keywords[key] = f'"{str(_string(entry)).lower()}"'
-        elif key == "fsdp_config" and kind_name == "FSDP":
-            settings.variables["ACCELERATE_USE_FSDP"] = '"true"'
-            settings.variables |= _variables(program, entry, _FSDP_VARIABLES)
-        elif key == "deepspeed_config" and kind_name == "DEEPSPEED":
-            settings.variables["ACCELERATE_USE_DEEPSPEED"] = '"true"'
-            settings.variables |= _variables(program, entry, _DEEPSPEED_VARIABLES)
-        elif not (isinstance(entry, cst.Dict) and not entry.elements) and not _is_none(entry):
-            raise Refusal("MT302", entry, f"`{key}`")
-    if kind_name == "FSDP":
-        settings.variables.setdefault("ACCELERATE_USE_FSDP", '"true"')
-    elif kind_name == "DEEPSPEED":
-        settings.variables.setdefault("ACCELERATE_USE_DEEPSPEED", '"true"')
-    elif kind_name not in _PLAIN_TYPES:
+    if kind_name not in (*_PLAIN_TYPES, "FSDP", "DEEPSPEED"):
         raise Refusal("MT302", argument, f"`distributed_type` {kind_name}")
+    for key, entry in entries.items():
+        _read_entry(rewrite, key, entry, kind_name, settings)
+    if kind_name in ("FSDP", "DEEPSPEED"):
+        settings.variables[f"ACCELERATE_USE_{kind_name}"] = '"true"'
 
 
-def _assigned_dictionary(rewrite: Rewrite, name: cst.Name) -> cst.BaseExpression:
-    """The dictionary that a variable holds, if nothing but the trainer sees it; the assignment goes then."""
-    program = rewrite.program
-    bindings = program.bindings(name)
-    if len(bindings) != 1 or bindings[0].kind is not BindingKind.ASSIGNMENT or bindings[0].value is None:
-        raise Refusal("MT301", name, f"`{name.value}` is not simply assigned here")
-    if len(program.uses(bindings[0])) != 1:
-        raise Refusal("MT301", name, f"`{name.value}` is used in other places too")
-    statement = program.statement(bindings[0].node)
-    if isinstance(bindings[0].value, cst.Dict) and isinstance(statement, cst.SimpleStatementLine):
-        block = program.block(statement)
-        assert isinstance(block, cst.Module | cst.IndentedBlock)
-        if len(statement.body) == 1 and len(block.body) > 1:
-            rewrite.edits.append(removal(program, statement, []))
-    return bindings[0].value
+def _read_entry(
+    rewrite: Rewrite, key: str, entry: cst.BaseExpression, kind: str, settings: _Settings
+) -> None:
+    """Add what one key of the configuration sets; raises `Refusal` if that can't be carried over."""
+    if is_none(entry) or (key in _WITHOUT_EFFECT and string(entry) != "AMAZON_SAGEMAKER"):
+        return
+    if key == "gpu_ids":
+        rewrite.review("MT311", entry, "`gpu_ids` chose the visible devices; Ray assigns them to the workers")
+    elif key in ("mixed_precision", "dynamo_backend"):
+        value = string(entry)
+        if value is None:
+            raise Refusal("MT301", entry, f"`{key}` is not a literal")
+        if value.lower() != "no":
+            settings.keywords[key] = f'"{value.lower()}"'
+    elif key == "dynamo_config":
+        settings.variables |= _variables(rewrite, entry, _DYNAMO_VARIABLES)
+        if settings.variables.get("ACCELERATE_DYNAMO_BACKEND") in (None, '"NO"', '"no"'):
+            for name in _DYNAMO_VARIABLES.values():
+                settings.variables.pop(name, None)
+    elif key == "fsdp_config" and kind == "FSDP":
+        settings.variables |= _variables(rewrite, entry, _FSDP_VARIABLES)
+    elif key == "deepspeed_config" and kind == "DEEPSPEED":
+        settings.variables |= _variables(rewrite, entry, _DEEPSPEED_VARIABLES)
+    elif written_out(rewrite, entry) != {}:
+        raise Refusal("MT302", entry, f"`{key}`")
 
 
-def _entries(node: cst.Dict) -> dict[str, cst.BaseExpression] | None:
-    entries: dict[str, cst.BaseExpression] = {}
-    for element in node.elements:
-        key = _string(element.key) if isinstance(element, cst.DictElement) else None
-        if key is None:
-            return None
-        entries[key] = element.value
-    return entries
-
-
-def _variables(program: Program, node: cst.BaseExpression, names: dict[str, str]) -> dict[str, str]:
+def _variables(rewrite: Rewrite, node: cst.BaseExpression, names: dict[str, str]) -> dict[str, str]:
     """Environment variables for a nested dictionary of literals."""
-    entries = _entries(node) if isinstance(node, cst.Dict) else None
+    entries = written_out(rewrite, node)
     if entries is None:
-        raise Refusal("MT301", node, "it is not a dictionary that is written out")
+        raise Refusal("MT301", node, "it is not a dictionary that is written out for this trainer alone")
     variables = {}
     for key, entry in entries.items():
-        if _is_none(entry):
+        if is_none(entry):
             continue
         if key not in names:
             raise Refusal("MT302", entry, f"`{key}`")
-        text = _string(entry)
+        text = string(entry)
         if text is None:
-            if not isinstance(entry, cst.Integer | cst.Float) and not _is_flag(entry):
+            if not isinstance(entry, cst.Integer | cst.Float) and not is_flag(entry):
                 raise Refusal("MT301", entry, f"`{key}` is not a literal")
-            text = program.text(entry)
-        if _is_flag(entry):
+            text = rewrite.program.text(entry)
+        if is_flag(entry):
             text = text.lower()
         variables[names[key]] = f'"{text}"'
     return variables
-
-
-def _string(node: cst.BaseExpression | None) -> str | None:
-    value = node.evaluated_value if isinstance(node, cst.SimpleString) else None
-    return value if isinstance(value, str) else None
-
-
-def _is_none(node: cst.BaseExpression) -> bool:
-    return isinstance(node, cst.Name) and node.value == "None"
-
-
-def _is_flag(node: cst.BaseExpression) -> bool:
-    return isinstance(node, cst.Name) and node.value in ("True", "False")
 
 
 def _warn_of_local_main_process(rewrite: Rewrite) -> None:
@@ -379,14 +341,14 @@ def _wrap(rewrite: Rewrite, site: CallSite, arguments: dict[str, cst.Arg], setti
         takes_config = True
     indent = program.indent(place)
     unit = program.module.default_indent
-    name = rewrite.new_name("train_func", "train_loop_with_settings")
+    name = rewrite.new_name("train_func")
     config = "config" if program.outer_text(argument.value) != "config" else "train_loop_config"
     parameter = config if takes_config else ""
     variables = settings.variables | _as_variables(settings.keywords)
     lines = _update_lines(rewrite, variables, indent + unit) if variables else []
     lines.append(f"{indent}{unit}return {program.outer_text(argument.value)}({parameter})")
     text = "\n".join([f"def {name}({parameter}):", *lines])
-    rewrite.edits += definition(program, place, text, replace=False)
+    rewrite.edits += definition(program, place, [text])
     keyword = "" if argument.keyword is None else "train_loop_per_worker="
     rewrite.arguments_of(site.call).replace(argument, f"{keyword}{name}")
 

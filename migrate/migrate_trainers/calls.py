@@ -39,6 +39,7 @@ class ArgumentEdits:
         self._renamed: dict[cst.Arg, Edit] = {}
         self._removed: set[cst.Arg] = set()
         self._appended: list[Callable[[str], str]] = []
+        self._is_spread = False
 
     def replace(self, argument: cst.Arg, text: str) -> None:
         self._replaced[argument] = text
@@ -67,15 +68,17 @@ class ArgumentEdits:
 
     @property
     def indent(self) -> str | None:
-        """The indentation of the arguments where each has a line of its own, else None."""
-        for argument in self._call.args:
-            start = self._program.span(argument)[0]
-            source = self._program.source
-            before = source.slice(source.line_start(start), start)
-            if before.strip():
-                return None
-            return before
-        return None
+        """The indentation of the arguments where each has a line of its own (but perhaps the first), else None."""
+        arguments = self._call.args
+        own_line = [argument for argument in arguments if self._line_head(argument).strip() == ""]
+        if not own_line or own_line[-1] is not arguments[-1] or len(own_line) < len(arguments) - 1:
+            return None
+        return self._line_head(own_line[0])
+
+    def _line_head(self, argument: cst.Arg) -> str:
+        source = self._program.source
+        start = self._program.span(argument)[0]
+        return source.slice(source.line_start(start), start)
 
     def edits(self) -> list[Edit]:
         program, arguments = self._program, self._call.args
@@ -85,6 +88,10 @@ class ArgumentEdits:
             if argument not in self._removed
         ]
         edits += [edit for argument, edit in self._renamed.items() if argument not in self._removed]
+        kept = [argument for argument in arguments if argument not in self._removed]
+        if self.spreads():
+            inner = self.base_indent() + program.module.default_indent
+            return edits + self._spread(kept, inner, [render(inner) for render in self._appended])
         index = 0
         while index < len(arguments):
             if arguments[index] not in self._removed:
@@ -95,7 +102,7 @@ class ArgumentEdits:
                 last += 1
             edits.append(self._removal(index, last))
             index = last + 1
-        return edits + self._appending()
+        return edits + self._appending(kept)
 
     def _end(self, argument: cst.Arg) -> int:
         """Offset just past an argument and its comma."""
@@ -124,24 +131,36 @@ class ArgumentEdits:
             return Edit(start, end - 1, "")
         return Edit(start, end, "")
 
-    def _appending(self) -> list[Edit]:
+    def _appending(self, kept: list[cst.Arg]) -> list[Edit]:
         if not self._appended:
             return []
-        kept = [argument for argument in self._call.args if argument not in self._removed]
-        inner = self.base_indent() + self._program.module.default_indent
         if self.indent is not None and kept:
             return self._append_lines(kept[-1], self.indent)
-        texts = [render(inner) for render in self._appended]
-        line = ", ".join(texts)
-        if self._is_one_line() and ("\n" in line or self._line_length() + len(line) + 2 > LINE_LENGTH):
-            return self._spread(kept, inner, texts)
+        line = ", ".join(render(self.base_indent() + self._program.module.default_indent) for render in self._appended)
         if not kept:
             place = self._program.span(self._call)[1] - 1
             return [Edit(place, place, line)]
         last = kept[-1]
-        has_comma = isinstance(last.comma, cst.Comma)
+        has_comma = isinstance(last.comma, cst.Comma) and last is self._call.args[-1]
         place = self._end(last) if has_comma else self._program.span(last)[1]
         return [Edit(place, place, (" " if has_comma else ", ") + line)]
+
+    def spread(self) -> None:
+        """Give every argument a line of its own, if all stand on one now."""
+        self._is_spread = True
+
+    def spreads(self) -> bool:
+        """Whether the edits give every argument a line of its own."""
+        if len(self._call.args) > 1 and self.indent is not None or self.indent is not None and not self._is_spread:
+            return False
+        inner = self.base_indent() + self._program.module.default_indent
+        return self._fits_no_line([render(inner) for render in self._appended])
+
+    def _fits_no_line(self, texts: list[str]) -> bool:
+        if not self._has_one_line():
+            return False
+        line = ", ".join(texts)
+        return self._is_spread or "\n" in line or (bool(line) and self._line_length() + len(line) + 2 > LINE_LENGTH)
 
     def _append_lines(self, last: cst.Arg, indent: str) -> list[Edit]:
         """New arguments on lines of their own, behind the last argument's trailing comment."""
@@ -162,8 +181,16 @@ class ArgumentEdits:
             return [Edit(end, end, "," + text)]
         return [Edit(end, end, ","), Edit(line_end, line_end, text)]
 
-    def _is_one_line(self) -> bool:
-        return b"\n" not in self._program.source.buffer[slice(*self._program.span(self._call))]
+    def _has_one_line(self) -> bool:
+        """Whether all arguments stand on one line, none of them followed by a comment."""
+        arguments = self._call.args
+        start, end = self._program.span(self._call)
+        if arguments:
+            start, last = self._program.span(arguments[0])[0], self._program.span(arguments[-1])[1]
+            if b"#" in self._program.source.buffer[last:end]:
+                return False
+            end = last
+        return b"\n" not in self._program.source.buffer[start:end]
 
     def _line_length(self) -> int:
         source = self._program.source
@@ -176,10 +203,8 @@ class ArgumentEdits:
         before = self._program.span(self._call.func)[1]
         before = self._program.source.buffer.index(b"(", before) + 1
         close = self._program.span(self._call)[1] - 1
-        for argument in self._call.args:
-            start = self._program.span(argument)[0]
-            if argument in kept:
-                edits.append(Edit(before, start, f"\n{inner}"))
+        for argument in kept:
+            edits.append(Edit(before, self._program.span(argument)[0], f"\n{inner}"))
             before = self._end(argument)
         lead = "," if kept and not isinstance(kept[-1].comma, cst.Comma) else ""
         tail = "".join(f"\n{inner}{text}," for text in texts)

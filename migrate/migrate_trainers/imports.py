@@ -79,7 +79,7 @@ class ImportPlan:
         if existing is not None:
             return existing
         module, _, name = qualified.rpartition(".")
-        if isinstance(self._anchor, cst.Import):
+        if isinstance(self._anchor, cst.Import) or (module in self._plain and not self._imports_from(module)):
             return f"{self.module(module)}.{name}"
         if (module, name) not in self._wanted:
             local = name
@@ -135,9 +135,19 @@ class ImportPlan:
             if binding.imported == module:
                 return local
             # `import ray` is enough for `ray.train`, as the new imports load it.
-            if module.startswith("ray.") and local == "ray" and binding.imported == "ray":
-                return module if module == "ray.train" or self._imports_module(module) else None
+            if local == "ray" and binding.imported == "ray" and (module == "ray.train" or self._imports_module(module)):
+                return module
         return None
+
+    def _imports_from(self, module: str) -> bool:
+        """Whether the file imports names from a module, or will once its names have moved."""
+        for statement in self._program.imports:
+            if isinstance(statement, cst.ImportFrom) and not isinstance(statement.names, cst.ImportStar):
+                for alias in statement.names:
+                    qualified = f"{dotted_name(statement.module)}.{dotted_name(alias.name)}"
+                    if alias not in self._removed and (self._moved(qualified) or qualified).rpartition(".")[0] == module:
+                        return True
+        return False
 
     def _imports_module(self, module: str) -> bool:
         return any(
@@ -181,7 +191,7 @@ class ImportPlan:
             self._line(module, self._anchor, changes).add(name, alias)
         for module in self._plain:
             if module.partition(".")[0] not in sys.stdlib_module_names:
-                self._change(self._anchor, changes).plain.append(f"import {module}")
+                self._change(self._first_in_block(changes), changes).plain.append(f"import {module}")
         edits = [self._write(statement, change) for statement, change in changes.items()]
         return edits + self._standard_library_edits(changes)
 
@@ -234,7 +244,29 @@ class ImportPlan:
                 and self._block(statement) is block
             ):
                 return self._change(statement, changes).lines.setdefault(module, _Line(module))
-        return self._change(near, changes).lines.setdefault(module, _Line(module))
+        return self._change(self._relative_of(module, near), changes).lines.setdefault(module, _Line(module))
+
+    def _relative_of(self, module: str, near: cst.Import | cst.ImportFrom) -> cst.Import | cst.ImportFrom:
+        """The statement beside which a module's line goes: one that imports from the same package, if any."""
+        package = module.partition(".")[0]
+        for statement in (near, *reversed(self._program.imports)):
+            if (
+                isinstance(statement, cst.ImportFrom)
+                and self._block(statement) is self._block(near)
+                and dotted_name(statement.module).partition(".")[0] == package
+            ):
+                return statement
+        return near
+
+    def _first_in_block(self, changes: dict[cst.Import | cst.ImportFrom, _Change]) -> cst.Import | cst.ImportFrom:
+        """The first statement beside the anchor that changes: plain imports stand above the others."""
+        block = self._block(self._anchor)
+        return next(
+            statement
+            for statement in self._program.imports
+            if self._block(statement) is block
+            and (statement is self._anchor or (statement in changes and isinstance(statement, cst.ImportFrom)))
+        )
 
     def _block(self, statement: cst.Import | cst.ImportFrom) -> cst.CSTNode:
         return self._program.block(self._program.statement(statement))
@@ -323,7 +355,7 @@ class ImportPlan:
                 continue
             line = before or statements[0]
             place = program.source.line_start(program.span(line)[0])
-            gap = "" if before is not None else "\n"
+            gap = "" if _first_module(line).partition(".")[0] in sys.stdlib_module_names else "\n"
             edits.append(Edit(place, place, f"{program.indent(line)}import {module}\n{gap}"))
         return _merge_insertions(edits)
 

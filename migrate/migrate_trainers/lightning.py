@@ -15,7 +15,7 @@ from migrate_trainers.lightning_config import Given, LightningConfig, read_confi
 from migrate_trainers.lightning_package import LightningPackage
 from migrate_trainers.lightning_reports import Reports, read_reports
 from migrate_trainers.mover import ValueMover
-from migrate_trainers.placement import definition, leading_comments_start, removal
+from migrate_trainers.placement import definition, leading_comments_start, preceding_run, removal
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.render import Argument, call
 from migrate_trainers.source import Edit
@@ -92,7 +92,8 @@ class _TrainFunction:
         self.group = group
         self.config = group[0].config
         self.place = self.config.place
-        self.replaces = self.place in self.config.statements
+        statements = self.config.statements
+        self.run = preceding_run(self.program, self.place, statements) if self.place in statements else []
         self.indent = self.program.indent(self.place)
         self.unit = self.program.module.default_indent
         self.body = self.indent + self.unit
@@ -107,7 +108,7 @@ class _TrainFunction:
             self.place,
             trainer,
             self.config.statements,
-            lambda hint: rewrite.new_name(hint, f"lightning_{hint}"),
+            lambda hint: rewrite.new_name(hint),
             self.config_name,
         )
         self.comments = MovedComments(self.program, self._regions(), [given.argument for given in self._given()])
@@ -137,7 +138,7 @@ class _TrainFunction:
         regions = [
             (
                 source.line_start(self.program.span(statement)[0])
-                if statement is self.place
+                if self.run and statement is self.run[0]
                 else leading_comments_start(self.program, statement),
                 source.line_end(self.program.span(statement)[1]),
             )
@@ -166,7 +167,7 @@ class _TrainFunction:
                 warn_of_continuation(rewrite, read.arguments)
         resume = self._resume_value()
         lines = self._function_lines(resume)
-        name = rewrite.new_name("train_func", "train_loop_per_worker")
+        name = rewrite.new_name("train_func")
         parameter = self.config_name if self.mover.config else ""
         header = f"def {name}({parameter}):"
         text = "\n".join([header, *lines])
@@ -366,7 +367,7 @@ class _TrainFunction:
             if name != "save_last"
         ]
         if self.reports.callback_class is not None:
-            name = self.reports.define(rewrite, self.package, self.place, self.replaces)
+            name = self.reports.define(rewrite, self.package, self.place)
             return [call(name, keywords, inner, self.unit)]
         callback = f"{rewrite.class_named('ray.train.lightning.RayTrainReportCallback')}()"
         if not self.reports.writes_files:
@@ -432,22 +433,12 @@ class _TrainFunction:
     def _place(self, text: str) -> None:
         """Put the function where the builder was, and the values that stay on the driver where they were."""
         program, rewrite = self.program, self.rewrite
-        above = [*self.mover.hoisted.get(self.place, []), *self.reports.definitions]
-        rest = self.comments.rest()
-        if self.reports.definitions:
-            blank = "\n" * (1 if self.indent else 2)
-            hoisted = self.mover.hoisted.get(self.place, [])
-            parts = [("\n" + self.indent).join([*hoisted])] if hoisted else []
-            parts += [*self.reports.definitions, ("\n" + self.indent).join([*rest, text])]
-            whole = f"\n{blank}{self.indent}".join(parts)
-        else:
-            blank = "\n" * (1 if self.indent else 2)
-            hoisted = ("\n" + self.indent).join(above)
-            function = ("\n" + self.indent).join([*rest, text])
-            whole = f"{hoisted}\n{blank}{self.indent}{function}" if above else function
-        rewrite.edits += definition(program, self.place, whole, replace=self.replaces)
+        function = f"\n{self.indent}".join([*self.comments.rest(), text])
+        lines = [line for statement in self.run or [self.place] for line in self.mover.hoisted.get(statement, [])]
+        definitions = [*self.reports.definitions, function]
+        rewrite.edits += definition(program, self.place, definitions, lines=lines, run=self.run)
         for statement in self.config.statements:
-            if statement is not self.place:
+            if statement not in self.run:
                 rewrite.edits.append(removal(program, statement, self.mover.hoisted.get(statement, [])))
 
 

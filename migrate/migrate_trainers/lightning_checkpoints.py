@@ -93,6 +93,8 @@ def _write_into(
     if "checkpoint_config" in run_arguments:
         edits.remove(run_arguments["checkpoint_config"])
     edits.append(lambda indent: "checkpoint_config=" + filled_in.text(indent, unit, "checkpoint_config"))
+    if found.variable is None and edits.spreads():
+        rewrite.arguments_of(site.call).spread()
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,8 @@ class LightningPackage:
             raise Refusal("MT106", config.module_class.value, "the file mixes `pytorch_lightning` and `lightning.pytorch`")
         newer = rewrite.settings.target_version >= _PREFERS_LIGHTNING and not rewrite.settings.bundled
         self.name = packages.pop() if packages else legacy.LIGHTNING_PACKAGES[0 if newer else 1]
+        if any(finding.code == "MT113" for finding in rewrite.findings):
+            return
         if self.name == "pytorch_lightning" and newer:
             rewrite.review("MT113", config.module_class.value, "this file uses `pytorch_lightning`")
         elif not imported:

@@ -63,23 +63,24 @@ class Reports:
         """Whether the values of `.checkpointing(...)` are read in the train function."""
         return self.uses_model_checkpoint
 
-    def define(self, rewrite: Rewrite, package: LightningPackage, place: Statement, replaces: bool) -> str:
+    def define(self, rewrite: Rewrite, package: LightningPackage, place: Statement) -> str:
         """Write the class; returns the name under which the train function constructs it."""
-        name = rewrite.new_name(_CALLBACK_NAME)
-        local_rank = "trainer.local_rank" if self.strategy_name == "deepspeed" else "trainer.global_rank"
-        text = templates.LIGHTNING_CALLBACK.format(
-            name=name,
-            model_checkpoint=package.named("callbacks.ModelCheckpoint"),
-            checkpoint=templates.LIGHTNING_CHECKPOINT,
-            checkpoint_class=rewrite.class_named("ray.train.Checkpoint"),
-            report=rewrite.function_named("ray.train.report"),
-            owns_checkpoint=f"{local_rank} == 0",
-            os=rewrite.imports.module("os"),
-            shutil=rewrite.imports.module("shutil"),
-            tempfile=rewrite.imports.module("tempfile"),
-        )
-        program = rewrite.program
-        self.definitions.append(templates.indented(text, program.indent(place), program.module.default_indent))
+
+        def text(name: str) -> str:
+            rank = "trainer.local_rank" if self.strategy_name == "deepspeed" else "trainer.global_rank"
+            return templates.LIGHTNING_CALLBACK.format(
+                name=name,
+                model_checkpoint=package.named("callbacks.ModelCheckpoint"),
+                checkpoint=templates.LIGHTNING_CHECKPOINT,
+                checkpoint_class=rewrite.class_named("ray.train.Checkpoint"),
+                report=rewrite.function_named("ray.train.report"),
+                owns_checkpoint=f"{rank} == 0",
+                os=rewrite.imports.module("os"),
+                shutil=rewrite.imports.module("shutil"),
+                tempfile=rewrite.imports.module("tempfile"),
+            )
+
+        name, self.definitions = rewrite.callback_class(_CALLBACK_NAME, place, text)
         return name
 
 

@@ -9,6 +9,8 @@ import libcst as cst
 from migrate_trainers.source import Edit
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from migrate_trainers.program import Program, Statement
 
 
@@ -24,30 +26,49 @@ def leading_comments_start(program: Program, statement: Statement) -> int:
     return start
 
 
-def definition(program: Program, statement: Statement, text: str, *, replace: bool) -> list[Edit]:
-    """Edits that put a definition (without indentation in its first line) before a statement, or in its place.
+def definition(
+    program: Program,
+    statement: Statement,
+    definitions: list[str],
+    *,
+    lines: Sequence[str] = (),
+    run: Sequence[Statement] = (),
+) -> list[Edit]:
+    """Edits that put statements (`lines`) and definitions before a statement, or in place of a `run` of statements.
 
-    Comments above a replaced statement stay above the definition; those above a statement that stays are its own.
+    The texts come without indentation in their first line. A run's last statement is `statement`. Comments above what
+    is replaced stay above what replaces it; comments above a statement that stays are its own.
     """
     source = program.source
     indent = program.indent(statement)
-    blank = "\n" * (1 if indent else 2)
-    top = leading_comments_start(program, statement)
-    own_line = source.line_start(program.statement_start(statement))
-    edits: list[Edit] = []
-    above = _missing_blank_lines(program, top, len(blank))
-    if replace:
-        end = source.line_end(program.span(statement)[1])
-        below = _blank_lines_below(program, statement, end, len(blank))
-        tail = "\n" if source.buffer[:end].endswith((b"\n", b"\r")) or below else ""
-        if top == own_line:
-            edits.append(Edit(own_line, end, f"{above}{indent}{text}{tail}{below}"))
-        else:
-            edits += [Edit(top, top, above)] if above else []
-            edits.append(Edit(own_line, end, f"{indent}{text}{tail}{below}"))
-    else:
-        edits.append(Edit(top, top, f"{above}{indent}{text}\n{blank}"))
-    return edits
+    wanted = 1 if indent else 2
+    blank = "\n" * wanted
+    first = run[0] if run else statement
+    top = leading_comments_start(program, first)
+    own_line = source.line_start(program.statement_start(first))
+    above = "" if lines else _missing_blank_lines(program, top, wanted)
+    plain = "".join(f"{indent}{line}\n" for line in lines)
+    texts = f"\n{blank}{indent}".join(definitions)
+    text = f"{plain}{blank if lines else ''}{indent}{texts}"
+    if not run:
+        return [Edit(top, top, f"{above}{text}\n{blank}")]
+    end = source.line_end(program.span(statement)[1])
+    below = _blank_lines_below(program, statement, end, wanted)
+    tail = "\n" if source.buffer[:end].endswith((b"\n", b"\r")) or below else ""
+    if top == own_line:
+        return [Edit(own_line, end, f"{above}{text}{tail}{below}")]
+    return [Edit(top, top, above), Edit(own_line, end, f"{text}{tail}{below}")]
+
+
+def preceding_run(program: Program, statement: Statement, among: Collection[Statement]) -> list[Statement]:
+    """The statements of a collection that directly precede a statement in its block, and the statement itself."""
+    block = program.block(statement)
+    assert isinstance(block, cst.Module | cst.IndentedBlock)
+    index = list(block.body).index(statement)
+    first = index
+    while first > 0 and block.body[first - 1] in among:
+        first -= 1
+    return list(block.body[first : index + 1])  # type: ignore[arg-type]
 
 
 def removal(program: Program, statement: Statement, replacement: list[str]) -> Edit:
@@ -58,27 +79,40 @@ def removal(program: Program, statement: Statement, replacement: list[str]) -> E
     end = source.line_end(program.span(statement)[1])
     if replacement:
         return Edit(start, end, "".join(f"{indent}{line}\n" for line in replacement))
-    block = program.block(statement)
-    first = isinstance(block, cst.IndentedBlock) and block.body[0] is statement
-    if _is_blank_line(program, start - 1) or first or start == 0:
-        while end < len(source.buffer) and not source.slice(end, source.line_end(end)).strip():
-            end = source.line_end(end)
+    # Of the blank lines above and below, the greater number stays.
+    spare = len(source.buffer) if _opens_block(program, statement) else _blank_lines_above(program, start)
+    while spare and end < len(source.buffer) and not source.slice(end, source.line_end(end)).strip():
+        end = source.line_end(end)
+        spare -= 1
     return Edit(start, end, "")
+
+
+def _opens_block(program: Program, statement: Statement) -> bool:
+    block = program.block(statement)
+    assert isinstance(block, cst.Module | cst.IndentedBlock)
+    return block.body[0] is statement
+
+
+def _blank_lines_above(program: Program, offset: int) -> int:
+    source = program.source
+    count = 0
+    while offset > 0 and not source.slice(source.line_start(offset - 1), offset).strip():
+        offset = source.line_start(offset - 1)
+        count += 1
+    return count
 
 
 def _missing_blank_lines(program: Program, offset: int, wanted: int) -> str:
     """The blank lines that lack above an offset at the start of a line; none below a block's header."""
     source = program.source
-    count = 0
+    count = _blank_lines_above(program, offset)
     start = offset
-    while start > 0:
-        above = source.line_start(start - 1)
-        line = source.slice(above, start)
-        if line.strip():
-            return "" if line.split("#")[0].rstrip().endswith(":") else "\n" * max(wanted - count, 0)
-        count += 1
-        start = above
-    return ""
+    for _ in range(count):
+        start = source.line_start(start - 1)
+    if start == 0:
+        return ""
+    line = source.slice(source.line_start(start - 1), start)
+    return "" if line.split("#")[0].rstrip().endswith(":") else "\n" * max(wanted - count, 0)
 
 
 def _blank_lines_below(program: Program, statement: Statement, end: int, wanted: int) -> str:
@@ -95,9 +129,3 @@ def _blank_lines_below(program: Program, statement: Statement, end: int, wanted:
         count += 1
         end = following
     return "\n" * max(wanted - count, 0)
-
-
-def _is_blank_line(program: Program, offset: int) -> bool:
-    """Whether the line that ends at an offset is blank."""
-    source = program.source
-    return offset >= 0 and not source.slice(source.line_start(offset), offset).strip()

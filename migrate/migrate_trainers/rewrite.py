@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers import legacy
+from migrate_trainers import legacy, templates
 from migrate_trainers.calls import ArgumentEdits
 from migrate_trainers.catalogue import CATALOGUE
 from migrate_trainers.findings import Finding, Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from migrate_trainers.imports import ImportPlan
     from migrate_trainers.program import Program, Statement
     from migrate_trainers.settings import Settings
@@ -49,6 +51,7 @@ class Rewrite:
     findings: list[Finding] = field(default_factory=list)
     argument_edits: dict[cst.Call, ArgumentEdits] = field(default_factory=dict)
     adapted: set[cst.Call] = field(default_factory=set)
+    _callbacks: dict[str, tuple[str, cst.CSTNode]] = field(default_factory=dict)
 
     def review(self, code: str, node: cst.CSTNode, detail: str) -> None:
         self.findings.append(finding(self.program, code, node, detail))
@@ -71,6 +74,20 @@ class Rewrite:
         name = f"{candidates[0]}_{number}"
         self.imports.reserve(name)
         return name
+
+    def callback_class(self, candidate: str, place: Statement, text: Callable[[str], str]) -> tuple[str, list[str]]:
+        """The name of a callback class for code at a place, and the definition that has to stand there.
+
+        `text` gives the definition for a name. A class that an earlier place in reach defines serves again.
+        """
+        if candidate in self._callbacks:
+            name, block = self._callbacks[candidate]
+            if self.program.contains(block, place):
+                return name, []
+        name = self.new_name(candidate)
+        self._callbacks[candidate] = name, self.program.block(place)
+        definition = templates.indented(text(name), self.program.indent(place), self.program.module.default_indent)
+        return name, [definition]
 
     def class_named(self, qualified: str) -> str:
         """How new code names a class or function of the target API."""

@@ -108,8 +108,9 @@ def _without_nested(edits: list[Edit]) -> list[Edit]:
     """Drop edits inside a larger edit: that one was written from the text as it stood."""
     kept: list[Edit] = []
     for edit in sorted(set(edits), key=lambda edit: (edit.start, -edit.end)):
-        if kept and edit.end <= kept[-1].end and edit.start >= kept[-1].start and kept[-1].end > kept[-1].start:
-            if edit.start < kept[-1].end:
-                continue
-        kept.append(edit)
+        outer = kept[-1] if kept else None
+        is_inside = outer is not None and outer.start < outer.end and edit.start < outer.end and edit.end <= outer.end
+        is_insertion_before = outer is not None and edit.start == edit.end == outer.start
+        if not is_inside or is_insertion_before:
+            kept.append(edit)
     return kept

@@ -25,7 +25,7 @@ from migrate_trainers.trainer_call import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from migrate_trainers.program import Statement
+    from migrate_trainers.program import Program, Statement
     from migrate_trainers.rewrite import CallSite, Rewrite
 
 _OWN_ARGUMENTS = ("trainer_init_per_worker", "trainer_init_config")
@@ -103,7 +103,10 @@ class _TrainFunction:
     def _convert(self, function: _InitFunction, given: cst.Arg | None) -> None:
         program, rewrite = self.program, self.rewrite
         node = function.node
-        name = rewrite.new_name("train_func", "train_loop_per_worker")
+        definitions = self._read_callback(node)
+        if definitions:
+            rewrite.edits += definition(program, node, definitions)
+        name = rewrite.new_name("train_func")
         used = _names_in(node.body)
         config = function.config or "config"
         needs_config = config in used or "trainer_init_config" in self.arguments or given is not None
@@ -126,7 +129,6 @@ class _TrainFunction:
             ends = program.source.buffer[:line_end].endswith((b"\n", b"\r"))
             text = "".join(f"{body}{line}\n" for line in lines)
             rewrite.edits.append(Edit(line_end, line_end, text if ends else "\n" + text.rstrip("\n")))
-        self._define_callback(program.statement(node))
         self._write_call(name, given)
 
     def _signature_end(self, node: cst.FunctionDef) -> int:
@@ -185,7 +187,7 @@ class _TrainFunction:
         used = _names_in(self.init.value)
         config = _local(used, "config", "train_loop_config")
         mover = ValueMover(
-            program, place, None, (), lambda hint: rewrite.new_name(hint, f"{hint}_function"), config
+            program, place, None, (), lambda hint: rewrite.new_name(hint), config
         )
         mover.take(self.init.value, place, "trainer_init_per_worker")
         if program.loop_around(place) is not None and mover.hoisted:
@@ -194,7 +196,8 @@ class _TrainFunction:
         has_config = "trainer_init_config" in self.arguments
         function = mover.in_worker(self.init.value, body)
         trainer = _local(used, "trainer", "hf_trainer")
-        name = rewrite.new_name("train_func", "train_loop_per_worker")
+        definitions = self._read_callback(place)
+        name = rewrite.new_name("train_func")
         parameter = config if has_config or given is not None else ""
         extra = f", **{config}" if has_config else ""
         resume = self._config_with_resume(config, given)
@@ -204,9 +207,7 @@ class _TrainFunction:
             resume = "resume_from_checkpoint"
         lines += self._training_lines(trainer, body, used, resume)
         text = f"def {name}({parameter}):\n" + "\n".join(f"{body}{line}" for line in lines)
-        blank = "\n" * (1 if indent else 2)
-        parts = [*(f"{line}" for line in mover.hoisted.get(place, [])), *self._callback_definition(place), text]
-        rewrite.edits += definition(program, place, f"\n{blank}{indent}".join(parts), replace=False)
+        rewrite.edits += definition(program, place, [*definitions, text], lines=mover.hoisted.get(place, []))
         self._write_call(name, given)
 
     # Both
@@ -235,11 +236,7 @@ class _TrainFunction:
         """The lines that train: report callback, Ray's preparation, and resuming where that can happen."""
         rewrite = self.rewrite
         prepare = rewrite.class_named("ray.train.huggingface.transformers.prepare_trainer")
-        if self._uses_guide_form:
-            callback = rewrite.class_named("ray.train.huggingface.transformers.RayTrainReportCallback")
-        else:
-            callback = self._callback_name = rewrite.new_name(_CALLBACK_NAME)
-        lines = [f"{trainer}.add_callback({callback}())", f"{trainer} = {prepare}({trainer})"]
+        lines = [f"{trainer}.add_callback({self._callback}())", f"{trainer} = {prepare}({trainer})"]
         if not self.resumes:
             return [*lines, f"{trainer}.train()"]
         checkpoint = _local(used, "checkpoint", "ray_checkpoint")
@@ -259,24 +256,26 @@ class _TrainFunction:
         lines.append(f"{unit * 2}{trainer}.train(resume_from_checkpoint={target})")
         return [*lines, "else:", f"{unit}{trainer}.train()"]
 
-    def _define_callback(self, place: Statement) -> None:
-        for text in self._callback_definition(place):
-            self.rewrite.edits += definition(self.program, place, text, replace=False)
-
-    def _callback_definition(self, place: Statement) -> Iterator[str]:
-        if self._uses_guide_form:
-            return
+    def _read_callback(self, place: Statement) -> list[str]:
+        """Settle which callback reports; returns the class definition that it needs before a place."""
         rewrite = self.rewrite
-        text = templates.TRANSFORMERS_CALLBACK.format(
-            name=self._callback_name,
-            trainer_callback=rewrite.imports.name("transformers.TrainerCallback"),
-            get_last_checkpoint=rewrite.imports.name("transformers.trainer_utils.get_last_checkpoint"),
-            checkpoint_class=rewrite.class_named("ray.train.Checkpoint"),
-            get_context=rewrite.function_named("ray.train.get_context"),
-            report=rewrite.function_named("ray.train.report"),
-            os=rewrite.imports.module("os"),
+        if self._uses_guide_form:
+            self._callback = rewrite.class_named("ray.train.huggingface.transformers.RayTrainReportCallback")
+            return []
+        self._callback, definitions = rewrite.callback_class(
+            _CALLBACK_NAME,
+            place,
+            lambda name: templates.TRANSFORMERS_CALLBACK.format(
+                name=name,
+                trainer_callback=rewrite.imports.name("transformers.TrainerCallback"),
+                get_last_checkpoint=rewrite.imports.name("transformers.trainer_utils.get_last_checkpoint"),
+                checkpoint_class=rewrite.class_named("ray.train.Checkpoint"),
+                get_context=rewrite.function_named("ray.train.get_context"),
+                report=rewrite.function_named("ray.train.report"),
+                os=rewrite.imports.module("os"),
+            ),
         )
-        yield templates.indented(text, self.program.indent(place), self.unit)
+        return definitions
 
     # TrainingArguments
 
@@ -323,7 +322,7 @@ class _TrainFunction:
                 rewrite.arguments_of(call).append(lambda _: 'report_to="none"')
 
 
-def _init_function(program, value: cst.BaseExpression) -> _InitFunction | None:  # type: ignore[no-untyped-def]
+def _init_function(program: Program, value: cst.BaseExpression) -> _InitFunction | None:
     """The function behind `trainer_init_per_worker`, if it can become the train function in place."""
     if not isinstance(value, cst.Name):
         return None

@@ -1,0 +1,171 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from migrate_trainers import legacy
+from migrate_trainers.discovery import python_files
+from migrate_trainers.engine import migrate_source
+from migrate_trainers.findings import FileResult, Finding, Kind
+from migrate_trainers.report import Summary, finding_lines, unified_diff
+from migrate_trainers.settings import Settings, parse_version
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_STANDARD_INPUT = "-"
+
+
+def _version_option(context: click.Context, parameter: click.Parameter, value: str) -> tuple[int, int]:
+    try:
+        parsed = parse_version(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    if parameter.name == "target_version" and parsed < legacy.FIRST_TARGET:
+        raise click.BadParameter("the new API exists since Ray 2.7")
+    return parsed
+
+
+def _explain(context: click.Context, parameter: click.Parameter, code: str | None) -> None:
+    if code is None:
+        return
+    from migrate_trainers.catalogue import CATALOGUE
+
+    entry = CATALOGUE.get(code.upper())
+    if entry is None:
+        raise click.BadParameter(f"{code} is not a finding; they run from MT100 to MT905")
+    click.echo(f"{entry.code} ({entry.kind.value}): {entry.title}\n\n{entry.why}\n\nWhat to do: {entry.help}")
+    context.exit()
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--diff", "show_diff", is_flag=True, help="Write nothing; print a unified diff that `git apply` takes.")
+@click.option("--check", is_flag=True, help="Write nothing; print what would be done.")
+@click.option(
+    "--target-version",
+    default="latest",
+    show_default=True,
+    callback=_version_option,
+    help="The Ray that the output must run on: 2.7 or newer.",
+)
+@click.option(
+    "--source-version",
+    type=click.Choice(legacy.SOURCE_VERSIONS),
+    default="2.6",
+    show_default=True,
+    help="The Ray that the code was written for, where meanings changed.",
+)
+@click.option(
+    "--runtime",
+    type=click.Choice(["ray", "bundled"]),
+    default="ray",
+    show_default=True,
+    help="Whose package new imports name: Ray's, or train_runtime.",
+)
+@click.option("--explain", metavar="CODE", callback=_explain, expose_value=False, is_eager=True, help="Explain a finding.")
+@click.option("-q", "--quiet", is_flag=True, help="Print errors and diffs only.")
+@click.version_option(version("migrate-trainers"), prog_name="migrate-trainers")
+def main(
+    paths: tuple[Path, ...],
+    show_diff: bool,
+    check: bool,
+    target_version: tuple[int, int],
+    source_version: str,
+    runtime: str,
+    quiet: bool,
+) -> None:
+    """Rewrite Ray Train's removed LightningTrainer, TransformersTrainer and AccelerateTrainer.
+
+    PATHS are files and folders; `-` reads standard input and writes standard output; none means the current folder.
+
+    \b
+    Exit codes, in place:      0 no legacy code is left, 1 some needs a person, 2 an error.
+    With --diff and --check:   0 nothing to do, 1 something would change or needs a person, 2 an error.
+    """
+    settings = Settings(parse_version(source_version), target_version, bundled=runtime == "bundled")
+    if str(_STANDARD_INPUT) in map(str, paths):
+        if len(paths) > 1:
+            raise click.UsageError("`-` can't be combined with other paths")
+        _run_on_standard_input(settings, show_diff=show_diff, check=check)
+    _run(paths or (Path("."),), settings, show_diff=show_diff, dry=show_diff or check, quiet=quiet)
+
+
+def _run_on_standard_input(settings: Settings, *, show_diff: bool, check: bool) -> None:
+    data = sys.stdin.buffer.read()
+    result = migrate_source(data, settings)
+    if show_diff:
+        sys.stdout.buffer.write(unified_diff("<stdin>", result))
+    elif not check:
+        sys.stdout.buffer.write(result.after)
+    sys.stdout.buffer.flush()
+    for line in finding_lines("<stdin>", result):
+        click.echo(line, err=True)
+    sys.exit(_exit_code([result], dry=show_diff or check))
+
+
+def _run(paths: Sequence[Path], settings: Settings, *, show_diff: bool, dry: bool, quiet: bool) -> None:
+    summary = Summary()
+    results = []
+    for path in python_files(paths):
+        result = _migrate_file(path, settings, dry=dry)
+        summary.add(result)
+        if not result.findings:
+            continue
+        results.append(result)
+        if show_diff:
+            _print_diff(path, result)
+        elif not quiet and result.changed:
+            verb = "would migrate" if dry else "migrated"
+            click.echo(f"{verb} {path} ({result.migrated} of {result.call_sites})")
+        for line in finding_lines(str(path), result):
+            if not quiet or result.has(Kind.ERROR):
+                click.echo(line, err=True)
+    if not quiet:
+        click.echo(summary.text(dry=dry), err=show_diff)
+    sys.exit(_exit_code(results, dry=dry))
+
+
+def _print_diff(path: Path, result: FileResult) -> None:
+    diff = unified_diff(path.as_posix().lstrip("/"), result)
+    if sys.stdout.isatty():
+        for line in diff.decode("utf-8", "replace").splitlines():
+            click.secho(line, fg={"+": "green", "-": "red", "@": "cyan"}.get(line[:1]))
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(diff)
+    sys.stdout.buffer.flush()
+
+
+def _migrate_file(path: Path, settings: Settings, *, dry: bool) -> FileResult:
+    """Migrate one file on disk; what goes wrong with it is a finding, so that the others are still done."""
+    data = b""
+    try:
+        data = path.read_bytes()
+        result = migrate_source(data, settings)
+        if result.changed and not dry:
+            from migrate_trainers.files import replace_file
+
+            replace_file(path, result.before, result.after)
+    except OSError as error:
+        from migrate_trainers.catalogue import CATALOGUE
+
+        entry = CATALOGUE["MT902"]
+        message = f"{entry.title}: {error.strerror or error}"
+        finding = Finding(1, 1, 1, 1, entry.code, Kind.ERROR, message, entry.help)
+        return FileResult(data, data, findings=(finding,))
+    return result
+
+
+def _exit_code(results: Sequence[FileResult], *, dry: bool) -> int:
+    if any(result.has(Kind.ERROR) for result in results):
+        return 2
+    if any(result.has(Kind.MANUAL) or (dry and result.changed) for result in results):
+        return 1
+    return 0

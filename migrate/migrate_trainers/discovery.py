@@ -1,0 +1,60 @@
+"""Which files a run looks at: git's own list inside a work tree, else the folders themselves."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_SUFFIXES = (".py", ".pyi")
+# Folders that hold other people's code or a tool's own files.
+_SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "site-packages", "venv"})
+
+
+def python_files(paths: Iterable[Path]) -> Iterator[Path]:
+    """The Python files among and below some paths, each once; a file given by name is taken whatever its suffix."""
+    seen: set[Path] = set()
+    for path in paths:
+        found = _below(path) if path.is_dir() else [path]
+        for file in found:
+            if file not in seen:
+                seen.add(file)
+                yield file
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    listed = _git_files(folder)
+    if listed is None:
+        yield from _walk(folder)
+        return
+    for file in listed:
+        if file.suffix in _SUFFIXES and file.is_file():
+            yield file
+
+
+def _git_files(folder: Path) -> list[Path] | None:
+    """Tracked and untracked files that git doesn't ignore, or None outside a work tree."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        listing = subprocess.run(command, cwd=folder, capture_output=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    names = sorted(set(listing.split(b"\0")) - {b""})
+    return [folder / os.fsdecode(name) for name in names]
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            if not entry.name.startswith(".") and entry.name not in _SKIPPED_FOLDERS:
+                yield from _walk(Path(entry.path))
+        elif entry.name.endswith(_SUFFIXES) and entry.is_file():
+            yield Path(entry.path)

@@ -1,0 +1,73 @@
+"""Dictionaries that a script writes out: as a display, as `dict(...)`, or in a variable of their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from migrate_trainers.placement import removal
+from migrate_trainers.scopes import BindingKind
+
+if TYPE_CHECKING:
+    from migrate_trainers.rewrite import Rewrite
+
+
+def written_out(rewrite: Rewrite, node: cst.BaseExpression) -> dict[str, cst.BaseExpression] | None:
+    """The entries of a dictionary by key, or None where they can't all be read.
+
+    A variable is followed if nothing but this use reads it; its assignment is then removed from the file.
+    """
+    if isinstance(node, cst.Name):
+        node = _only_value(rewrite, node)
+    if isinstance(node, cst.Dict):
+        return _display(node)
+    if isinstance(node, cst.Call) and isinstance(node.func, cst.Name) and node.func.value == "dict":
+        if not rewrite.program.bindings(node.func):
+            return _keywords(node)
+    return None
+
+
+def string(node: cst.BaseExpression | None) -> str | None:
+    """The value of a string literal."""
+    value = node.evaluated_value if isinstance(node, cst.SimpleString) else None
+    return value if isinstance(value, str) else None
+
+
+def is_none(node: cst.BaseExpression | None) -> bool:
+    return isinstance(node, cst.Name) and node.value == "None"
+
+
+def is_flag(node: cst.BaseExpression | None) -> bool:
+    return isinstance(node, cst.Name) and node.value in ("True", "False")
+
+
+def _only_value(rewrite: Rewrite, name: cst.Name) -> cst.BaseExpression:
+    program = rewrite.program
+    bindings = program.bindings(name)
+    if len(bindings) != 1 or bindings[0].kind is not BindingKind.ASSIGNMENT or bindings[0].value is None:
+        return name
+    if len(program.uses(bindings[0])) != 1:
+        return name
+    statement = program.statement(bindings[0].node)
+    block = program.block(statement)
+    assert isinstance(block, cst.Module | cst.IndentedBlock)
+    if isinstance(statement, cst.SimpleStatementLine) and len(statement.body) == 1 and len(block.body) > 1:
+        rewrite.edits.append(removal(program, statement, []))
+    return bindings[0].value
+
+
+def _display(node: cst.Dict) -> dict[str, cst.BaseExpression] | None:
+    entries: dict[str, cst.BaseExpression] = {}
+    for element in node.elements:
+        key = string(element.key) if isinstance(element, cst.DictElement) else None
+        if key is None:
+            return None
+        entries[key] = element.value
+    return entries
+
+
+def _keywords(node: cst.Call) -> dict[str, cst.BaseExpression] | None:
+    if any(argument.star or argument.keyword is None for argument in node.args):
+        return None
+    return {argument.keyword.value: argument.value for argument in node.args if argument.keyword is not None}
