@@ -99,7 +99,9 @@ def run(plan: RunPlan) -> Result:
 
 def _attempt(plan: RunPlan, storage: RunStorage, directory: Path, console: Console) -> bytes:
     """Run one worker group to its end and give rank 0's pickled return value."""
-    with WorkerGroup.start(plan.placements, _assignments(plan, storage), directory, console) as group:
+    with WorkerGroup.start(plan.placements, directory, console) as group:
+        for rank, assignment in enumerate(_assignments(plan, storage)):
+            group.send(rank, assignment)
         attempt = _Attempt(group, storage, console)
         return_value = attempt.supervise()
         group.broadcast(Shutdown())

@@ -53,7 +53,7 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """End the worker and the processes that it started (data loaders), at once."""
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # ended already, as Linux and macOS say it
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 

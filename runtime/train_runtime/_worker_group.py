@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING
 
 from train_runtime import _launch
-from train_runtime._messages import Assignment, DriverMessage, WorkerMessage
+from train_runtime._messages import DriverMessage, WorkerMessage
 from train_runtime._output import Console, OutputForwarder
 
 if TYPE_CHECKING:
@@ -42,10 +42,8 @@ class WorkerGroup:
         self._output = OutputForwarder(workers, console)
 
     @classmethod
-    def start(
-        cls, placements: Sequence[Placement], assignments: Sequence[Assignment], directory: Path, console: Console
-    ) -> WorkerGroup:
-        """Start one worker a placement and give each its assignment."""
+    def start(cls, placements: Sequence[Placement], directory: Path, console: Console) -> WorkerGroup:
+        """Start one worker a placement; each waits for its assignment."""
         workers: list[WorkerProcess] = []
         try:
             for placement in placements:
@@ -54,10 +52,7 @@ class WorkerGroup:
             for worker in workers:
                 worker.kill()
             raise
-        group = cls(workers, console)
-        for rank, assignment in enumerate(assignments):
-            group.send(rank, assignment)
-        return group
+        return cls(workers, console)
 
     @property
     def size(self) -> int:

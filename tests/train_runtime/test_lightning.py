@@ -5,11 +5,11 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from train_runtime.lightning import RayDDPStrategy, _script_package, get_devices
+from train_runtime.lightning import RayDDPStrategy, RayFSDPStrategy, _script_package, get_devices
 
 if TYPE_CHECKING:
     from conftest import RunScript
@@ -56,6 +56,11 @@ def train_func():
     trainer.fit(Module(), torch.utils.data.DataLoader(torch.arange(8.0).unsqueeze(1), batch_size=2))
     assert isinstance(report, RayTrainReportCallback) and isinstance(report, pl.Callback)
     assert trainer.train_dataloader.sampler.num_replicas == 2
+    for options in ({}, {"strategy": RayDDPStrategy()}):
+        try:
+            prepare_trainer(pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, **options))
+        except RuntimeError as error:
+            print(error)
     return trainer.world_size, len(trainer.train_dataloader), report.reported
 
 result = TorchTrainer(
@@ -69,45 +74,31 @@ print(result.return_value)
 """
 
 
-@pytest.mark.parametrize("package", ["import lightning.pytorch as pl\n", "import pytorch_lightning as pl\n"])
-@pytest.mark.parametrize("ours_first", [True, False], ids=["ours-first", "lightning-first"])
-def test_the_scripts_own_package_is_used(run_script: RunScript, package: str, ours_first: bool) -> None:
-    imports = IMPORTS + package if ours_first else package + IMPORTS
+@pytest.mark.parametrize(
+    "imports",
+    [IMPORTS + "import pytorch_lightning as pl", "import lightning.pytorch as pl" + IMPORTS],
+    ids=["ours-then-pytorch_lightning", "lightning.pytorch-then-ours"],
+)
+def test_the_scripts_own_package_is_used(run_script: RunScript, imports: str) -> None:
     completed = run_script(imports + TRAINING)
     assert completed.returncode == 0, completed.stderr
     assert completed.stdout.splitlines()[-1] == "(2, 2, 1)"
+    assert "(rank 0) Invalid strategy class" in completed.stdout
+    assert "(rank 0) Invalid cluster environment plugin" in completed.stdout
 
 
-def test_prepare_trainer_refuses_other_strategies_and_environments(run_script: RunScript) -> None:
-    source = """
-import lightning.pytorch as pl
-from train_runtime import RunConfig, TorchTrainer
-from train_runtime.lightning import RayDDPStrategy, prepare_trainer
-
-def train_func():
-    for options in ({}, {"strategy": RayDDPStrategy()}):
-        try:
-            prepare_trainer(pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, **options))
-        except RuntimeError as error:
-            print(error)
-
-TorchTrainer(train_func, run_config=RunConfig(storage_path="results")).fit()
-"""
-    completed = run_script(source)
-    assert "Invalid strategy class" in completed.stdout, completed.stderr
-    assert "Invalid cluster environment plugin" in completed.stdout
-
-
-def test_an_instance_survives_pickling_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("strategy_class", [RayDDPStrategy, RayFSDPStrategy])
+def test_an_instance_survives_pickling_with_its_package(
+    monkeypatch: pytest.MonkeyPatch, strategy_class: type[Any]
+) -> None:
     monkeypatch.setattr(_script_package, "script_package", lambda: "pytorch_lightning")
-    strategy = RayDDPStrategy(find_unused_parameters=True)
+    strategy = strategy_class()
     copy = pickle.loads(pickle.dumps(strategy))
     assert type(copy) is type(strategy)
-    assert isinstance(copy, RayDDPStrategy)
-    assert type(copy).__mro__[-1] is object
-    assert [cls.__module__ for cls in type(copy).__mro__ if cls.__name__ == "DDPStrategy"] == [
-        "pytorch_lightning.strategies.ddp"
-    ]
+    assert isinstance(copy, strategy_class)
+    bases = [cls.__module__.partition(".")[0] for cls in type(copy).__mro__ if cls.__name__.endswith("Strategy")]
+    assert {"pytorch_lightning", "train_runtime"} <= set(bases)
+    assert "lightning" not in bases
 
 
 def test_without_an_imported_package_the_newer_one_is_taken() -> None:
