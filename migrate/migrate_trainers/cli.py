@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from migrate_trainers import legacy
 from migrate_trainers.discovery import python_files
 from migrate_trainers.engine import migrate_source
 from migrate_trainers.findings import FileResult, Finding, Kind
+from migrate_trainers.reading import legacy
 from migrate_trainers.report import Summary, finding_lines, unified_diff
 from migrate_trainers.settings import Settings, parse_version
 
@@ -69,7 +69,9 @@ def _explain(context: click.Context, parameter: click.Parameter, code: str | Non
     show_default=True,
     help="Whose package new imports name: Ray's, or train_runtime.",
 )
-@click.option("--explain", metavar="CODE", callback=_explain, expose_value=False, is_eager=True, help="Explain a finding.")
+@click.option(
+    "--explain", metavar="CODE", callback=_explain, expose_value=False, is_eager=True, help="Explain a finding."
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print errors and diffs only.")
 @click.version_option(version("migrate-trainers"), prog_name="migrate-trainers")
 def main(

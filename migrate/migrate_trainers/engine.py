@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from migrate_trainers.findings import FileResult, Finding, Kind
-from migrate_trainers.search import may_import_legacy_name, mentions_legacy_name
+from migrate_trainers.reading.search import may_import_legacy_name, mentions_legacy_name
+from migrate_trainers.reading.source import Source, UndecodableError
 from migrate_trainers.settings import Settings
-from migrate_trainers.source import Source, UndecodableError
 
 if TYPE_CHECKING:
-    from migrate_trainers.program import Program
-    from migrate_trainers.rewrite import CallSite
+    from migrate_trainers.reading.program import Program
+    from migrate_trainers.rules.rewrite import CallSite
 
 
 def migrate_source(data: bytes, settings: Settings | None = None) -> FileResult:
@@ -39,8 +39,8 @@ def _migrate_parsed(source: Source, settings: Settings) -> FileResult:
     # Imported late: only a file with a hit pays for libcst.
     import libcst as cst
 
-    from migrate_trainers import legacy_uses
-    from migrate_trainers.program import Program
+    from migrate_trainers.reading.program import Program
+    from migrate_trainers.rules import legacy_uses
 
     data = source.data
     try:
@@ -58,8 +58,8 @@ def _migrate_parsed(source: Source, settings: Settings) -> FileResult:
 
 
 def _migrate_sites(program: Program, settings: Settings, sites: list[CallSite]) -> FileResult:
-    from migrate_trainers.refusal import Refusal
-    from migrate_trainers.rewriter import rewrite_sites
+    from migrate_trainers.rules.refusal import Refusal
+    from migrate_trainers.rules.rewriter import rewrite_sites
     from migrate_trainers.verify import check
 
     data = program.source.data
@@ -74,20 +74,18 @@ def _migrate_sites(program: Program, settings: Settings, sites: list[CallSite]) 
     except (ValueError, UnicodeEncodeError, RecursionError) as error:
         problem = str(error)
     if problem is not None:
-        from migrate_trainers.rewrite import finding
+        from migrate_trainers.rules.rewrite import finding
 
         faults = [finding(program, "MT903", site.call.func, problem) for site in sites]
         return FileResult(data, data, len(sites), 0, tuple(sorted(faults)))
     return FileResult(data, after, len(sites), len(sites), tuple(sorted(findings)))
 
 
-def _explain_refusal(
-    program: Program, settings: Settings, sites: list[CallSite], refusal: Exception
-) -> list[Finding]:
+def _explain_refusal(program: Program, settings: Settings, sites: list[CallSite], refusal: Exception) -> list[Finding]:
     """Why each call site was left: its own reason, or that another one was."""
-    from migrate_trainers.refusal import Refusal
-    from migrate_trainers.rewrite import finding
-    from migrate_trainers.rewriter import rewrite_sites
+    from migrate_trainers.rules.refusal import Refusal
+    from migrate_trainers.rules.rewrite import finding
+    from migrate_trainers.rules.rewriter import rewrite_sites
 
     reasons: dict[tuple[int, str], Finding] = {}
 

@@ -73,7 +73,9 @@ class Summary:
         if not self.call_sites and not self.manual and not self.errors:
             return f"{_count(self.files, 'file')} looked at: no legacy trainer found."
         verb = "would be migrated" if dry else "migrated"
-        parts = [f"{self.migrated} of {_count(self.call_sites, 'legacy trainer')} {verb} in {_count(self.changed, 'file')}"]
+        parts = [
+            f"{self.migrated} of {_count(self.call_sites, 'legacy trainer')} {verb} in {_count(self.changed, 'file')}"
+        ]
         parts += [f"{self.review} to review"] if self.review else []
         parts += [f"{self.manual} left to you"] if self.manual else []
         parts += [_count(self.errors, "error")] if self.errors else []

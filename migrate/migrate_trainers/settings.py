@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from migrate_trainers import legacy
+from migrate_trainers.reading import legacy
 
 Version = tuple[int, int]
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers import legacy_uses
-from migrate_trainers.program import Program
-from migrate_trainers.source import Source
+from migrate_trainers.reading.program import Program
+from migrate_trainers.reading.source import Source
+from migrate_trainers.rules import legacy_uses
 
 if TYPE_CHECKING:
     from migrate_trainers.settings import Settings

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers import legacy
-from migrate_trainers.configs import ConfigCall, config_arguments, find_config_call
-from migrate_trainers.refusal import Refusal
-from migrate_trainers.render import Argument, call
-from migrate_trainers.trainer_call import is_absent
+from migrate_trainers.reading import legacy
+from migrate_trainers.rules.configs import ConfigCall, config_arguments, find_config_call
+from migrate_trainers.rules.refusal import Refusal
+from migrate_trainers.rules.trainer_call import is_absent
+from migrate_trainers.writing.render import Argument, call
 
 if TYPE_CHECKING:
-    from migrate_trainers.lightning_config import Given, LightningConfig
-    from migrate_trainers.mover import ValueMover
-    from migrate_trainers.rewrite import CallSite, Rewrite
+    from collections.abc import Callable
+
+    from migrate_trainers.rules.lightning.builder import Given, LightningConfig
+    from migrate_trainers.rules.rewrite import CallSite, Rewrite
+    from migrate_trainers.writing.mover import ValueMover
 
 # Ray 2.4 and 2.5 kept every checkpoint.
 _FIRST_THAT_FILLS_IN = (2, 6)
@@ -28,22 +30,13 @@ def keep_checkpoints(
     """Write out the CheckpointConfig that the legacy constructor filled in; raises `Refusal`."""
     if rewrite.settings.source_version < _FIRST_THAT_FILLS_IN:
         return
-    unit = rewrite.program.module.default_indent
     run_config = arguments.get("run_config")
     if is_absent(arguments, "run_config"):
         filled_in = _filled_in(rewrite, site, config, mover)
-        if filled_in is None:
-            return
-        name = rewrite.class_named("ray.train.RunConfig")
-
-        def render(indent: str) -> str:
-            value = filled_in.text(indent + unit, unit, "checkpoint_config")
-            inner = [Argument(value, "checkpoint_config")]
-            return "run_config=" + call(name, inner, indent, unit, before="run_config=,")
-
-        if run_config is not None:
-            rewrite.arguments_of(site.call).remove(run_config)
-        rewrite.arguments_of(site.call).append(render)
+        if filled_in is not None:
+            if run_config is not None:
+                rewrite.arguments_of(site.call).remove(run_config)
+            rewrite.arguments_of(site.call).append(_new_run_config(rewrite, filled_in))
         return
     assert run_config is not None
     found = find_config_call(rewrite.program, run_config.value, "RunConfig")
@@ -74,7 +67,7 @@ def _write_into(
     filled_in: _FilledIn,
     config: LightningConfig,
 ) -> None:
-    """Give the RunConfig its `checkpoint_config`: where it is made, or in a copy where it is shared or made too early."""
+    """Give the RunConfig its `checkpoint_config`: where it is made, or in a copy if it is shared or made too early."""
     unit = rewrite.program.module.default_indent
     shared = found.variable is not None and (
         len(rewrite.program.uses(found.variable)) > 1
@@ -86,7 +79,10 @@ def _write_into(
         value = rewrite.program.outer_text(run_config.value)
         edits = rewrite.arguments_of(site.call)
         indent = edits.indent or edits.base_indent() + unit
-        arguments = [Argument(value), Argument(filled_in.text(indent + unit, unit, "checkpoint_config"), "checkpoint_config")]
+        arguments = [
+            Argument(value),
+            Argument(filled_in.text(indent + unit, unit, "checkpoint_config"), "checkpoint_config"),
+        ]
         edits.replace(run_config, "run_config=" + call(replace, arguments, indent, unit, before="run_config=,"))
         return
     edits = rewrite.arguments_of(found.call)
@@ -95,6 +91,17 @@ def _write_into(
     edits.append(lambda indent: "checkpoint_config=" + filled_in.text(indent, unit, "checkpoint_config"))
     if found.variable is None and edits.spreads():
         rewrite.arguments_of(site.call).spread()
+
+
+def _new_run_config(rewrite: Rewrite, filled_in: _FilledIn) -> Callable[[str], str]:
+    name = rewrite.class_named("ray.train.RunConfig")
+    unit = rewrite.program.module.default_indent
+
+    def render(indent: str) -> str:
+        inner = Argument(filled_in.text(indent + unit, unit, "checkpoint_config"), "checkpoint_config")
+        return "run_config=" + call(name, [inner], indent, unit, before="run_config=,")
+
+    return render
 
 
 @dataclass(frozen=True)

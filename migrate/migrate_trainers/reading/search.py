@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from migrate_trainers import legacy
+from migrate_trainers.reading import legacy
 
 
 def mentions_legacy_name(data: bytes) -> bool:

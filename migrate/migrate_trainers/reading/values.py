@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers import legacy
-from migrate_trainers.scopes import Binding, BindingKind
+from migrate_trainers.reading import legacy
+from migrate_trainers.reading.scopes import Binding, BindingKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from migrate_trainers.program import Program, Statement
+    from migrate_trainers.reading.program import Program, Statement
 
-_PURE_BUILTINS = frozenset({"bool", "dict", "float", "frozenset", "int", "list", "max", "min", "range", "set", "str", "tuple"})
+_PURE_BUILTINS = frozenset(
+    {"bool", "dict", "float", "frozenset", "int", "list", "max", "min", "range", "set", "str", "tuple"}
+)
 _PURE_CALLS = frozenset(
     {
         "datetime.timedelta",
@@ -85,11 +87,11 @@ class ValueAnalysis:
         if isinstance(node, cst.Attribute):
             return self.only_reads(node.value)
         if isinstance(node, cst.Subscript):
-            indices = [
-                element.slice.value for element in node.slice if isinstance(element.slice, cst.Index)
-            ]
-            return len(indices) == len(node.slice) and self.only_reads(node.value) and all(
-                self.only_reads(index) for index in indices
+            indices = [element.slice.value for element in node.slice if isinstance(element.slice, cst.Index)]
+            return (
+                len(indices) == len(node.slice)
+                and self.only_reads(node.value)
+                and all(self.only_reads(index) for index in indices)
             )
         if isinstance(node, cst.BinaryOperation | cst.BooleanOperation):
             return self.only_reads(node.left) and self.only_reads(node.right)
@@ -140,7 +142,9 @@ class ValueAnalysis:
                 isinstance(entry, cst.DictElement) and self._is_movable(entry.key) and self._is_movable(entry.value)
                 for entry in node.elements
             )
-        if isinstance(node, cst.BinaryOperation | cst.BooleanOperation | cst.UnaryOperation | cst.Comparison | cst.IfExp):
+        if isinstance(
+            node, cst.BinaryOperation | cst.BooleanOperation | cst.UnaryOperation | cst.Comparison | cst.IfExp
+        ):
             return self._is_immutable(node)
         if isinstance(node, cst.Lambda):
             # A lambda reads its names when it is called, in the worker: then as now.
@@ -154,7 +158,11 @@ class ValueAnalysis:
     def _is_argument_movable(self, function: cst.BaseExpression, value: cst.BaseExpression) -> bool:
         # `list(names)` copies now what `names` holds now; a constructor only keeps the reference.
         if isinstance(function, cst.Name) and not self.program.bindings(function):
-            return self._is_immutable(value) if not isinstance(value, cst.List | cst.Tuple | cst.Dict) else self._is_movable(value)
+            return (
+                self._is_immutable(value)
+                if not isinstance(value, cst.List | cst.Tuple | cst.Dict)
+                else self._is_movable(value)
+            )
         return self._is_movable(value)
 
     def _is_immutable(self, node: cst.BaseExpression) -> bool:

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers.calls import bound_arguments
-from migrate_trainers.configs import config_arguments, find_config_call
-from migrate_trainers.refusal import Refusal
-from migrate_trainers.source import Edit
+from migrate_trainers.reading.source import Edit
+from migrate_trainers.rules.configs import config_arguments, find_config_call
+from migrate_trainers.rules.refusal import Refusal
+from migrate_trainers.writing.arguments import bound_arguments
+from migrate_trainers.writing.render import Argument, sequence
 
 if TYPE_CHECKING:
-    from migrate_trainers.rewrite import CallSite, Rewrite
+    from collections.abc import Mapping
+
+    from migrate_trainers.rules.rewrite import CallSite, Rewrite
 
 _COMMON = frozenset(
     {
@@ -76,15 +79,18 @@ def rename_trainer(rewrite: Rewrite, site: CallSite) -> None:
     rewrite.edits.append(Edit(*rewrite.program.span(site.call.func), name))
 
 
-def function_argument(rewrite: Rewrite, site: CallSite, argument: cst.Arg, name: str, config: str | None) -> None:
+def function_argument(
+    rewrite: Rewrite, site: CallSite, argument: cst.Arg, name: str, config: Mapping[str, str]
+) -> None:
     """Put the train function (and what is passed to it) where the legacy trainer's own argument was."""
     edits = rewrite.arguments_of(site.call)
-    first = site.call.args[0] is argument
-    text = name if first else f"train_loop_per_worker={name}"
-    if config is not None:
-        indent = edits.indent
-        separator = ", " if indent is None else f",\n{indent}"
-        text += f"{separator}train_loop_config={config}"
+    text = name if site.call.args[0] is argument else f"train_loop_per_worker={name}"
+    if config:
+        unit = rewrite.program.module.default_indent
+        items = [Argument(f'"{key}": {value}') for key, value in config.items()]
+        separator = ", " if edits.indent is None else f",\n{edits.indent}"
+        literal = sequence("{", items, "}", edits.indent or edits.base_indent(), unit, before="train_loop_config=,")
+        text += f"{separator}train_loop_config={literal}"
     edits.replace(argument, text)
 
 
@@ -105,7 +111,9 @@ def may_resume(rewrite: Rewrite, arguments: dict[str, cst.Arg]) -> bool:
     if failure_arguments is None:
         return True
     failures = failure_arguments.get("max_failures")
-    return failures is not None and not (isinstance(failures.value, cst.Integer) and failures.value.evaluated_value == 0)
+    return failures is not None and not (
+        isinstance(failures.value, cst.Integer) and failures.value.evaluated_value == 0
+    )
 
 
 def warn_of_continuation(rewrite: Rewrite, arguments: dict[str, cst.Arg]) -> None:

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers import templates
-from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.refusal import Refusal
+from migrate_trainers.writing import templates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from migrate_trainers.lightning_config import Given, LightningConfig
-    from migrate_trainers.lightning_package import LightningPackage
-    from migrate_trainers.program import Program, Statement
-    from migrate_trainers.rewrite import Rewrite
+    from migrate_trainers.reading.program import Program, Statement
+    from migrate_trainers.rules.lightning.builder import Given, LightningConfig
+    from migrate_trainers.rules.lightning.package import LightningPackage
+    from migrate_trainers.rules.rewrite import Rewrite
 
 _CALLBACK_NAME = "ReportingModelCheckpoint"
 _CHECKPOINTING_ARGUMENTS = frozenset(
@@ -45,25 +45,25 @@ _FILE_ARGUMENTS = ("dirpath", "filename")
 class Reports:
     """How the train function reports: by Ray's callback, or by a class that keeps the legacy schedule.
 
-    `callback_class` is the name of that class once it is needed, `definitions` its text; `writes_files` says that a
-    plain ModelCheckpoint must write Lightning's own files.
+    `writes_files` says that a plain ModelCheckpoint must write Lightning's own files; `definitions` is the class's text
+    once it is asked for.
     """
 
-    callback_class: str | None
+    needs_callback_class: bool
     writes_files: bool
     strategy_name: str
     definitions: list[str] = field(default_factory=list)
 
     @property
     def uses_model_checkpoint(self) -> bool:
-        return self.callback_class is not None or self.writes_files
+        return self.needs_callback_class or self.writes_files
 
     @property
     def uses_checkpointing(self) -> bool:
         """Whether the values of `.checkpointing(...)` are read in the train function."""
         return self.uses_model_checkpoint
 
-    def define(self, rewrite: Rewrite, package: LightningPackage, place: Statement) -> str:
+    def define_callback(self, rewrite: Rewrite, package: LightningPackage, place: Statement) -> str:
         """Write the class; returns the name under which the train function constructs it."""
 
         def text(name: str) -> str:
@@ -96,7 +96,7 @@ def read_reports(rewrite: Rewrite, config: LightningConfig) -> Reports:
         assert config.module_class is not None
         rewrite.review("MT114", config.module_class.value, "it is defined elsewhere")
     writes_files = any(name in config.checkpointing for name in _FILE_ARGUMENTS)
-    return Reports(_CALLBACK_NAME if reasons else None, writes_files, config.strategy_name)
+    return Reports(bool(reasons), writes_files, config.strategy_name)
 
 
 def _reasons(program: Program, config: LightningConfig) -> Iterator[tuple[cst.CSTNode, str]]:
@@ -123,9 +123,7 @@ def _is_literal(given: Given, *values: object) -> bool:
         return node.value in constants and any(constants[node.value] is value for value in values)
     if isinstance(node, cst.Integer | cst.Float):
         number = node.evaluated_value
-        return any(
-            number == value and type(number) is type(value) for value in values if not isinstance(value, bool)
-        )
+        return any(number == value and type(number) is type(value) for value in values if not isinstance(value, bool))
     return False
 
 

@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers import legacy
-from migrate_trainers.refusal import Refusal
-from migrate_trainers.scopes import Binding, BindingKind, dotted_name
-from migrate_trainers.values import lightning_name
+from migrate_trainers.reading import legacy
+from migrate_trainers.reading.scopes import Binding, BindingKind, dotted_name
+from migrate_trainers.reading.values import lightning_name
+from migrate_trainers.rules.refusal import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from migrate_trainers.lightning_config import LightningConfig
-    from migrate_trainers.rewrite import Rewrite
+    from migrate_trainers.rules.rewrite import Rewrite
 
 # Since this release `ray.train.lightning` takes `lightning.pytorch` where both packages are installed.
 _PREFERS_LIGHTNING = (2, 8)
@@ -27,21 +26,20 @@ class LightningPackage:
     Raises `Refusal` where a file mixes the two, as objects of one don't fit the other.
     """
 
-    def __init__(self, rewrite: Rewrite, config: LightningConfig) -> None:
+    def __init__(self, rewrite: Rewrite, module_class: cst.BaseExpression) -> None:
         self._rewrite = rewrite
         imported = {name: package for name, package in self._imported_packages() if package}
         packages = set(imported.values())
-        assert config.module_class is not None
         if len(packages) > 1:
-            raise Refusal("MT106", config.module_class.value, "the file mixes `pytorch_lightning` and `lightning.pytorch`")
+            raise Refusal("MT106", module_class, "the file mixes `pytorch_lightning` and `lightning.pytorch`")
         newer = rewrite.settings.target_version >= _PREFERS_LIGHTNING and not rewrite.settings.bundled
         self.name = packages.pop() if packages else legacy.LIGHTNING_PACKAGES[0 if newer else 1]
         if any(finding.code == "MT113" for finding in rewrite.findings):
             return
         if self.name == "pytorch_lightning" and newer:
-            rewrite.review("MT113", config.module_class.value, "this file uses `pytorch_lightning`")
+            rewrite.review("MT113", module_class, "this file uses `pytorch_lightning`")
         elif not imported:
-            rewrite.review("MT113", config.module_class.value, f"this file imports neither, and now `{self.name}`")
+            rewrite.review("MT113", module_class, f"this file imports neither, and now `{self.name}`")
 
     @property
     def trainer(self) -> str:

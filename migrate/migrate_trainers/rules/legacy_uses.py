@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers import legacy
-from migrate_trainers.refusal import Refusal
-from migrate_trainers.rewrite import CallSite, finding
-from migrate_trainers.scopes import BindingKind, dotted_name
+from migrate_trainers.reading import legacy
+from migrate_trainers.reading.scopes import BindingKind, dotted_name
+from migrate_trainers.rules.refusal import Refusal
+from migrate_trainers.rules.rewrite import CallSite, finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from migrate_trainers.findings import Finding
-    from migrate_trainers.program import Program
+    from migrate_trainers.reading.program import Program
 
 _LEGACY_NAMES = frozenset(name.rpartition(".")[2] for name in (*legacy.TRAINERS, *legacy.BUILDERS))
 
@@ -32,7 +32,8 @@ def call_sites(program: Program) -> list[CallSite]:
 
 def references(program: Program) -> Iterator[cst.Name | cst.Attribute]:
     """Every expression that reaches a legacy trainer or builder."""
-    for node in (*program.names, *program.attributes):
+    nodes: list[cst.Name | cst.Attribute] = [*program.names, *program.attributes]
+    for node in nodes:
         qualified = program.qualified_name(node)
         if qualified in legacy.TRAINERS or qualified in legacy.BUILDERS:
             yield node
@@ -104,7 +105,11 @@ def _check_checkpoint_method(program: Program, attribute: cst.Attribute) -> None
     if attribute.attr.value not in legacy.REMOVED_CHECKPOINT_METHODS:
         return
     owner = attribute.value
-    is_class = (program.qualified_name(owner) or "").rpartition(".")[0] in ("ray.air", "ray.air.checkpoint", "ray.train")
+    is_class = (program.qualified_name(owner) or "").rpartition(".")[0] in (
+        "ray.air",
+        "ray.air.checkpoint",
+        "ray.train",
+    )
     if is_class or _is_checkpoint(program, owner):
         raise Refusal("MT401", attribute, f"`{attribute.attr.value}` of a checkpoint")
 
@@ -140,7 +145,9 @@ def _hidden_constructions(program: Program) -> Iterator[Refusal]:
         elif program.qualified_name(call.func) is None and any(
             binding.imported in legacy.TRAINERS or binding.imported in legacy.BUILDERS for binding in bindings
         ):
-            yield Refusal("MT904", call.func, f"`{call.func.value}` may be something else: it is bound in several places")
+            yield Refusal(
+                "MT904", call.func, f"`{call.func.value}` may be something else: it is bound in several places"
+            )
 
 
 def _plain_imports(program: Program) -> Iterator[cst.ImportAlias]:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers.source import Edit
+from migrate_trainers.reading.source import Edit
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from migrate_trainers.program import Program, Statement
+    from migrate_trainers.reading.program import Program, Statement
 
 
 def leading_comments_start(program: Program, statement: Statement) -> int:

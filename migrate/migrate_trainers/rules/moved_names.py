@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers import legacy
-from migrate_trainers.refusal import Refusal
-from migrate_trainers.rewrite import moved_name
-from migrate_trainers.scopes import BindingKind
+from migrate_trainers.reading import legacy
+from migrate_trainers.reading.scopes import BindingKind
+from migrate_trainers.rules.refusal import Refusal
+from migrate_trainers.rules.rewrite import moved_name
 
 if TYPE_CHECKING:
-    from migrate_trainers.program import Program
-    from migrate_trainers.rewrite import Rewrite
+    from migrate_trainers.reading.program import Program
+    from migrate_trainers.rules.rewrite import Rewrite
 
 
 def migrate_moved_names(rewrite: Rewrite) -> dict[cst.CSTNode, str]:
@@ -55,9 +55,7 @@ def _session_function(rewrite: Rewrite, node: cst.CSTNode, qualified: str) -> st
     name = qualified.removeprefix(f"{legacy.SESSION_MODULE}.")
     if name in legacy.SESSION_FUNCTIONS:
         return rewrite.function_named(f"ray.train.{name}")
-    if name in legacy.SESSION_GETTERS or (
-        name in legacy.SESSION_TRIAL_GETTERS and not rewrite.settings.strict_target
-    ):
+    if name in legacy.SESSION_GETTERS or (name in legacy.SESSION_TRIAL_GETTERS and not rewrite.settings.strict_target):
         return f"{rewrite.function_named('ray.train.get_context')}().{name}"
     if name in legacy.SESSION_TRIAL_GETTERS:
         raise Refusal("MT405", node, f"`session.{name}`")

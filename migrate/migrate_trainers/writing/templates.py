@@ -4,6 +4,8 @@ from __future__ import annotations
 
 # The file in a checkpoint directory, as `ray.train.lightning.RayTrainReportCallback` names it.
 LIGHTNING_CHECKPOINT = "checkpoint.ckpt"
+# The same file as LightningTrainer named it.
+LEGACY_LIGHTNING_CHECKPOINT = "model"
 
 LIGHTNING_CALLBACK = '''\
 class {name}({model_checkpoint}):

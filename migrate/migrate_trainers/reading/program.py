@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, TypeVar
 import libcst as cst
 from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
 
-from migrate_trainers.scopes import Binding, BindingKind, Scope, build_scopes
+from migrate_trainers.reading.scopes import Binding, BindingKind, Scope, build_scopes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from migrate_trainers.source import Source
+    from migrate_trainers.reading.source import Source
 
 Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
 _Node = TypeVar("_Node", bound=cst.CSTNode)
@@ -52,10 +52,8 @@ class Program:
     def outer_span(self, node: cst.BaseExpression) -> tuple[int, int]:
         """The span with the parentheses around the expression."""
         start, end = self.span(node)
-        for parenthesis in node.lpar:
-            start = min(start, self.span(parenthesis)[0])
-        for parenthesis in node.rpar:
-            end = max(end, self.span(parenthesis)[1])
+        start = min([start, *(self.span(left)[0] for left in node.lpar)])
+        end = max([end, *(self.span(right)[1] for right in node.rpar)])
         return start, end
 
     def text(self, node: cst.CSTNode) -> str:
@@ -147,12 +145,14 @@ class Program:
             return None
         return names.pop()
 
+    def is_builtin(self, node: cst.CSTNode, name: str) -> bool:
+        """Whether a node is the name of a builtin that the module doesn't bind itself."""
+        return isinstance(node, cst.Name) and node.value == name and not self.bindings(node)
+
     def uses(self, binding: Binding) -> list[cst.Name]:
         """The names that read (or delete) the variable which a binding binds."""
         return [
-            name
-            for name in self.names
-            if name.value == binding.name and binding in self.scope(name).lookup(name.value)
+            name for name in self.names if name.value == binding.name and binding in self.scope(name).lookup(name.value)
         ]
 
     def all_bound_names(self) -> set[str]:

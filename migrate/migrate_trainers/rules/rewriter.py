@@ -6,23 +6,23 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers import legacy
-from migrate_trainers.accelerate import migrate_accelerate
-from migrate_trainers.configs import migrate_configs
-from migrate_trainers.imports import ImportPlan
-from migrate_trainers.legacy_uses import check_uses, import_statement, references
-from migrate_trainers.lightning import migrate_lightning
-from migrate_trainers.refusal import Refusal
-from migrate_trainers.rewrite import Rewrite, finding, moved_name
-from migrate_trainers.scopes import dotted_name
-from migrate_trainers.session import migrate_moved_names
-from migrate_trainers.source import Edit
-from migrate_trainers.transformers import migrate_transformers
+from migrate_trainers.reading import legacy
+from migrate_trainers.reading.scopes import dotted_name
+from migrate_trainers.reading.source import Edit
+from migrate_trainers.rules.accelerate import migrate_accelerate
+from migrate_trainers.rules.configs import migrate_configs
+from migrate_trainers.rules.legacy_uses import check_uses, import_statement, references
+from migrate_trainers.rules.lightning.train_function import migrate_lightning
+from migrate_trainers.rules.moved_names import migrate_moved_names
+from migrate_trainers.rules.refusal import Refusal
+from migrate_trainers.rules.rewrite import Rewrite, finding, moved_name
+from migrate_trainers.rules.transformers import migrate_transformers
+from migrate_trainers.writing.imports import ImportPlan
 
 if TYPE_CHECKING:
     from migrate_trainers.findings import Finding
-    from migrate_trainers.program import Program
-    from migrate_trainers.rewrite import CallSite
+    from migrate_trainers.reading.program import Program
+    from migrate_trainers.rules.rewrite import CallSite
     from migrate_trainers.settings import Settings
 
 _RULES = {

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers import legacy
-from migrate_trainers.calls import bound_arguments
-from migrate_trainers.refusal import Refusal
-from migrate_trainers.scopes import Binding, BindingKind
+from migrate_trainers.reading import legacy
+from migrate_trainers.reading.scopes import Binding, BindingKind
+from migrate_trainers.rules.refusal import Refusal
+from migrate_trainers.writing.arguments import bound_arguments
 
 if TYPE_CHECKING:
-    from migrate_trainers.program import Program
-    from migrate_trainers.rewrite import Rewrite
+    from migrate_trainers.reading.program import Program
+    from migrate_trainers.rules.rewrite import Rewrite
     from migrate_trainers.settings import Version
 
 

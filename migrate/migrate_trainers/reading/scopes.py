@@ -77,7 +77,7 @@ class Scope:
 
 @dataclass
 class ScopeTree:
-    """What the walk found; `scopes` maps the node that opens a scope to it, `names` each name that is read to its scope."""
+    """What the walk found: `scopes` by the node that opens each, `names` that are read with their scopes."""
 
     module_scope: Scope
     scopes: dict[cst.CSTNode, Scope] = field(default_factory=dict)

@@ -5,20 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import libcst as cst
-
-from migrate_trainers import legacy, templates
-from migrate_trainers.calls import ArgumentEdits
 from migrate_trainers.catalogue import CATALOGUE
 from migrate_trainers.findings import Finding, Kind
+from migrate_trainers.reading import legacy
+from migrate_trainers.writing import templates
+from migrate_trainers.writing.arguments import ArgumentEdits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from migrate_trainers.imports import ImportPlan
-    from migrate_trainers.program import Program, Statement
+    import libcst as cst
+
+    from migrate_trainers.reading.program import Program, Statement
+    from migrate_trainers.reading.source import Edit
     from migrate_trainers.settings import Settings
-    from migrate_trainers.source import Edit
+    from migrate_trainers.writing.imports import ImportPlan
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers.placement import removal
-from migrate_trainers.scopes import BindingKind
+from migrate_trainers.reading.scopes import BindingKind
+from migrate_trainers.writing.placement import removal
 
 if TYPE_CHECKING:
-    from migrate_trainers.rewrite import Rewrite
+    from migrate_trainers.rules.rewrite import Rewrite
 
 
 def written_out(rewrite: Rewrite, node: cst.BaseExpression) -> dict[str, cst.BaseExpression] | None:
@@ -22,9 +22,8 @@ def written_out(rewrite: Rewrite, node: cst.BaseExpression) -> dict[str, cst.Bas
         node = _only_value(rewrite, node)
     if isinstance(node, cst.Dict):
         return _display(node)
-    if isinstance(node, cst.Call) and isinstance(node.func, cst.Name) and node.func.value == "dict":
-        if not rewrite.program.bindings(node.func):
-            return _keywords(node)
+    if isinstance(node, cst.Call) and rewrite.program.is_builtin(node.func, "dict"):
+        return _keywords(node)
     return None
 
 

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers.render import LINE_LENGTH
-from migrate_trainers.scopes import BindingKind, dotted_name
-from migrate_trainers.source import Edit
+from migrate_trainers.reading.scopes import BindingKind, dotted_name
+from migrate_trainers.reading.source import Edit
+from migrate_trainers.writing.render import LINE_LENGTH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from migrate_trainers.program import Program, Statement
+    from migrate_trainers.reading.program import Program, Statement
+    from migrate_trainers.reading.scopes import Binding, Scope
 
 # Comments that speak to a tool about the line on which they stand.
 _DIRECTIVES = ("# noqa", "# type:", "# isort:", "# pylint:", "# pyright:", "# ruff:", "# fmt:", "# mypy:")
@@ -145,7 +146,10 @@ class ImportPlan:
             if isinstance(statement, cst.ImportFrom) and not isinstance(statement.names, cst.ImportStar):
                 for alias in statement.names:
                     qualified = f"{dotted_name(statement.module)}.{dotted_name(alias.name)}"
-                    if alias not in self._removed and (self._moved(qualified) or qualified).rpartition(".")[0] == module:
+                    if (
+                        alias not in self._removed
+                        and (self._moved(qualified) or qualified).rpartition(".")[0] == module
+                    ):
                         return True
         return False
 
@@ -160,24 +164,18 @@ class ImportPlan:
 
     def _can_bind(self, top: str) -> bool:
         """Whether `import top.…` would leave every other meaning of the name alone."""
-        bindings = [
-            binding
-            for scope in self._program.all_scopes()
-            for binding in scope.bindings.get(top, [])
-        ]
+        bindings = [binding for scope in self._program.all_scopes() for binding in scope.bindings.get(top, [])]
         return all(binding.imported == top for binding in bindings)
 
-    def _visible_bindings(self):  # type: ignore[no-untyped-def]
-        scope = self._program.scope(self._anchor)
+    def _visible_bindings(self) -> Iterator[tuple[str, list[Binding]]]:
+        scope: Scope | None = self._program.scope(self._anchor)
         while scope is not None:
-            yield from ((name, bindings) for name, bindings in scope.bindings.items() if bindings)
+            yield from scope.bindings.items()
             scope = scope.parent
 
     def _frees(self, local: str) -> bool:
         """Whether the only bindings of a name are imports that this plan removes."""
-        bindings = [
-            binding for scope in self._program.all_scopes() for binding in scope.bindings.get(local, [])
-        ]
+        bindings = [binding for scope in self._program.all_scopes() for binding in scope.bindings.get(local, [])]
         return bool(bindings) and all(binding.node in self._removed for binding in bindings)
 
     # Writing
@@ -209,7 +207,9 @@ class ImportPlan:
                 if target is not None:
                     self._change(statement, changes).kept.remove(alias)
                     module, _, name = target.rpartition(".")
-                    local = alias.asname.name.value if alias.asname and isinstance(alias.asname.name, cst.Name) else None
+                    local = (
+                        alias.asname.name.value if alias.asname and isinstance(alias.asname.name, cst.Name) else None
+                    )
                     if local is None and name != dotted_name(alias.name):
                         local = dotted_name(alias.name)
                     self._line(module, statement, changes).add(name, local)
@@ -369,9 +369,11 @@ def _merge_insertions(edits: list[Edit]) -> list[Edit]:
 
 
 def _is_standard_import(line: Statement) -> bool:
-    return _first_module(line).partition(".")[0] in sys.stdlib_module_names and isinstance(
-        line, cst.SimpleStatementLine
-    ) and isinstance(line.body[0], cst.Import)
+    return (
+        _first_module(line).partition(".")[0] in sys.stdlib_module_names
+        and isinstance(line, cst.SimpleStatementLine)
+        and isinstance(line.body[0], cst.Import)
+    )
 
 
 def _first_module(line: Statement) -> str:

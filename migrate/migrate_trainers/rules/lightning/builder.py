@@ -7,23 +7,28 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers import legacy
-from migrate_trainers.refusal import Refusal
-from migrate_trainers.scopes import Binding, BindingKind
+from migrate_trainers.reading import legacy
+from migrate_trainers.reading.scopes import Binding, BindingKind
+from migrate_trainers.rules.refusal import Refusal
 
 if TYPE_CHECKING:
-    from migrate_trainers.program import Program, Statement
+    from migrate_trainers.reading.program import Program, Statement
 
 _METHODS = frozenset({"module", "trainer", "fit_params", "strategy", "ddp_strategy", "checkpointing"})
 
 
 @dataclass(frozen=True)
 class Given:
-    """A value that a builder method was given, and the statement in which it was evaluated."""
+    """A value that a builder method was given: the argument, its place in the call, and the call's statement."""
 
-    value: cst.BaseExpression
     argument: cst.Arg
+    index: int
+    call: cst.Call
     statement: Statement
+
+    @property
+    def value(self) -> cst.BaseExpression:
+        return self.argument.value
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,24 @@ class LightningConfig:
     strategy_splats: list[Given] = field(default_factory=list)
     checkpointing: dict[str, Given] = field(default_factory=dict)
     overwritten: list[Given] = field(default_factory=list)
+
+    def named_values(self) -> list[tuple[str, Given]]:
+        """Every value with its keyword (or a name for it), in the order in which the script evaluates them."""
+        named = [("module_class", self.module_class)] if self.module_class else []
+        for group in (self.module, self.trainer, self.fit, self.strategy, self.checkpointing):
+            named += group.items()
+        for name, splats in (
+            ("module_kwargs", self.module_splats),
+            ("fit_kwargs", self.fit_splats),
+            ("strategy_kwargs", self.strategy_splats),
+            ("overwritten", self.overwritten),
+        ):
+            named += [(name, given) for given in splats]
+        order = {id(call.call): index for index, call in enumerate(self.calls)}
+        return sorted(named, key=lambda pair: (order[id(pair[1].call)], pair[1].index))
+
+    def values(self) -> list[Given]:
+        return [given for _, given in self.named_values()]
 
 
 def is_builder_call(program: Program, node: cst.CSTNode) -> bool:
@@ -125,9 +148,9 @@ def _calls_of_build(
     program: Program, build: cst.BaseExpression, place: Statement
 ) -> tuple[list[MethodCall], list[Statement]]:
     """The builder method calls behind a `….build()` expression, and the statements besides `place` they are in."""
-    if is_builder_call(program, build) or _chain_root_is_builder(program, build):
-        if not _is_build(build):
-            raise Refusal("MT106", build, "`.build()` is missing: LightningTrainer takes the built configuration")
+    is_builder = is_builder_call(program, build) or _chain_root_is_builder(program, build)
+    if is_builder and not _is_build(build):
+        raise Refusal("MT106", build, "`.build()` is missing: LightningTrainer takes the built configuration")
     if not _is_build(build):
         raise Refusal("MT101", build, "it is not a `LightningConfigBuilder` that is built here")
     assert isinstance(build, cst.Call)
@@ -249,35 +272,32 @@ def _check_blocks(
 
 def _apply(program: Program, config: LightningConfig, call: MethodCall) -> None:
     """Update the configuration as the builder's method did."""
-    arguments = list(call.call.args)
     if call.method == "module":
+        # Each call of `module` sets the class anew, to None if it names none.
         config.module_class = None
-    if arguments and arguments[0].keyword is None and not arguments[0].star:
-        first = arguments.pop(0)
-        if call.method == "module":
-            config.module_class = Given(first.value, first, call.statement)
-        elif call.method == "strategy":
-            config.strategy_name = _strategy_name(program, first)
-        else:
-            raise Refusal("MT106", first, f"`.{call.method}()` takes keyword arguments only")
-    elif call.method in ("strategy", "ddp_strategy") and not any(_keyword(argument) == "name" for argument in arguments):
+    elif call.method in ("strategy", "ddp_strategy"):
         config.strategy_name = "ddp"
-    for argument in arguments:
-        given = Given(argument.value, argument, call.statement)
-        name = _keyword(argument)
+    for index, argument in enumerate(call.call.args):
+        given = Given(argument, index, call.call, call.statement)
+        name = _keyword(argument) or _positional_name(call, index)
         if argument.star == "**":
             _splat(config, call, given)
-        elif name is None:
+        elif name is None or argument.star:
             raise Refusal("MT106", argument, f"`.{call.method}()` takes keyword arguments only")
-        elif call.method == "module" and name == "cls":
+        elif (call.method, name) == ("module", "cls"):
             config.module_class = given
-        elif call.method == "strategy" and name == "name":
+        elif (call.method, name) == ("strategy", "name"):
             config.strategy_name = _strategy_name(program, argument)
         else:
             target = _target(config, call.method)
             if name in target:
                 config.overwritten.append(target[name])
             target[name] = given
+
+
+def _positional_name(call: MethodCall, index: int) -> str | None:
+    first = {"module": "cls", "strategy": "name"}
+    return first.get(call.method) if index == 0 else None
 
 
 def _splat(config: LightningConfig, call: MethodCall, given: Given) -> None:

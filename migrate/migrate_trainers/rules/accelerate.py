@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers.configs import uses_gpu
-from migrate_trainers.literals import is_flag, is_none, string, written_out
-from migrate_trainers.placement import definition, leading_comments_start
-from migrate_trainers.refusal import Refusal
-from migrate_trainers.source import Edit
-from migrate_trainers.trainer_call import is_absent, refuse_unsupported, rename_trainer, trainer_arguments
-from migrate_trainers.values import ValueAnalysis
+from migrate_trainers.reading.source import Edit
+from migrate_trainers.reading.values import ValueAnalysis
+from migrate_trainers.rules.configs import uses_gpu
+from migrate_trainers.rules.literals import is_flag, is_none, string, written_out
+from migrate_trainers.rules.refusal import Refusal
+from migrate_trainers.rules.trainer_call import is_absent, refuse_unsupported, rename_trainer, trainer_arguments
+from migrate_trainers.writing.placement import definition, leading_comments_start
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from migrate_trainers.program import Program, Statement
-    from migrate_trainers.rewrite import CallSite, Rewrite
+    from migrate_trainers.reading.program import Program, Statement
+    from migrate_trainers.rules.rewrite import CallSite, Rewrite
 
 _OWN_ARGUMENTS = ("train_loop_per_worker", "train_loop_config", "accelerate_config")
 _ACCELERATOR = frozenset({"accelerate.Accelerator", "accelerate.accelerator.Accelerator"})
@@ -155,9 +155,7 @@ def _read_dictionary(rewrite: Rewrite, argument: cst.Arg, settings: _Settings) -
         settings.variables[f"ACCELERATE_USE_{kind_name}"] = '"true"'
 
 
-def _read_entry(
-    rewrite: Rewrite, key: str, entry: cst.BaseExpression, kind: str, settings: _Settings
-) -> None:
+def _read_entry(rewrite: Rewrite, key: str, entry: cst.BaseExpression, kind: str, settings: _Settings) -> None:
     """Add what one key of the configuration sets; raises `Refusal` if that can't be carried over."""
     if is_none(entry) or (key in _WITHOUT_EFFECT and string(entry) != "AMAZON_SAGEMAKER"):
         return

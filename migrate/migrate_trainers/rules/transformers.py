@@ -7,12 +7,9 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers import templates
-from migrate_trainers.mover import ValueMover
-from migrate_trainers.placement import definition, leading_comments_start
-from migrate_trainers.refusal import Refusal
-from migrate_trainers.source import Edit
-from migrate_trainers.trainer_call import (
+from migrate_trainers.reading.source import Edit
+from migrate_trainers.rules.refusal import Refusal
+from migrate_trainers.rules.trainer_call import (
     function_argument,
     is_absent,
     may_resume,
@@ -21,12 +18,16 @@ from migrate_trainers.trainer_call import (
     trainer_arguments,
     warn_of_continuation,
 )
+from migrate_trainers.writing import templates
+from migrate_trainers.writing.mover import ValueMover
+from migrate_trainers.writing.placement import definition, leading_comments_start
+from migrate_trainers.writing.render import free_name, names_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from migrate_trainers.program import Program, Statement
-    from migrate_trainers.rewrite import CallSite, Rewrite
+    from migrate_trainers.reading.program import Program, Statement
+    from migrate_trainers.rules.rewrite import CallSite, Rewrite
 
 _OWN_ARGUMENTS = ("trainer_init_per_worker", "trainer_init_config")
 _TRAINING_ARGUMENTS = frozenset(
@@ -38,7 +39,9 @@ _TRAINING_ARGUMENTS = frozenset(
 )
 _STRATEGIES = ("evaluation_strategy", "eval_strategy")
 # Keys that transformers logs after the last save: only a report at the end has them.
-_LAST_KEYS = frozenset({"train_loss", "train_runtime", "train_samples_per_second", "train_steps_per_second", "total_flos"})
+_LAST_KEYS = frozenset(
+    {"train_loss", "train_runtime", "train_samples_per_second", "train_steps_per_second", "total_flos"}
+)
 _CALLBACK_NAME = "ReportOnLogCallback"
 # The folder below a checkpoint in which `ray.train.huggingface.transformers.RayTrainReportCallback` puts the files.
 _CHECKPOINT_FOLDER = "checkpoint"
@@ -89,7 +92,9 @@ class _TrainFunction:
         self._adapt_training_arguments()
         if self.resumes:
             warn_of_continuation(rewrite, self.arguments)
-        given = None if is_absent(self.arguments, "resume_from_checkpoint") else self.arguments["resume_from_checkpoint"]
+        given = (
+            None if is_absent(self.arguments, "resume_from_checkpoint") else self.arguments["resume_from_checkpoint"]
+        )
         if given is not None and not rewrite.settings.strict_target:
             given = None
         if function is not None:
@@ -107,7 +112,7 @@ class _TrainFunction:
         if definitions:
             rewrite.edits += definition(program, node, definitions)
         name = rewrite.new_name("train_func")
-        used = _names_in(node.body)
+        used = names_in(node.body)
         config = function.config or "config"
         needs_config = config in used or "trainer_init_config" in self.arguments or given is not None
         start = program.span(node.name)[0]
@@ -117,7 +122,7 @@ class _TrainFunction:
         rewrite.edits += self._dataset_lines(function, body, used)
         value = function.last.value
         assert value is not None
-        trainer = value.value if isinstance(value, cst.Name) else _local(used, "trainer", "hf_trainer")
+        trainer = value.value if isinstance(value, cst.Name) else free_name(used, "trainer", "hf_trainer")
         lines = self._training_lines(trainer, body, used, self._config_with_resume(config, given))
         last_start, last_end = program.span(function.last)
         if isinstance(value, cst.Name):
@@ -165,7 +170,9 @@ class _TrainFunction:
     def _binds_first(self, node: cst.FunctionDef, name: str) -> bool:
         """Whether the function's own statements assign a parameter before anything reads it."""
         program = self.program
-        reads = [program.span(read)[0] for read in program.names if read.value == name and program.contains(node.body, read)]
+        reads = [
+            program.span(read)[0] for read in program.names if read.value == name and program.contains(node.body, read)
+        ]
         for statement in node.body.body:
             if isinstance(statement, cst.SimpleStatementLine):
                 for small in statement.body:
@@ -184,18 +191,16 @@ class _TrainFunction:
         if program.enclosing(site.call, (cst.Lambda, cst.BaseComp)) is not None:
             raise Refusal("MT201", site.call, "the trainer is made inside an expression")
         indent = program.indent(place)
-        used = _names_in(self.init.value)
-        config = _local(used, "config", "train_loop_config")
-        mover = ValueMover(
-            program, place, None, (), lambda hint: rewrite.new_name(hint), config
-        )
+        used = names_in(self.init.value)
+        config = free_name(used, "config", "train_loop_config")
+        mover = ValueMover(program, place, None, (), lambda hint: rewrite.new_name(hint), config)
         mover.take(self.init.value, place, "trainer_init_per_worker")
         if program.loop_around(place) is not None and mover.hoisted:
             raise Refusal("MT201", self.init, "it is another function in each turn of a loop")
         body = indent + self.unit
         has_config = "trainer_init_config" in self.arguments
         function = mover.in_worker(self.init.value, body)
-        trainer = _local(used, "trainer", "hf_trainer")
+        trainer = free_name(used, "trainer", "hf_trainer")
         definitions = self._read_callback(place)
         name = rewrite.new_name("train_func")
         parameter = config if has_config or given is not None else ""
@@ -219,18 +224,16 @@ class _TrainFunction:
     def _write_call(self, name: str, given: cst.Arg | None) -> None:
         edits = self.rewrite.arguments_of(self.site.call)
         own = self.arguments.get("trainer_init_config")
-        literal = None
+        config = {}
         if given is not None:
-            checkpoint = self.program.outer_text(given.value)
-            base = f"**({self.program.outer_text(own.value)}), " if own is not None else ""
-            literal = f'{{{base}"resume_from_checkpoint": {checkpoint}}}'
+            config["resume_from_checkpoint"] = self.program.outer_text(given.value)
             edits.remove(given)
-        if own is not None and literal is not None:
-            edits.replace(own, f"train_loop_config={literal}")
-            literal = None
+        if own is not None and given is not None:
+            item = f'"resume_from_checkpoint": {config.popitem()[1]}'
+            edits.replace(own, f"train_loop_config={{**({self.program.outer_text(own.value)}), {item}}}")
         elif own is not None:
             edits.rename(own, "train_loop_config")
-        function_argument(self.rewrite, self.site, self.init, name, literal)
+        function_argument(self.rewrite, self.site, self.init, name, config)
 
     def _training_lines(self, trainer: str, body: str, used: set[str], resume: str | None) -> list[str]:
         """The lines that train: report callback, Ray's preparation, and resuming where that can happen."""
@@ -239,8 +242,8 @@ class _TrainFunction:
         lines = [f"{trainer}.add_callback({self._callback}())", f"{trainer} = {prepare}({trainer})"]
         if not self.resumes:
             return [*lines, f"{trainer}.train()"]
-        checkpoint = _local(used, "checkpoint", "ray_checkpoint")
-        folder = _local(used, "checkpoint_dir", "checkpoint_folder")
+        checkpoint = free_name(used, "checkpoint", "ray_checkpoint")
+        folder = free_name(used, "checkpoint_dir", "checkpoint_folder")
         unit = self.unit
         found = f"{rewrite.function_named('ray.train.get_checkpoint')}()"
         os = rewrite.imports.module("os") if self._uses_guide_form or resume else ""
@@ -293,7 +296,9 @@ class _TrainFunction:
         if any(argument.star or argument.keyword is None for argument in call.args):
             return False
         keywords = {argument.keyword.value: argument.value for argument in call.args if argument.keyword is not None}
-        if not (_is_string(keywords.get("save_strategy"), "epoch") and _is_string(keywords.get("logging_strategy"), "epoch")):
+        if not (
+            _is_string(keywords.get("save_strategy"), "epoch") and _is_string(keywords.get("logging_strategy"), "epoch")
+        ):
             return False
         if any(name in keywords and not _is_string(keywords[name], "epoch", "no") for name in _STRATEGIES):
             return False
@@ -313,7 +318,9 @@ class _TrainFunction:
                 if name in keywords:
                     rewrite.review("MT212", keywords[name], f"`{name}`")
             if "report_to" in keywords:
-                if not _is_string(keywords["report_to"].value, "none") and not _is_empty_list(keywords["report_to"].value):
+                if not _is_string(keywords["report_to"].value, "none") and not _is_empty_list(
+                    keywords["report_to"].value
+                ):
                     rewrite.review("MT211", keywords["report_to"], "")
             elif any(argument.star for argument in call.args):
                 rewrite.review("MT213", call, "its keywords are only known when it runs")
@@ -361,19 +368,3 @@ def _is_string(node: cst.BaseExpression | None, *values: str) -> bool:
 
 def _is_empty_list(node: cst.BaseExpression) -> bool:
     return isinstance(node, cst.List) and not node.elements
-
-
-def _local(used: set[str], *candidates: str) -> str:
-    for candidate in candidates:
-        if candidate not in used:
-            return candidate
-    number = 2
-    while f"{candidates[0]}_{number}" in used:
-        number += 1
-    return f"{candidates[0]}_{number}"
-
-
-def _names_in(node: cst.CSTNode) -> set[str]:
-    if isinstance(node, cst.Name):
-        return {node.value}
-    return {name for child in node.children for name in _names_in(child)}

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers.render import LINE_LENGTH
-from migrate_trainers.source import Edit
+from migrate_trainers.reading.source import Edit
+from migrate_trainers.writing.render import LINE_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from migrate_trainers.program import Program
+    from migrate_trainers.reading.program import Program
 
 
 def bound_arguments(call: cst.Call, positional: Sequence[str]) -> dict[str, cst.Arg] | None:
@@ -151,7 +151,7 @@ class ArgumentEdits:
 
     def spreads(self) -> bool:
         """Whether the edits give every argument a line of its own."""
-        if len(self._call.args) > 1 and self.indent is not None or self.indent is not None and not self._is_spread:
+        if (len(self._call.args) > 1 and self.indent is not None) or (self.indent is not None and not self._is_spread):
             return False
         inner = self.base_indent() + self._program.module.default_indent
         return self._fits_no_line([render(inner) for render in self._appended])

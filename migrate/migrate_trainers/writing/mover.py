@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers import legacy
-from migrate_trainers.refusal import Refusal
-from migrate_trainers.render import as_statement_value, relocated
-from migrate_trainers.values import ValueAnalysis
+from migrate_trainers.reading import legacy
+from migrate_trainers.reading.values import ValueAnalysis
+from migrate_trainers.rules.refusal import Refusal
+from migrate_trainers.writing.render import as_statement_value, relocated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from migrate_trainers.program import Program, Statement
+    from migrate_trainers.reading.program import Program, Statement
 
 
 class ValueMover:

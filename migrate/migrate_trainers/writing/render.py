@@ -1,4 +1,4 @@
-"""Text of new code: the user's expressions at another indentation, calls with one argument a line."""
+"""Text of new code: the user's expressions at another indentation, calls and lists that fit the line or don't."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
-    from migrate_trainers.program import Program
+    from migrate_trainers.reading.program import Program
 
 LINE_LENGTH = 88
 
@@ -37,19 +37,32 @@ def call(
     function: str, arguments: Iterable[Argument], indent: str, unit: str, *, before: str = "", spread: bool = False
 ) -> str:
     """A call in one line where it fits behind `before`, else with an argument a line; `indent` is its line's."""
+    return sequence(f"{function}(", arguments, ")", indent, unit, before=before, spread=spread)
+
+
+def sequence(
+    opening: str,
+    arguments: Iterable[Argument],
+    closing: str,
+    indent: str,
+    unit: str,
+    *,
+    before: str = "",
+    spread: bool = False,
+) -> str:
+    """Items in brackets, in one line where they fit behind `before`, else one a line."""
     arguments = tuple(arguments)
-    line = f"{function}({', '.join(argument.text for argument in arguments)})"
+    line = f"{opening}{', '.join(argument.text for argument in arguments)}{closing}"
     commented = any(argument.comments or argument.trailing for argument in arguments)
-    if not spread and not commented and "\n" not in line and len(indent) + len(before) + len(line) <= LINE_LENGTH:
+    fits = "\n" not in line and len(indent) + len(before) + len(line) <= LINE_LENGTH
+    if not arguments or (fits and not spread and not commented):
         return line
-    if not arguments:
-        return line
-    lines = [f"{function}("]
+    lines = [opening]
     for argument in arguments:
         lines += [f"{indent}{unit}{comment}" for comment in argument.comments]
         trailing = f"  {argument.trailing}" if argument.trailing else ""
         lines.append(f"{indent}{unit}{argument.text},{trailing}")
-    lines.append(f"{indent})")
+    lines.append(f"{indent}{closing}")
     return "\n".join(lines)
 
 
@@ -106,6 +119,24 @@ def as_statement_value(text: str) -> str:
     except cst.ParserSyntaxError:
         return f"({text})"
     return text
+
+
+def names_in(node: cst.CSTNode) -> set[str]:
+    """Every identifier in an expression, attributes and keywords included."""
+    if isinstance(node, cst.Name):
+        return {node.value}
+    return {name for child in node.children for name in names_in(child)}
+
+
+def free_name(used: Collection[str], *candidates: str) -> str:
+    """The first candidate that isn't used, else the first one numbered."""
+    for candidate in candidates:
+        if candidate not in used:
+            return candidate
+    number = 2
+    while f"{candidates[0]}_{number}" in used:
+        number += 1
+    return f"{candidates[0]}_{number}"
 
 
 def _multiline_strings(program: Program, node: cst.CSTNode) -> list[tuple[int, int]]:

@@ -1,0 +1,1 @@
+"""Understanding a source: its text, its names, and where it uses the legacy API."""

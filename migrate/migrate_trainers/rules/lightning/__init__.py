@@ -1,0 +1,1 @@
+"""LightningTrainer and its LightningConfigBuilder."""

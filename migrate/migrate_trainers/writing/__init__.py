@@ -1,0 +1,1 @@
+"""Writing new code into the old text: calls, definitions, imports, comments."""
