@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import shutil
@@ -31,9 +32,7 @@ class Console:
         """Print a line above the status."""
         with self._lock:
             self._erase()
-            target: TextIO = getattr(sys, stream)
-            target.write(text + "\n")
-            target.flush()
+            _write(getattr(sys, stream), text + "\n")
             self._draw()
 
     def progress(self, text: str) -> None:
@@ -50,18 +49,25 @@ class Console:
         """Leave the last status as an ordinary line."""
         with self._lock:
             if self._status:
-                sys.stderr.write("\n")
+                _write(sys.stderr, "\n")
                 self._status = ""
 
     def _erase(self) -> None:
         if self._status:
-            sys.stderr.write("\r\x1b[K")
+            _write(sys.stderr, "\r\x1b[K")
 
     def _draw(self) -> None:
         if self._status:
             width = shutil.get_terminal_size().columns
-            sys.stderr.write(self._status[: width - 1])
-            sys.stderr.flush()
+            _write(sys.stderr, self._status[: width - 1])
+
+
+def _write(stream: TextIO, text: str) -> None:
+    """Write what the stream can take: workers must not stall because their driver's output has no reader any more."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    with contextlib.suppress(BrokenPipeError):
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        stream.flush()
 
 
 def describe_report(number: int, metrics: Mapping[str, Any], checkpoint: str | None) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import os
 import pickle
 import sys
 from typing import TYPE_CHECKING, Any
@@ -123,6 +125,19 @@ def test_metrics_that_json_lacks_are_stored_as_plain_values(storage: RunStorage,
     metrics = {"a": numpy.float32(0.5), "b": numpy.arange(2), "c": tmp_path}
     storage.record(metrics, [checkpoint(tmp_path)], "a")
     assert Result.from_path(storage.path).metrics == {"a": 0.5, "b": [0, 1], "c": str(tmp_path)}
+
+
+def test_output_goes_on_without_a_reader_and_with_any_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    monkeypatch.setattr(sys, "stdout", open(write, "w"))  # noqa: SIM115
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+    console = Console()
+    console.line("nobody reads this", "stdout")
+    console.line("→")
+    assert sys.stderr.buffer.getvalue() == b"\\u2192\n"
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.close()
 
 
 def test_a_terminal_shows_the_latest_report_below_the_output(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,10 +8,10 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
+from train_runtime._placement import LOOPBACK
+
 if TYPE_CHECKING:
     from train_runtime._messages import ProcessGroupSpec, WorkerSpec
-
-LOOPBACK = "127.0.0.1"
 
 
 def listen(spec: ProcessGroupSpec) -> Any:
