@@ -65,6 +65,10 @@ def check_uses(program: Program, sites: list[CallSite]) -> None:
             raise Refusal("MT501", node, f"`{qualified}`")
     for attribute in program.attributes:
         _check_checkpoint_method(program, attribute)
+    for binding in program.module_scope.bindings.get("__all__", []):
+        exported = {string for string in _strings(binding.node) if string in _LEGACY_NAMES}
+        if exported:
+            raise Refusal("MT904", binding.node, f"`__all__` exports {', '.join(sorted(exported))}")
     for site in sites:
         if program.enclosing(site.call, (cst.Lambda, cst.BaseComp, cst.DictComp)) is not None:
             raise Refusal("MT904", site.call, "the trainer is made inside an expression that runs later or repeatedly")
@@ -148,6 +152,13 @@ def _hidden_constructions(program: Program) -> Iterator[Refusal]:
             yield Refusal(
                 "MT904", call.func, f"`{call.func.value}` may be something else: it is bound in several places"
             )
+
+
+def _strings(node: cst.CSTNode) -> Iterator[str]:
+    if isinstance(node, cst.SimpleString):
+        yield str(node.evaluated_value)
+    for child in node.children:
+        yield from _strings(child)
 
 
 def _plain_imports(program: Program) -> Iterator[cst.ImportAlias]:

@@ -20,6 +20,8 @@ from migrate_trainers.rules.transformers import migrate_transformers
 from migrate_trainers.writing.imports import ImportPlan
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from migrate_trainers.findings import Finding
     from migrate_trainers.reading.program import Program
     from migrate_trainers.rules.rewrite import CallSite
@@ -37,8 +39,13 @@ _GONE_MODULES = legacy.LEGACY_MODULES - {"ray.train.lightning", "ray.train.huggi
 def rewrite_sites(program: Program, settings: Settings, sites: list[CallSite]) -> tuple[list[Edit], list[Finding]]:
     """The edits that migrate some call sites of a program, and what to say about them; raises `Refusal`."""
     check_uses(program, sites)
-    anchor = _anchor(program, sites)
-    rewrite = Rewrite(program, settings, ImportPlan(program, anchor, lambda name: moved_name(name, settings)))
+    imports = ImportPlan(
+        program,
+        _anchor(program, sites),
+        lambda name: moved_name(name, settings),
+        by_module=isinstance(import_statement(program, sites[0]), cst.Import),
+    )
+    rewrite = Rewrite(program, settings, imports)
     _remove_legacy_imports(rewrite)
     replaced = migrate_moved_names(rewrite)
     migrate_configs(rewrite)
@@ -63,10 +70,22 @@ def _anchor(program: Program, sites: list[CallSite]) -> cst.Import | cst.ImportF
     for statement in statements:
         if isinstance(program.block(program.statement(statement)), cst.Module):
             return statement
-    blocks = {program.block(program.statement(statement)) for statement in statements}
-    if len(blocks) > 1:
-        raise Refusal("MT904", statements[1], "the legacy trainers are imported in several functions")
-    return statements[0]
+    block = program.block(program.statement(statements[0]))
+    if all(program.contains(block, node) for node in (*statements, *_moved_uses(program))):
+        return statements[0]
+    for statement in program.imports:
+        is_future = isinstance(statement, cst.ImportFrom) and dotted_name(statement.module) == "__future__"
+        if isinstance(program.block(program.statement(statement)), cst.Module) and not is_future:
+            return statement
+    raise Refusal("MT904", statements[0], "the legacy names are imported in a function and needed outside it")
+
+
+def _moved_uses(program: Program) -> Iterator[cst.CSTNode]:
+    """Expressions that reach a moved name through a module: they will need the module where they stand."""
+    for attribute in program.attributes:
+        qualified = program.qualified_name(attribute) or ""
+        if qualified in legacy.MOVED or qualified.startswith(f"{legacy.SESSION_MODULE}."):
+            yield attribute
 
 
 def _remove_legacy_imports(rewrite: Rewrite) -> None:

@@ -49,15 +49,22 @@ class _Change:
 class ImportPlan:
     """The imports of one program after the rewrite.
 
-    `anchor` is the statement beside which new imports go: the one that imported the legacy trainer.
-    `moved` gives the new qualified name of a name that has moved, else None.
+    `anchor` is the statement beside which new imports go. `by_module` says that new code reaches classes through their
+    modules, as the file does (`import ray.train.lightning`). `moved` gives the new qualified name of a name that has
+    moved, else None.
     """
 
     def __init__(
-        self, program: Program, anchor: cst.Import | cst.ImportFrom, moved: Callable[[str], str | None]
+        self,
+        program: Program,
+        anchor: cst.Import | cst.ImportFrom,
+        moved: Callable[[str], str | None],
+        *,
+        by_module: bool,
     ) -> None:
         self._program = program
         self._anchor = anchor
+        self._by_module = by_module
         self._moved = moved
         self._removed: set[cst.ImportAlias] = set()
         self._wanted: dict[tuple[str, str], str] = {}
@@ -80,7 +87,7 @@ class ImportPlan:
         if existing is not None:
             return existing
         module, _, name = qualified.rpartition(".")
-        if isinstance(self._anchor, cst.Import) or (module in self._plain and not self._imports_from(module)):
+        if self._by_module or (module in self._plain and not self._imports_from(module)):
             return f"{self.module(module)}.{name}"
         if (module, name) not in self._wanted:
             local = name
@@ -93,7 +100,7 @@ class ImportPlan:
     def member(self, qualified: str) -> str:
         """The expression `module.name` for functions whose bare names say little (`ray.train.report`)."""
         module, _, name = qualified.rpartition(".")
-        if isinstance(self._anchor, cst.ImportFrom):
+        if not self._by_module:
             for (wanted_module, wanted), local in self._wanted.items():
                 if (wanted_module, wanted) == (module, name):
                     return local

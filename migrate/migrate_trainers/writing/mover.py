@@ -42,22 +42,28 @@ class ValueMover:
         self._config_name = config_name
         self._in_worker: dict[cst.CSTNode, str] = {}
         self._on_driver: dict[cst.CSTNode, str] = {}
-        self._has_effects = False
+        self._effects_left = 0
         self.hoisted: dict[Statement, list[str]] = {}
         self.config: dict[str, str] = {}
+
+    def expect(self, values: Iterable[tuple[cst.BaseExpression, Statement]]) -> None:
+        """Look at all values that will come: one that only reads must not pass another's effect."""
+        for value, statement in values:
+            analysis = ValueAnalysis(self._program, statement)
+            self._effects_left += sum(not analysis.only_reads(part) for part in analysis.immovable_parts(value))
 
     def take(self, value: cst.BaseExpression, statement: Statement, hint: str, *, on_driver: bool = False) -> None:
         """Settle where the parts of a value are evaluated; values must be taken in their order of evaluation."""
         analysis = ValueAnalysis(self._program, statement)
         for part in analysis.immovable_parts(value):
             reads = analysis.only_reads(part)
-            self._has_effects = self._has_effects or not reads
             if part is not value:
                 hint = _hint_of(self._program, part) or hint
-            if reads and not self._has_effects and self._stays_until_trainer(part, statement):
+            if reads and not self._effects_left and self._stays_until_trainer(part, statement):
                 if not on_driver:
                     self._pass(part, hint, relocated(self._program, part, ""))
                 continue
+            self._effects_left -= not reads
             self._hoist(part, statement, hint, on_driver=on_driver)
 
     def discard(self, value: cst.BaseExpression, statement: Statement) -> None:
@@ -65,7 +71,7 @@ class ValueMover:
         analysis = ValueAnalysis(self._program, statement)
         for part in analysis.immovable_parts(value):
             if not analysis.only_reads(part):
-                self._has_effects = True
+                self._effects_left -= 1
                 text = relocated(self._program, part, self._program.indent(statement))
                 self.hoisted.setdefault(statement, []).append(text)
 

@@ -145,6 +145,7 @@ class _TrainFunction:
         config = self.config
         without_use = [*config.overwritten]
         without_use += [config.trainer[name] for name in (*_IGNORED, "enable_checkpointing") if name in config.trainer]
+        self.mover.expect((given.value, given.statement) for given in config.values())
         for hint, given in config.named_values():
             if any(given is other for other in without_use):
                 self.mover.discard(given.value, given.statement)
