@@ -174,6 +174,13 @@ _ENTRIES = (
         "Nothing to do, unless the script reads one of those keys from the result.",
     ),
     Entry(
+        "MT215",
+        Kind.REVIEW,
+        "Transformers 5 reports the loss of all workers together",
+        "From transformers 5 on, the logged training loss is multiplied by the number of workers unless `average_tokens_across_devices=False`.",
+        "Pass `average_tokens_across_devices=False` to `TrainingArguments` where losses are compared with earlier runs.",
+    ),
+    Entry(
         "MT300",
         Kind.MIGRATED,
         "AccelerateTrainer became a TorchTrainer",

@@ -317,6 +317,8 @@ class _TrainFunction:
             for name in ("evaluation_strategy", "no_cuda"):
                 if name in keywords:
                     rewrite.review("MT212", keywords[name], f"`{name}`")
+            if "average_tokens_across_devices" not in keywords:
+                rewrite.review("MT215", call.func, "")
             if "report_to" in keywords:
                 if not _is_string(keywords["report_to"].value, "none") and not _is_empty_list(
                     keywords["report_to"].value
