@@ -286,6 +286,13 @@ _ENTRIES = (
         "Report the value from the train function if it is needed.",
     ),
     Entry(
+        "MT407",
+        Kind.REVIEW,
+        "The script still uses Ray itself",
+        "The bundled runtime stands in for `ray.train` only.",
+        "Remove the call, or run the script with `python -m train_runtime`, which serves `ray.init` and `ray.shutdown`.",
+    ),
+    Entry(
         "MT501",
         Kind.MANUAL,
         "The trainer is tuned",

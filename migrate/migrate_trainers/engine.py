@@ -58,7 +58,7 @@ def _migrate_parsed(source: Source, settings: Settings) -> FileResult:
 
 
 def _migrate_sites(program: Program, settings: Settings, sites: list[CallSite]) -> FileResult:
-    from migrate_trainers.rules.refusal import Refusal
+    from migrate_trainers.refusal import Refusal
     from migrate_trainers.rules.rewriter import rewrite_sites
     from migrate_trainers.verify import check
 
@@ -83,7 +83,7 @@ def _migrate_sites(program: Program, settings: Settings, sites: list[CallSite]) 
 
 def _explain_refusal(program: Program, settings: Settings, sites: list[CallSite], refusal: Exception) -> list[Finding]:
     """Why each call site was left: its own reason, or that another one was."""
-    from migrate_trainers.rules.refusal import Refusal
+    from migrate_trainers.refusal import Refusal
     from migrate_trainers.rules.rewrite import finding
     from migrate_trainers.rules.rewriter import rewrite_sites
 

@@ -15,6 +15,7 @@ from typing import Any
 
 
 def main() -> None:
+    environment = dict(os.environ)
     engine, record, script = sys.argv[1:]
     sys.path.pop(0)  # this file's folder, which is not the script's business
     sys.argv[:] = [script]
@@ -29,8 +30,33 @@ def main() -> None:
         from ray.train.torch import TorchTrainer
 
         _record_fits(TorchTrainer, Path(record))
+        _connect_with_environment(environment)
         sys.path.insert(0, os.path.dirname(script))
         runpy.run_path(script, run_name="__main__")
+
+
+def _connect_with_environment(before: dict[str, str]) -> None:
+    """Make Ray's workers inherit what the script puts into `os.environ` before it starts Ray.
+
+    They do so when a script starts a cluster of its own, but not on one that is there already. Lightning's
+    `seed_everything` hands its seed on in this way.
+    """
+    import ray
+    from ray.train.torch import TorchTrainer
+
+    connect, fit = ray.init, TorchTrainer.fit
+
+    def init(*args: Any, **kwargs: Any) -> Any:
+        changed = {name: value for name, value in os.environ.items() if before.get(name) != value}
+        return connect(*args, **kwargs, **({"runtime_env": {"env_vars": changed}} if changed else {}))
+
+    def fit_connected(self: Any) -> Any:
+        if not ray.is_initialized():
+            init()
+        return fit(self)
+
+    ray.init = init
+    TorchTrainer.fit = fit_connected
 
 
 def _record_fits(trainer_class: Any, record: Path) -> None:

@@ -9,9 +9,9 @@ import libcst as cst
 
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.reading.values import ValueAnalysis
+from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.configs import uses_gpu
 from migrate_trainers.rules.literals import is_flag, is_none, string, written_out
-from migrate_trainers.rules.refusal import Refusal
 from migrate_trainers.rules.trainer_call import is_absent, refuse_unsupported, rename_trainer, trainer_arguments
 from migrate_trainers.writing.placement import definition, leading_comments_start
 

@@ -9,7 +9,7 @@ import libcst as cst
 
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.scopes import Binding, BindingKind
-from migrate_trainers.rules.refusal import Refusal
+from migrate_trainers.refusal import Refusal
 from migrate_trainers.writing.arguments import bound_arguments
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import libcst as cst
 
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.scopes import BindingKind, dotted_name
-from migrate_trainers.rules.refusal import Refusal
+from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.rewrite import CallSite, finding
 
 if TYPE_CHECKING:

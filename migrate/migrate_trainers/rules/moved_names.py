@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.reading import legacy
-from migrate_trainers.reading.scopes import BindingKind
-from migrate_trainers.rules.refusal import Refusal
+from migrate_trainers.reading.scopes import BindingKind, dotted_name
+from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.rewrite import moved_name
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ def migrate_moved_names(rewrite: Rewrite) -> dict[cst.CSTNode, str]:
             replaced[attribute] = text
     replaced |= _replace_imported_getters(rewrite)
     _remove_unused_modules(rewrite, replaced)
+    if rewrite.settings.bundled:
+        _leave_ray(rewrite)
     _report_lost_metrics(rewrite)
     return replaced
 
@@ -48,6 +50,8 @@ def _replacement(rewrite: Rewrite, attribute: cst.Attribute) -> str | None:
 
 def _is_class_of_target(qualified: str) -> bool:
     """Whether a dotted `ray.train` name ends in a class or function rather than a module on the way to one."""
+    if qualified in legacy.TRAINERS or qualified in legacy.BUILDERS:
+        return False
     return qualified.startswith("ray.train.") and qualified not in legacy.TARGET_MODULES
 
 
@@ -100,6 +104,20 @@ def _remove_unused_modules(rewrite: Rewrite, replaced: dict[cst.CSTNode, str]) -
             continue
         assert isinstance(binding.node, cst.ImportAlias)
         rewrite.imports.remove(binding.node)
+
+
+def _leave_ray(rewrite: Rewrite) -> None:
+    """Drop plain imports of `ray.train`, whose uses name the bundled runtime now; say where Ray itself is still used."""
+    program = rewrite.program
+    for statement in program.imports:
+        if isinstance(statement, cst.Import):
+            for alias in statement.names:
+                if f"{dotted_name(alias.name)}.".startswith("ray.train."):
+                    rewrite.imports.remove(alias)
+    for attribute in program.attributes:
+        qualified = program.qualified_name(attribute) or ""
+        if qualified.count(".") == 1 and qualified.startswith("ray.") and qualified not in ("ray.train", "ray.air"):
+            rewrite.review("MT407", attribute, f"`{qualified}`")
 
 
 def _report_lost_metrics(rewrite: Rewrite) -> None:

@@ -9,12 +9,12 @@ import libcst as cst
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.scopes import dotted_name
 from migrate_trainers.reading.source import Edit
+from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.accelerate import migrate_accelerate
 from migrate_trainers.rules.configs import migrate_configs
 from migrate_trainers.rules.legacy_uses import check_uses, import_statement, references
 from migrate_trainers.rules.lightning.train_function import migrate_lightning
 from migrate_trainers.rules.moved_names import migrate_moved_names
-from migrate_trainers.rules.refusal import Refusal
 from migrate_trainers.rules.rewrite import Rewrite, finding, moved_name
 from migrate_trainers.rules.transformers import migrate_transformers
 from migrate_trainers.writing.imports import ImportPlan

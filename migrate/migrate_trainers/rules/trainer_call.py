@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.reading.source import Edit
+from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.configs import config_arguments, find_config_call
-from migrate_trainers.rules.refusal import Refusal
 from migrate_trainers.writing.arguments import bound_arguments
 from migrate_trainers.writing.render import Argument, sequence
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.reading.source import Edit
-from migrate_trainers.rules.refusal import Refusal
+from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.trainer_call import (
     function_argument,
     is_absent,

@@ -8,7 +8,7 @@ import libcst as cst
 
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.values import ValueAnalysis
-from migrate_trainers.rules.refusal import Refusal
+from migrate_trainers.refusal import Refusal
 from migrate_trainers.writing.render import as_statement_value, relocated
 
 if TYPE_CHECKING:

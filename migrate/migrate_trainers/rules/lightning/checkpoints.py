@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.reading import legacy
+from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.configs import ConfigCall, config_arguments, find_config_call
-from migrate_trainers.rules.refusal import Refusal
 from migrate_trainers.rules.trainer_call import is_absent
 from migrate_trainers.writing.render import Argument, call
 

@@ -9,7 +9,7 @@ import libcst as cst
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.scopes import Binding, BindingKind, dotted_name
 from migrate_trainers.reading.values import lightning_name
-from migrate_trainers.rules.refusal import Refusal
+from migrate_trainers.refusal import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

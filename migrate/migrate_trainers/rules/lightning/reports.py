@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers.rules.refusal import Refusal
+from migrate_trainers.refusal import Refusal
 from migrate_trainers.writing import templates
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.reading import legacy
+from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.configs import uses_gpu
 from migrate_trainers.rules.lightning.builder import Given, LightningConfig, read_config
 from migrate_trainers.rules.lightning.checkpoints import keep_checkpoints
 from migrate_trainers.rules.lightning.package import LightningPackage
 from migrate_trainers.rules.lightning.reports import read_reports
-from migrate_trainers.rules.refusal import Refusal
 from migrate_trainers.rules.trainer_call import (
     function_argument,
     is_absent,
