@@ -42,6 +42,7 @@ class Program:
         self.calls = tree.calls
         self.imports = tree.imports
         self.comments = tree.comments
+        self.strings = tree.strings
 
     # Places
 
@@ -79,6 +80,13 @@ class Program:
         if isinstance(node, Statement):
             return node
         return next(above for above in self.ancestors(node) if isinstance(above, Statement))
+
+    def top_level_statement(self, statement: Statement) -> Statement:
+        """The statement of the module's own body that holds another one, or is it."""
+        top = statement
+        while not isinstance(self.parent(top), cst.Module):
+            top = self.statement(self.block(top))
+        return top
 
     def block(self, statement: Statement) -> cst.CSTNode:
         """The module or indented block whose body the statement is in."""

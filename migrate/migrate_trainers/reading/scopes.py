@@ -87,6 +87,7 @@ class ScopeTree:
     calls: list[cst.Call] = field(default_factory=list)
     imports: list[cst.Import | cst.ImportFrom] = field(default_factory=list)
     comments: list[cst.Comment] = field(default_factory=list)
+    strings: list[cst.SimpleString] = field(default_factory=list)
 
 
 def build_scopes(module: cst.Module) -> ScopeTree:
@@ -181,6 +182,10 @@ class _Walker:
 
     def _visit_Comment(self, node: cst.Comment, scope: Scope) -> None:
         self.tree.comments.append(node)
+
+    def _visit_SimpleString(self, node: cst.SimpleString, scope: Scope) -> None:
+        self.tree.strings.append(node)
+        self._children(node, scope)
 
     # Imports
 

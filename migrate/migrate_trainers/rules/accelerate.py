@@ -14,6 +14,7 @@ from migrate_trainers.rules.configs import uses_gpu
 from migrate_trainers.rules.literals import is_flag, is_none, string, written_out
 from migrate_trainers.rules.trainer_call import is_absent, refuse_unsupported, rename_trainer, trainer_arguments
 from migrate_trainers.writing.placement import definition, leading_comments_start
+from migrate_trainers.writing.render import Argument, sequence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -304,11 +305,13 @@ def _as_variables(keywords: dict[str, str]) -> dict[str, str]:
     return variables
 
 
-def _update_lines(rewrite: Rewrite, variables: dict[str, str], indent: str) -> list[str]:
+def _update_line(rewrite: Rewrite, variables: dict[str, str], indent: str) -> str:
+    """`os.environ.update({...})`."""
     unit = rewrite.program.module.default_indent
-    os = rewrite.imports.module("os")
-    items = [f'{indent}{unit}{unit}"{name}": {text},' for name, text in sorted(variables.items())]
-    return [f"{indent}{os}.environ.update(", f"{indent}{unit}{{", *items, f"{indent}{unit}}}", f"{indent})"]
+    update = f"{rewrite.imports.module('os')}.environ.update("
+    items = [Argument(f'"{name}": {text}') for name, text in sorted(variables.items())]
+    line = sequence("{", items, "}", indent, unit, before=f"{update})")
+    return f"{indent}{update}{line})"
 
 
 def _set_at_top(rewrite: Rewrite, function: cst.FunctionDef, variables: dict[str, str]) -> None:
@@ -320,9 +323,9 @@ def _set_at_top(rewrite: Rewrite, function: cst.FunctionDef, variables: dict[str
         and isinstance(first.body[0].value, cst.SimpleString | cst.ConcatenatedString)
     )
     place = statements[1] if is_docstring and len(statements) > 1 else first
-    lines = _update_lines(rewrite, variables, rewrite.program.indent(place))
+    line = _update_line(rewrite, variables, rewrite.program.indent(place))
     start = leading_comments_start(rewrite.program, place)
-    rewrite.edits.append(Edit(start, start, "\n".join(lines) + "\n"))
+    rewrite.edits.append(Edit(start, start, f"{line}\n"))
 
 
 def _wrap(rewrite: Rewrite, site: CallSite, arguments: dict[str, cst.Arg], settings: _Settings) -> None:
@@ -343,7 +346,7 @@ def _wrap(rewrite: Rewrite, site: CallSite, arguments: dict[str, cst.Arg], setti
     config = "config" if program.outer_text(argument.value) != "config" else "train_loop_config"
     parameter = config if takes_config else ""
     variables = settings.variables | _as_variables(settings.keywords)
-    lines = _update_lines(rewrite, variables, indent + unit) if variables else []
+    lines = [_update_line(rewrite, variables, indent + unit)] if variables else []
     lines.append(f"{indent}{unit}return {program.outer_text(argument.value)}({parameter})")
     text = "\n".join([f"def {name}({parameter}):", *lines])
     rewrite.edits += definition(program, place, [text])

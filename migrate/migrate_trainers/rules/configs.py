@@ -97,6 +97,9 @@ def _migrate_config(rewrite: Rewrite, call: cst.Call, name: str) -> None:
         if any(not argument.star and argument.keyword is None for argument in call.args):
             raise Refusal("MT104", call, f"the positional arguments of `{name}` have another order in the target")
         return
+    first = arguments.get("trainer_resources")
+    if name == "ScalingConfig" and first is not None and first.keyword is None and not _is_off(first.value):
+        raise Refusal("MT106", first, "the first positional argument of `ScalingConfig` is `trainer_resources`")
     edits = rewrite.arguments_of(call)
     for field, argument in arguments.items():
         if field == "local_dir":

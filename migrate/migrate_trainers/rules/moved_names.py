@@ -107,7 +107,7 @@ def _remove_unused_modules(rewrite: Rewrite, replaced: dict[cst.CSTNode, str]) -
 
 
 def _leave_ray(rewrite: Rewrite) -> None:
-    """Drop plain imports of `ray.train`, whose uses name the bundled runtime now; say where Ray itself is still used."""
+    """Drop plain imports of `ray.train`, whose uses name the bundled runtime now; say where else Ray is used."""
     program = rewrite.program
     for statement in program.imports:
         if isinstance(statement, cst.Import):

@@ -10,6 +10,7 @@ from migrate_trainers.findings import Finding, Kind
 from migrate_trainers.reading import legacy
 from migrate_trainers.writing import templates
 from migrate_trainers.writing.arguments import ArgumentEdits
+from migrate_trainers.writing.placement import definition
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,18 +78,24 @@ class Rewrite:
         return name
 
     def callback_class(self, candidate: str, place: Statement, text: Callable[[str], str]) -> tuple[str, list[str]]:
-        """The name of a callback class for code at a place, and the definition that has to stand there.
+        """The name of a callback class for code at a place, and the definition that has to stand there, if any.
 
-        `text` gives the definition for a name. A class that an earlier place in reach defines serves again.
+        `text` gives the definition for a name. The class goes to module level, unless the imports that it needs are in
+        a function; a class that an earlier place in reach defines serves again.
         """
         if candidate in self._callbacks:
             name, block = self._callbacks[candidate]
             if self.program.contains(block, place):
                 return name, []
         name = self.new_name(candidate)
+        unit = self.program.module.default_indent
+        top_level = self.program.top_level_statement(place)
+        if top_level is not place and self.imports.are_at_module_level:
+            self._callbacks[candidate] = name, self.program.module
+            self.edits += definition(self.program, top_level, [templates.indented(text(name), "", unit)])
+            return name, []
         self._callbacks[candidate] = name, self.program.block(place)
-        definition = templates.indented(text(name), self.program.indent(place), self.program.module.default_indent)
-        return name, [definition]
+        return name, [templates.indented(text(name), self.program.indent(place), unit)]
 
     def class_named(self, qualified: str) -> str:
         """How new code names a class or function of the target API."""

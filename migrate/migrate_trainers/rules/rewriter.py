@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -60,6 +61,7 @@ def rewrite_sites(program: Program, settings: Settings, sites: list[CallSite]) -
         edits += arguments.edits()
     edits += [Edit(*program.span(node), text) for node, text in replaced.items()]
     edits += _rename_annotations(rewrite, edits)
+    edits += _rename_string_annotations(rewrite)
     edits += rewrite.imports.edits()
     return _without_nested(edits), rewrite.findings
 
@@ -123,10 +125,31 @@ def _rename_annotations(rewrite: Rewrite, edits: list[Edit]) -> list[Edit]:
     return renamed
 
 
+def _rename_string_annotations(rewrite: Rewrite) -> list[Edit]:
+    """Legacy class names inside annotations that are strings."""
+    program = rewrite.program
+    local_names = {
+        binding.name
+        for scope in program.all_scopes()
+        for bindings in scope.bindings.values()
+        for binding in bindings
+        if binding.imported in legacy.TRAINERS
+    }
+    edits = []
+    for node in program.strings:
+        if local_names and program.enclosing(node, cst.Annotation) is not None:
+            text = program.text(node)
+            pattern = r"\b(" + "|".join(sorted(local_names)) + r")\b"
+            if re.search(pattern, text):
+                name = rewrite.class_named("ray.train.torch.TorchTrainer")
+                edits.append(Edit(*program.span(node), re.sub(pattern, name, text)))
+    return edits
+
+
 def _without_nested(edits: list[Edit]) -> list[Edit]:
     """Drop edits inside a larger edit: that one was written from the text as it stood."""
     kept: list[Edit] = []
-    for edit in sorted(set(edits), key=lambda edit: (edit.start, -edit.end)):
+    for edit in sorted(dict.fromkeys(edits), key=lambda edit: (edit.start, -edit.end)):
         outer = kept[-1] if kept else None
         is_inside = outer is not None and outer.start < outer.end and edit.start < outer.end and edit.end <= outer.end
         is_insertion_before = outer is not None and edit.start == edit.end == outer.start

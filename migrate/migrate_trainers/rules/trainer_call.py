@@ -88,8 +88,10 @@ def function_argument(
     if config:
         unit = rewrite.program.module.default_indent
         items = [Argument(f'"{key}": {value}') for key, value in config.items()]
-        separator = ", " if edits.indent is None else f",\n{edits.indent}"
-        literal = sequence("{", items, "}", edits.indent or edits.base_indent(), unit, before="train_loop_config=,")
+        separator = ", " if edits.line_indent is None else f",\n{edits.line_indent}"
+        literal = sequence(
+            "{", items, "}", edits.line_indent or edits.base_indent(), unit, before="train_loop_config=,"
+        )
         text += f"{separator}train_loop_config={literal}"
     edits.replace(argument, text)
 

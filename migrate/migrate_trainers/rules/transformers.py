@@ -293,7 +293,7 @@ class _TrainFunction:
         if len(self._training_arguments) != 1:
             return False
         call = self._training_arguments[0]
-        if any(argument.star or argument.keyword is None for argument in call.args):
+        if any(argument.star or (argument.keyword is None and index > 0) for index, argument in enumerate(call.args)):
             return False
         keywords = {argument.keyword.value: argument.value for argument in call.args if argument.keyword is not None}
         if not (
@@ -313,6 +313,9 @@ class _TrainFunction:
         else:
             rewrite.review("MT210", self.init, "")
         for call in self._training_arguments:
+            if call in rewrite.adapted:
+                continue
+            rewrite.adapted.add(call)
             keywords = {argument.keyword.value: argument for argument in call.args if argument.keyword is not None}
             for name in ("evaluation_strategy", "no_cuda"):
                 if name in keywords:
@@ -326,8 +329,7 @@ class _TrainFunction:
                     rewrite.review("MT211", keywords["report_to"], "")
             elif any(argument.star for argument in call.args):
                 rewrite.review("MT213", call, "its keywords are only known when it runs")
-            elif call not in rewrite.adapted:
-                rewrite.adapted.add(call)
+            else:
                 rewrite.arguments_of(call).append(lambda _: 'report_to="none"')
 
 

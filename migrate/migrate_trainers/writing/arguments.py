@@ -40,6 +40,7 @@ class ArgumentEdits:
         self._removed: set[cst.Arg] = set()
         self._appended: list[Callable[[str], str]] = []
         self._is_spread = False
+        self._base_indent: str | None = None
 
     def replace(self, argument: cst.Arg, text: str) -> None:
         self._replaced[argument] = text
@@ -61,6 +62,8 @@ class ArgumentEdits:
 
     def base_indent(self) -> str:
         """The indentation of the line on which the call starts."""
+        if self._base_indent is not None:
+            return self._base_indent
         source = self._program.source
         start = self._program.span(self._call)[0]
         line = source.slice(source.line_start(start), start)
@@ -148,6 +151,19 @@ class ArgumentEdits:
     def spread(self) -> None:
         """Give every argument a line of its own, if all stand on one now."""
         self._is_spread = True
+
+    def spread_around(self, inner: ArgumentEdits) -> None:
+        """Spread this call because one among its arguments spreads, which then starts on a line of its own."""
+        self.spread()
+        if self.spreads():
+            inner._base_indent = self.base_indent() + self._program.module.default_indent
+
+    @property
+    def line_indent(self) -> str | None:
+        """The indentation that the arguments will have on lines of their own, None where they share one."""
+        if self.spreads():
+            return self.base_indent() + self._program.module.default_indent
+        return self.indent
 
     def spreads(self) -> bool:
         """Whether the edits give every argument a line of its own."""

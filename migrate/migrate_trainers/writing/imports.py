@@ -71,6 +71,11 @@ class ImportPlan:
         self._plain: list[str] = []
         self._taken = program.all_bound_names() | program.unresolved_names()
 
+    @property
+    def are_at_module_level(self) -> bool:
+        """Whether what new code imports can be read everywhere in the module."""
+        return isinstance(self._block(self._anchor), cst.Module)
+
     def remove(self, alias: cst.ImportAlias) -> None:
         self._removed.add(alias)
 
@@ -87,7 +92,10 @@ class ImportPlan:
         if existing is not None:
             return existing
         module, _, name = qualified.rpartition(".")
-        if self._by_module or (module in self._plain and not self._imports_from(module)):
+        is_ours = module.partition(".")[0] in ("ray", "train_runtime")
+        if not is_ours and self._module_alias(module) is not None:
+            return f"{self.module(module)}.{name}"
+        if is_ours and (self._by_module or (module in self._plain and not self._imports_from(module))):
             return f"{self.module(module)}.{name}"
         if (module, name) not in self._wanted:
             local = name
@@ -196,7 +204,7 @@ class ImportPlan:
             self._line(module, self._anchor, changes).add(name, alias)
         for module in self._plain:
             if module.partition(".")[0] not in sys.stdlib_module_names:
-                self._change(self._first_in_block(changes), changes).plain.append(f"import {module}")
+                self._change(self._beside(module, changes), changes).plain.append(f"import {module}")
         edits = [self._write(statement, change) for statement, change in changes.items()]
         return edits + self._standard_library_edits(changes)
 
@@ -265,15 +273,18 @@ class ImportPlan:
                 return statement
         return near
 
-    def _first_in_block(self, changes: dict[cst.Import | cst.ImportFrom, _Change]) -> cst.Import | cst.ImportFrom:
-        """The first statement beside the anchor that changes: plain imports stand above the others."""
+    def _beside(self, module: str, changes: dict[cst.Import | cst.ImportFrom, _Change]) -> cst.Import | cst.ImportFrom:
+        """The statement in whose place a plain import goes: the first one that changes and imports from the package."""
         block = self._block(self._anchor)
-        return next(
-            statement
-            for statement in self._program.imports
-            if self._block(statement) is block
-            and (statement is self._anchor or (statement in changes and isinstance(statement, cst.ImportFrom)))
-        )
+        package = module.partition(".")[0]
+        for statement in self._program.imports:
+            if self._block(statement) is block and statement in (*changes, self._anchor):
+                first = dotted_name(
+                    statement.module if isinstance(statement, cst.ImportFrom) else statement.names[0].name
+                )
+                if first.partition(".")[0] == package:
+                    return statement
+        return self._anchor
 
     def _block(self, statement: cst.Import | cst.ImportFrom) -> cst.CSTNode:
         return self._program.block(self._program.statement(statement))

@@ -90,7 +90,7 @@ def _write_into(
         edits.remove(run_arguments["checkpoint_config"])
     edits.append(lambda indent: "checkpoint_config=" + filled_in.text(indent, unit, "checkpoint_config"))
     if found.variable is None and edits.spreads():
-        rewrite.arguments_of(site.call).spread()
+        rewrite.arguments_of(site.call).spread_around(edits)
 
 
 def _new_run_config(rewrite: Rewrite, filled_in: _FilledIn) -> Callable[[str], str]:
