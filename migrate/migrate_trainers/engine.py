@@ -96,7 +96,7 @@ def _explain_refusal(program: Program, settings: Settings, sites: list[CallSite]
     add(finding(program, refusal.code, refusal.node, refusal.detail))
     for site in sites:
         try:
-            rewrite_sites(program, settings, [site])
+            rewrite_sites(program, settings, [site], partly=True)
         except Refusal as own:
             add(finding(program, own.code, own.node, own.detail))
         else:

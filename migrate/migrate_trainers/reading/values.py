@@ -63,7 +63,10 @@ class ValueAnalysis:
         """The largest subexpressions that can't be evaluated later and elsewhere, in order of evaluation."""
         if self._is_movable(node):
             return
-        if isinstance(node, cst.List | cst.Tuple):
+        if _unpacks(node):
+            # `[*names]` copies now what `names` holds now.
+            yield node
+        elif isinstance(node, cst.List | cst.Tuple):
             for element in node.elements:
                 yield from self.immovable_parts(element.value)
         elif isinstance(node, cst.Dict):
@@ -76,6 +79,18 @@ class ValueAnalysis:
                 yield from self.immovable_parts(argument.value)
         else:
             yield node
+
+    def may_be_unpacked_later(self, node: cst.BaseExpression) -> bool:
+        """Whether `**node` gives the same keywords later: nothing in the file changes what it holds."""
+        if not isinstance(node, cst.Name):
+            return self._is_movable(node)
+        bindings = self.program.bindings(node)
+        return (
+            len(bindings) == 1
+            and bindings[0].kind is BindingKind.ASSIGNMENT
+            and self.is_stable(node)
+            and all(_only_looks(self.program, use) for use in self.program.uses(bindings[0]))
+        )
 
     def is_movable(self, node: cst.BaseExpression) -> bool:
         return self._is_movable(node)
@@ -267,6 +282,27 @@ class ValueAnalysis:
 
     def _start(self, binding: Binding) -> int:
         return self.program.span(binding.node)[0]
+
+
+def _unpacks(node: cst.BaseExpression) -> bool:
+    """Whether a display holds `*names` or `**names`."""
+    if isinstance(node, cst.List | cst.Tuple | cst.Set):
+        return any(isinstance(element, cst.StarredElement) for element in node.elements)
+    return isinstance(node, cst.Dict) and any(isinstance(entry, cst.StarredDictElement) for entry in node.elements)
+
+
+def _only_looks(program: Program, name: cst.Name) -> bool:
+    """Whether a use of a dictionary's variable reads items or unpacks it, and so can't change it."""
+    parent = program.parent(name)
+    if isinstance(parent, cst.Arg):
+        return parent.star == "**"
+    if isinstance(parent, cst.Subscript):
+        return parent.value is name and not isinstance(
+            program.parent(parent), cst.AssignTarget | cst.AugAssign | cst.AnnAssign | cst.Del | cst.Attribute
+        )
+    if isinstance(parent, cst.Attribute):
+        return parent.attr.value in ("get", "items", "keys", "values")
+    return isinstance(parent, cst.StarredDictElement)
 
 
 def _methods(node: cst.ClassDef) -> Iterator[cst.FunctionDef]:

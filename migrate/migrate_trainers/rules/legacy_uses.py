@@ -70,8 +70,28 @@ def check_uses(program: Program, sites: list[CallSite]) -> None:
         if exported:
             raise Refusal("MT904", binding.node, f"`__all__` exports {', '.join(sorted(exported))}")
     for site in sites:
-        if program.enclosing(site.call, (cst.Lambda, cst.BaseComp, cst.DictComp)) is not None:
-            raise Refusal("MT904", site.call, "the trainer is made inside an expression that runs later or repeatedly")
+        _check_place(program, site)
+
+
+def _check_place(program: Program, site: CallSite) -> None:
+    """Refuse a call that has no statement of its own before which code could go and run exactly when it does."""
+    conditional = (cst.Lambda, cst.BaseComp, cst.DictComp, cst.IfExp, cst.BooleanOperation, cst.Comparison)
+    inner: cst.CSTNode = site.call
+    for above in program.ancestors(site.call):
+        if above is site.statement:
+            break
+        if isinstance(above, conditional):
+            raise Refusal("MT904", site.call, "the trainer is made inside an expression that may not run, or run often")
+        if isinstance(above, cst.SimpleStatementSuite):
+            raise Refusal("MT904", site.call, "the trainer stands on the line that opens a block")
+        inner = above
+    statement = site.statement
+    if isinstance(statement, cst.While | cst.Match | cst.Try) or not isinstance(
+        program.parent(statement), cst.Module | cst.IndentedBlock
+    ):
+        raise Refusal("MT904", site.call, "the trainer is made in the head of a block")
+    if isinstance(statement, cst.SimpleStatementLine) and statement.body[0] is not inner:
+        raise Refusal("MT904", site.call, "other statements stand before the trainer on its line")
 
 
 def import_statement(program: Program, site: CallSite) -> cst.Import | cst.ImportFrom:

@@ -37,8 +37,13 @@ _RULES = {
 _GONE_MODULES = legacy.LEGACY_MODULES - {"ray.train.lightning", "ray.train.huggingface.transformers"}
 
 
-def rewrite_sites(program: Program, settings: Settings, sites: list[CallSite]) -> tuple[list[Edit], list[Finding]]:
-    """The edits that migrate some call sites of a program, and what to say about them; raises `Refusal`."""
+def rewrite_sites(
+    program: Program, settings: Settings, sites: list[CallSite], *, partly: bool = False
+) -> tuple[list[Edit], list[Finding]]:
+    """The edits that migrate some call sites of a program, and what to say about them; raises `Refusal`.
+
+    `partly` says that the program has other call sites, whose legacy names may stay.
+    """
     check_uses(program, sites)
     imports = ImportPlan(
         program,
@@ -60,7 +65,8 @@ def rewrite_sites(program: Program, settings: Settings, sites: list[CallSite]) -
     for arguments in rewrite.argument_edits.values():
         edits += arguments.edits()
     edits += [Edit(*program.span(node), text) for node, text in replaced.items()]
-    edits += _rename_annotations(rewrite, edits)
+    if not partly:
+        edits += _rename_annotations(rewrite, edits)
     edits += _rename_string_annotations(rewrite)
     edits += rewrite.imports.edits()
     return _without_nested(edits), rewrite.findings

@@ -86,6 +86,7 @@ def function_argument(
     edits = rewrite.arguments_of(site.call)
     text = name if site.call.args[0] is argument else f"train_loop_per_worker={name}"
     if config:
+        edits.spread_if_too_long(sum(len(key) + len(value) + 6 for key, value in config.items()))
         unit = rewrite.program.module.default_indent
         items = [Argument(f'"{key}": {value}') for key, value in config.items()]
         separator = ", " if edits.line_indent is None else f",\n{edits.line_indent}"

@@ -94,7 +94,8 @@ class ArgumentEdits:
         kept = [argument for argument in arguments if argument not in self._removed]
         if self.spreads():
             inner = self.base_indent() + program.module.default_indent
-            return edits + self._spread(kept, inner, [render(inner) for render in self._appended])
+            # First, as a new keyword goes behind the line break where both stand at one offset.
+            return self._spread(kept, inner, [render(inner) for render in self._appended]) + edits
         index = 0
         while index < len(arguments):
             if arguments[index] not in self._removed:
@@ -151,6 +152,11 @@ class ArgumentEdits:
     def spread(self) -> None:
         """Give every argument a line of its own, if all stand on one now."""
         self._is_spread = True
+
+    def spread_if_too_long(self, growth: int) -> None:
+        """Spread a one-line call that some more characters would make too long a line."""
+        if self._line_length() + growth > LINE_LENGTH:
+            self.spread()
 
     def spread_around(self, inner: ArgumentEdits) -> None:
         """Spread this call because one among its arguments spreads, which then starts on a line of its own."""

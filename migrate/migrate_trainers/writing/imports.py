@@ -68,7 +68,7 @@ class ImportPlan:
         self._moved = moved
         self._removed: set[cst.ImportAlias] = set()
         self._wanted: dict[tuple[str, str], str] = {}
-        self._plain: list[str] = []
+        self._plain: dict[str, str] = {}
         self._taken = program.all_bound_names() | program.unresolved_names()
 
     @property
@@ -100,7 +100,8 @@ class ImportPlan:
         if (module, name) not in self._wanted:
             local = name
             while not self.is_free(local) and not self._frees(local):
-                local = f"Ray{local}" if local[0].isupper() else f"ray_{local}"
+                top = module.partition(".")[0]
+                local = f"{top.title().replace('_', '')}{local}" if local[0].isupper() else f"{top}_{local}"
             self._taken.add(local)
             self._wanted[module, name] = local
         return self._wanted[module, name]
@@ -123,8 +124,14 @@ class ImportPlan:
         if alias is not None:
             return alias
         if module not in self._plain:
-            self._plain.append(module)
-        return module
+            local = module
+            if not self._can_bind(module.partition(".")[0]):
+                local = f"{module.replace('.', '_')}_module"
+                while not self.is_free(local):
+                    local += "_"
+                self._taken.add(local)
+            self._plain[module] = local
+        return self._plain[module]
 
     def _existing(self, qualified: str) -> str | None:
         """The local name of something that the file imports (and still will)."""
@@ -134,7 +141,7 @@ class ImportPlan:
             alias, imported = bindings[0].node, bindings[0].imported
             if alias in self._removed or imported is None or not isinstance(alias, cst.ImportAlias):
                 continue
-            if (self._moved(imported) or imported) == qualified:
+            if (self._moved(imported) or imported) == qualified and self._means_everywhere(local, imported):
                 return local
         return None
 
@@ -147,6 +154,8 @@ class ImportPlan:
             if binding.kind is not BindingKind.IMPORT or not isinstance(binding.node, cst.ImportAlias):
                 continue
             if all(other.node in self._removed for other in bindings):
+                continue
+            if not self._means_everywhere(local, binding.imported):
                 continue
             if binding.imported == module:
                 return local
@@ -179,8 +188,15 @@ class ImportPlan:
 
     def _can_bind(self, top: str) -> bool:
         """Whether `import top.…` would leave every other meaning of the name alone."""
-        bindings = [binding for scope in self._program.all_scopes() for binding in scope.bindings.get(top, [])]
-        return all(binding.imported == top for binding in bindings)
+        return self._means_everywhere(top, top)
+
+    def _means_everywhere(self, local: str, imported: str | None) -> bool:
+        """Whether no scope of the file binds a name to anything but one imported thing."""
+        return all(
+            binding.imported == imported
+            for scope in self._program.all_scopes()
+            for binding in scope.bindings.get(local, [])
+        )
 
     def _visible_bindings(self) -> Iterator[tuple[str, list[Binding]]]:
         scope: Scope | None = self._program.scope(self._anchor)
@@ -202,9 +218,9 @@ class ImportPlan:
         for (module, name), local in self._wanted.items():
             alias = None if local == name else local
             self._line(module, self._anchor, changes).add(name, alias)
-        for module in self._plain:
+        for module, local in self._plain.items():
             if module.partition(".")[0] not in sys.stdlib_module_names:
-                self._change(self._beside(module, changes), changes).plain.append(f"import {module}")
+                self._change(self._beside(module, changes), changes).plain.append(_import_text(module, local))
         edits = [self._write(statement, change) for statement, change in changes.items()]
         return edits + self._standard_library_edits(changes)
 
@@ -365,16 +381,17 @@ class ImportPlan:
         edits = []
         leading = [line for line in statements if _is_standard_import(line)]
         for module in modules:
+            text = _import_text(module, self._plain[module])
             after = [line for line in leading if _first_module(line) < module]
             before = next((line for line in leading if _first_module(line) > module), None)
             if after and (before is None or statements.index(after[-1]) < statements.index(before)):
                 place = program.source.line_end(program.span(after[-1])[1])
-                edits.append(Edit(place, place, f"{program.indent(after[-1])}import {module}\n"))
+                edits.append(Edit(place, place, f"{program.indent(after[-1])}{text}\n"))
                 continue
             line = before or statements[0]
             place = program.source.line_start(program.span(line)[0])
             gap = "" if _first_module(line).partition(".")[0] in sys.stdlib_module_names else "\n"
-            edits.append(Edit(place, place, f"{program.indent(line)}import {module}\n{gap}"))
+            edits.append(Edit(place, place, f"{program.indent(line)}{text}\n{gap}"))
         return _merge_insertions(edits)
 
 
@@ -413,6 +430,10 @@ def _alias_text(alias: cst.ImportAlias) -> str:
 def _pair_text(pair: tuple[str, str | None]) -> str:
     name, alias = pair
     return f"{name} as {alias}" if alias else name
+
+
+def _import_text(module: str, local: str) -> str:
+    return f"import {module}" if local == module else f"import {module} as {local}"
 
 
 def _from_text(module: str, names: list[str], indent: str, unit: str) -> str:

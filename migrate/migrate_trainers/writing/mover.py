@@ -66,6 +66,13 @@ class ValueMover:
             self._effects_left -= not reads
             self._hoist(part, statement, hint, on_driver=on_driver)
 
+    def take_unpacked(self, value: cst.BaseExpression, statement: Statement, hint: str) -> None:
+        """Settle where `**value` is evaluated: the builder copied the keywords when it was given them."""
+        analysis = ValueAnalysis(self._program, statement)
+        if not analysis.may_be_unpacked_later(value):
+            self._effects_left -= sum(not analysis.only_reads(part) for part in analysis.immovable_parts(value))
+            self._hoist(value, statement, hint, on_driver=False, unpacked=True)
+
     def discard(self, value: cst.BaseExpression, statement: Statement) -> None:
         """Keep the effects of a value that nothing uses any more."""
         analysis = ValueAnalysis(self._program, statement)
@@ -91,16 +98,20 @@ class ValueMover:
     def on_driver(self, value: cst.BaseExpression, indent: str) -> str:
         return relocated(self._program, value, indent, self._on_driver)
 
-    def substitutions(self) -> dict[cst.CSTNode, str]:
-        return self._in_worker
+    def is_replaced(self, value: cst.BaseExpression) -> bool:
+        """Whether the train function reads a whole value from elsewhere."""
+        return value in self._in_worker
 
     def _pass(self, part: cst.BaseExpression, key: str, text: str) -> None:
         self._in_worker[part] = self.add_config(key, text)
 
-    def _hoist(self, part: cst.BaseExpression, statement: Statement, hint: str, *, on_driver: bool) -> None:
+    def _hoist(
+        self, part: cst.BaseExpression, statement: Statement, hint: str, *, on_driver: bool, unpacked: bool = False
+    ) -> None:
         name = self._new_name(hint)
         indent = self._program.indent(statement)
-        text = as_statement_value(relocated(self._program, part, indent))
+        text = relocated(self._program, part, indent)
+        text = f"{{**{text}}}" if unpacked else as_statement_value(text)
         self.hoisted.setdefault(statement, []).append(f"{name} = {text}")
         self._on_driver[part] = name
         self._in_worker[part] = name

@@ -78,7 +78,8 @@ def _write_into(
         replace = rewrite.imports.name("dataclasses.replace")
         value = rewrite.program.outer_text(run_config.value)
         edits = rewrite.arguments_of(site.call)
-        indent = edits.indent or edits.base_indent() + unit
+        edits.spread()
+        indent = edits.line_indent or edits.base_indent() + unit
         arguments = [
             Argument(value),
             Argument(filled_in.text(indent + unit, unit, "checkpoint_config"), "checkpoint_config"),

@@ -149,14 +149,27 @@ class _TrainFunction:
         for hint, given in config.named_values():
             if any(given is other for other in without_use):
                 self.mover.discard(given.value, given.statement)
+            elif given.argument.star:
+                self.mover.take_unpacked(given.value, given.statement, hint)
             else:
                 on_driver = not self.reports.uses_checkpointing and any(
                     given is other for other in config.checkpointing.values()
                 )
                 self.mover.take(given.value, given.statement, hint, on_driver=on_driver)
+        if self.mover.hoisted.get(self.place) and not self.run:
+            self._refuse_earlier_effects()
         for name in _IGNORED:
             if name in config.trainer:
                 self.rewrite.review("MT110", config.trainer[name].argument, f"`{name}=...`")
+
+    def _refuse_earlier_effects(self) -> None:
+        """Values that move before the trainer's statement must not pass calls that it makes before them."""
+        argument = self.trainers[0].arguments["lightning_config"]
+        start = self.program.span(argument)[0]
+        for other in self.program.calls:
+            is_config = self.program.qualified_name(other.func) in legacy.CONFIG_CLASSES
+            if self.program.contains(self.place, other) and self.program.span(other)[1] <= start and not is_config:
+                raise Refusal("MT102", other, "it is called before the configuration is made, in the same statement")
 
     def _given_checkpoint(self) -> str | None:
         """How the train function reads `resume_from_checkpoint`, which current trainers don't take."""
@@ -248,7 +261,7 @@ class _TrainFunction:
         items = [Argument(text) for text in added]
         if given is None:
             return Argument(sequence("[", items, "]", indent, self.unit, before=f"{name}=,"), name)
-        if isinstance(given.value, cst.List):
+        if isinstance(given.value, cst.List) and not self.mover.is_replaced(given.value):
             items = [*self._kept_elements(given.value, environments=name != "plugins"), *items]
         else:
             items.insert(0, Argument(self.mover.in_worker(given.value, indent + self.unit), star="*"))
