@@ -171,17 +171,17 @@ class _TrainFunction:
         """Whether the function's own statements assign a parameter before anything reads it."""
         program = self.program
         reads = [
-            program.span(read)[0] for read in program.names if read.value == name and program.contains(node.body, read)
+            program.span(read)[0]
+            for read in program.names
+            if read.value == name and program.contains(node.body, read)
         ]
-        for statement in node.body.body:
-            if isinstance(statement, cst.SimpleStatementLine):
-                for small in statement.body:
-                    if isinstance(small, cst.Assign) and any(
-                        isinstance(target.target, cst.Name) and target.target.value == name for target in small.targets
-                    ):
-                        # Reads in the assigned value itself come first.
-                        return all(read > program.span(small)[1] for read in reads)
-        return not reads
+        assigned = [
+            program.span(binding.node)[1]
+            for binding in program.scope(node.body).bindings.get(name, ())
+            if isinstance(binding.node, cst.Assign) and program.block(program.statement(binding.node)) is node.body
+        ]
+        # What the first assignment itself reads comes before it.
+        return not reads or (bool(assigned) and min(reads) > min(assigned))
 
     # The function is kept, and called
 
@@ -347,6 +347,8 @@ def _init_function(program: Program, value: cst.BaseExpression) -> _InitFunction
     if parameters.kwonly_params or parameters.posonly_params or parameters.star_arg is not cst.MaybeSentinel.DEFAULT:
         return None
     if len(parameters.params) != 2 or not isinstance(node.body, cst.IndentedBlock):
+        return None
+    if any(program.contains(parameters, comment) for comment in program.comments):
         return None
     returns = _returns(node.body)
     last = node.body.body[-1]
