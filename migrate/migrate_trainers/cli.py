@@ -58,9 +58,8 @@ def _explain(context: click.Context, parameter: click.Parameter, code: str | Non
 @click.option(
     "--source-version",
     type=click.Choice(legacy.SOURCE_VERSIONS),
-    default="2.6",
-    show_default=True,
-    help="The Ray that the code was written for, where meanings changed.",
+    default=None,
+    help="The Ray that the code was written for, where meanings changed; else each file's names tell, else 2.6.",
 )
 @click.option(
     "--runtime",
@@ -79,7 +78,7 @@ def main(
     show_diff: bool,
     check: bool,
     target_version: tuple[int, int],
-    source_version: str,
+    source_version: str | None,
     runtime: str,
     quiet: bool,
 ) -> None:
@@ -91,7 +90,8 @@ def main(
     Exit codes, in place:      0 no legacy code is left, 1 some needs a person, 2 an error.
     With --diff and --check:   0 nothing to do, 1 something would change or needs a person, 2 an error.
     """
-    settings = Settings(parse_version(source_version), target_version, bundled=runtime == "bundled")
+    source = parse_version(source_version) if source_version is not None else None
+    settings = Settings(source, target_version, bundled=runtime == "bundled")
     if str(_STANDARD_INPUT) in map(str, paths):
         if len(paths) > 1:
             raise click.UsageError("`-` can't be combined with other paths")

@@ -11,9 +11,12 @@ Version = tuple[int, int]
 
 @dataclass(frozen=True)
 class Settings:
-    """The Ray that the code was written for, the Ray that it must run on, and whose package new imports name."""
+    """The Ray that the code was written for, the Ray that it must run on, and whose package new imports name.
 
-    source_version: Version = (2, 6)
+    Without a source version, the names that a file uses tell it (2.6 where they don't).
+    """
+
+    source_version: Version | None = None
     target_version: Version = legacy.LATEST_TARGET
     bundled: bool = False
 

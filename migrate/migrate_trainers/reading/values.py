@@ -121,7 +121,7 @@ class ValueAnalysis:
         bindings = self.program.bindings(name)
         if not bindings:
             return hasattr(builtins, name.value)
-        if self._is_rebound_elsewhere(bindings):
+        if self._is_rebound_elsewhere(bindings) or any(self._ends_with_handler(binding) for binding in bindings):
             return False
         here = self.program.scope(self.origin)
         if bindings[0].scope is not here:
@@ -262,6 +262,10 @@ class ValueAnalysis:
                 if inner_most is not owner and binding.node is not inner_most:
                     return True
         return False
+
+    def _ends_with_handler(self, binding: Binding) -> bool:
+        """Whether Python deletes the variable at the end of its `except` clause."""
+        return isinstance(self.program.parent(binding.node), cst.ExceptHandler | cst.ExceptStarHandler)
 
     def _loop_of(self, binding: Binding) -> cst.CSTNode | None:
         if isinstance(binding.node, cst.For):

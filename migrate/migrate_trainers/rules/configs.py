@@ -10,6 +10,7 @@ import libcst as cst
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.scopes import Binding, BindingKind
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.literals import is_flag, string
 from migrate_trainers.writing.arguments import bound_arguments
 
 if TYPE_CHECKING:
@@ -25,10 +26,12 @@ def config_class(program: Program, node: cst.BaseExpression) -> str | None:
     return legacy.CONFIG_CLASSES.get(program.qualified_name(node.func) or "")
 
 
-def fields(name: str, source_version: Version) -> tuple[str, ...]:
+def fields(name: str, source_version: Version | None) -> tuple[str, ...]:
     """The positional order of a configuration class in the Ray that the code was written for."""
     if name == "RunConfig":
-        first = max(version for version in legacy.RUN_CONFIG_FIELDS if version <= max(source_version, (2, 3)))
+        first = max(
+            version for version in legacy.RUN_CONFIG_FIELDS if version <= (source_version or legacy.USUAL_SOURCE)
+        )
         return legacy.RUN_CONFIG_FIELDS[first]
     return {
         "ScalingConfig": legacy.SCALING_CONFIG_FIELDS,
@@ -71,6 +74,8 @@ def uses_gpu(rewrite: Rewrite, scaling_config: cst.BaseExpression | None) -> boo
     """What `use_gpu` a trainer's ScalingConfig says, None where that can't be seen."""
     if scaling_config is None:
         return False
+    if isinstance(scaling_config, cst.Dict):
+        return _uses_gpu_by_key(scaling_config)
     found = find_config_call(rewrite.program, scaling_config, "ScalingConfig")
     arguments = config_arguments(rewrite, found.call) if found else None
     if arguments is None:
@@ -80,6 +85,17 @@ def uses_gpu(rewrite: Rewrite, scaling_config: cst.BaseExpression | None) -> boo
         return False
     value = argument.value.value if isinstance(argument.value, cst.Name) else None
     return {"True": True, "False": False}.get(str(value))
+
+
+def _uses_gpu_by_key(node: cst.Dict) -> bool | None:
+    """What a ScalingConfig written as a dictionary says of `use_gpu`."""
+    for element in node.elements:
+        if not isinstance(element, cst.DictElement) or string(element.key) is None:
+            return None
+        if string(element.key) == "use_gpu":
+            value = element.value
+            return value.value == "True" if isinstance(value, cst.Name) and is_flag(value) else None
+    return False
 
 
 def migrate_configs(rewrite: Rewrite) -> None:

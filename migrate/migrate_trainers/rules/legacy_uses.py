@@ -73,6 +73,17 @@ def check_uses(program: Program, sites: list[CallSite]) -> None:
         _check_place(program, site)
 
 
+def written_for(program: Program) -> tuple[int, int]:
+    """The Ray that a program was written for, as far as the names that it uses tell."""
+    for call in program.calls:
+        if isinstance(call.func, cst.Attribute) and call.func.attr.value == legacy.FIRST_STRATEGY_METHOD:
+            return legacy.FIRST_SOURCE
+    for node in (*program.names, *program.attributes):
+        if program.qualified_name(node) in legacy.NEW_CONFIGS:
+            return legacy.FIRST_TARGET
+    return legacy.USUAL_SOURCE
+
+
 def _check_place(program: Program, site: CallSite) -> None:
     """Refuse a call that has no statement of its own before which code could go and run exactly when it does."""
     conditional = (cst.Lambda, cst.BaseComp, cst.DictComp, cst.IfExp, cst.BooleanOperation, cst.Comparison)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.reading.scopes import BindingKind
-from migrate_trainers.writing.placement import removal
+from migrate_trainers.writing.placement import leading_comments_start, removal
 
 if TYPE_CHECKING:
     from migrate_trainers.rules.rewrite import Rewrite
@@ -52,7 +52,11 @@ def _only_value(rewrite: Rewrite, name: cst.Name) -> cst.BaseExpression:
     block = program.block(statement)
     assert isinstance(block, cst.Module | cst.IndentedBlock)
     if isinstance(statement, cst.SimpleStatementLine) and len(statement.body) == 1 and len(block.body) > 1:
-        rewrite.edits.append(removal(program, statement, []))
+        region = (leading_comments_start(program, statement), program.source.line_end(program.span(statement)[1]))
+        comments = [
+            program.text(comment) for comment in program.comments if region[0] <= program.span(comment)[0] < region[1]
+        ]
+        rewrite.edits.append(removal(program, statement, comments))
     return bindings[0].value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -13,7 +14,7 @@ from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.accelerate import migrate_accelerate
 from migrate_trainers.rules.configs import migrate_configs
-from migrate_trainers.rules.legacy_uses import check_uses, import_statement, references
+from migrate_trainers.rules.legacy_uses import check_uses, import_statement, references, written_for
 from migrate_trainers.rules.lightning.train_function import migrate_lightning
 from migrate_trainers.rules.moved_names import migrate_moved_names
 from migrate_trainers.rules.rewrite import Rewrite, finding, moved_name
@@ -45,11 +46,12 @@ def rewrite_sites(
     `partly` says that the program has other call sites, whose legacy names may stay.
     """
     check_uses(program, sites)
+    settings = replace(settings, source_version=settings.source_version or written_for(program))
     imports = ImportPlan(
         program,
         _anchor(program, sites),
         lambda name: moved_name(name, settings),
-        by_module=isinstance(import_statement(program, sites[0]), cst.Import),
+        by_module=isinstance(sites[0].call.func, cst.Attribute),
     )
     rewrite = Rewrite(program, settings, imports)
     _remove_legacy_imports(rewrite)
@@ -57,8 +59,9 @@ def rewrite_sites(
     migrate_configs(rewrite)
     for trainer, (code, rule) in _RULES.items():
         own = [site for site in sites if site.trainer == trainer]
-        if own:
-            rule(rewrite, own)
+        for group in _by_import(program, own):
+            rewrite.imports.stand_at(import_statement(program, group[0]))
+            rule(rewrite, group)
         for site in own:
             rewrite.findings.append(finding(program, code, site.call.func, ""))
     edits = list(rewrite.edits)
@@ -70,6 +73,15 @@ def rewrite_sites(
     edits += _rename_string_annotations(rewrite)
     edits += rewrite.imports.edits()
     return _without_nested(edits), rewrite.findings
+
+
+def _by_import(program: Program, sites: list[CallSite]) -> list[list[CallSite]]:
+    """Call sites by the block in which their trainer is imported: what one needs, another may not see."""
+    groups: dict[cst.CSTNode, list[CallSite]] = {}
+    for site in sites:
+        block = program.block(program.statement(import_statement(program, site)))
+        groups.setdefault(block, []).append(site)
+    return list(groups.values())
 
 
 def _anchor(program: Program, sites: list[CallSite]) -> cst.Import | cst.ImportFrom:
@@ -127,6 +139,13 @@ def _rename_annotations(rewrite: Rewrite, edits: list[Edit]) -> list[Edit]:
             raise Refusal("MT904", node, f"`{program.text(node)}` is used beside the trainer's call")
         if program.qualified_name(node) in legacy.BUILDERS:
             raise Refusal("MT904", node, "the builder is named in an annotation")
+        root: cst.CSTNode = node
+        while isinstance(root, cst.Attribute):
+            root = root.value
+        assert isinstance(root, cst.Name)
+        statement = program.parent(program.bindings(root)[0].node)
+        assert isinstance(statement, cst.Import | cst.ImportFrom)
+        rewrite.imports.stand_at(statement)
         renamed.append(Edit(start, end, rewrite.class_named("ray.train.torch.TorchTrainer")))
     return renamed
 

@@ -69,6 +69,12 @@ def refuse_unsupported(rewrite: Rewrite, site: CallSite, arguments: dict[str, cs
     if rewrite.settings.strict_target and not is_absent(arguments, "metadata"):
         raise Refusal("MT403", arguments["metadata"], "`metadata=...`")
     drop_absent(rewrite, site, arguments, "preprocessor")
+    scaling = arguments.get("scaling_config")
+    if scaling is not None and isinstance(scaling.value, cst.Dict):
+        # The legacy trainers made a ScalingConfig of a dictionary.
+        name = rewrite.class_named("ray.train.ScalingConfig")
+        start, end = rewrite.program.outer_span(scaling.value)
+        rewrite.edits += [Edit(start, start, f"{name}(**"), Edit(end, end, ")")]
     if rewrite.settings.strict_target:
         drop_absent(rewrite, site, arguments, "metadata", "resume_from_checkpoint")
 

@@ -171,9 +171,7 @@ class _TrainFunction:
         """Whether the function's own statements assign a parameter before anything reads it."""
         program = self.program
         reads = [
-            program.span(read)[0]
-            for read in program.names
-            if read.value == name and program.contains(node.body, read)
+            program.span(read)[0] for read in program.names if read.value == name and program.contains(node.body, read)
         ]
         assigned = [
             program.span(binding.node)[1]

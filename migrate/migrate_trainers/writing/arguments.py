@@ -116,24 +116,31 @@ class ArgumentEdits:
         return end
 
     def _removal(self, first: int, last: int) -> Edit:
+        """Take out a run of arguments; comments inside and behind them stay, on lines of their own."""
         source, arguments = self._program.source, self._call.args
         start = self._program.span(arguments[first])[0]
-        if last + 1 < len(arguments):
-            following = self._program.span(arguments[last + 1])[0]
-            if b"#" in source.buffer[self._end(arguments[last]) : following]:
-                return Edit(start, self._end(arguments[last]), "")
-            return Edit(start, following, "")
         end = self._end(arguments[last])
+        following = self._program.span(arguments[last + 1])[0] if last + 1 < len(arguments) else None
+        line_end = source.line_end(end)
+        if following is None and source.slice(end, line_end).lstrip().startswith("#"):
+            end += len(source.slice(end, line_end).rstrip().encode())
+        inner = self.indent or self.base_indent() + self._program.module.default_indent
+        comments = [
+            self._program.text(comment)
+            for comment in self._program.comments
+            if start <= self._program.span(comment)[0] < (end if following is None else following)
+        ]
+        if following is not None:
+            return Edit(start, following, "".join(f"{comment}\n{inner}" for comment in comments))
+        kept = "".join(f"\n{inner}{comment}" for comment in comments)
         line_start = source.line_start(start)
         if first > 0 and not source.slice(line_start, start).strip():
             newline = line_start - (2 if source.buffer[line_start - 2 : line_start] == b"\r\n" else 1)
-            return Edit(newline, end, "")
+            return Edit(newline, end, kept)
         if first > 0:
-            start = self._program.span(arguments[first - 1])[1]
-            if not self._call.args[last].comma or not isinstance(self._call.args[last].comma, cst.Comma):
-                return Edit(start, end, "")
-            return Edit(start, end - 1, "")
-        return Edit(start, end, "")
+            has_comma = isinstance(arguments[last].comma, cst.Comma) and not comments
+            return Edit(self._program.span(arguments[first - 1])[1], end - has_comma, kept)
+        return Edit(start, end, kept)
 
     def _appending(self, kept: list[cst.Arg]) -> list[Edit]:
         if not self._appended:

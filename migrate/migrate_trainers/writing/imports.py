@@ -38,6 +38,15 @@ class _Line:
 
 
 @dataclass
+class _Place:
+    """What new code in one block needs: local names by module and name, and expressions by plainly imported module."""
+
+    anchor: cst.Import | cst.ImportFrom
+    wanted: dict[tuple[str, str], str] = field(default_factory=dict)
+    plain: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
 class _Change:
     """What happens to one existing import statement: what it keeps, and the new lines that take its place."""
 
@@ -49,9 +58,9 @@ class _Change:
 class ImportPlan:
     """The imports of one program after the rewrite.
 
-    `anchor` is the statement beside which new imports go. `by_module` says that new code reaches classes through their
-    modules, as the file does (`import ray.train.lightning`). `moved` gives the new qualified name of a name that has
-    moved, else None.
+    `anchor` is the statement beside which new imports go, until `stand_at` names another. `by_module` says that new
+    code reaches classes through their modules, as the file does (`import ray.train.lightning`). `moved` gives the new
+    qualified name of a name that has moved, else None.
     """
 
     def __init__(
@@ -67,14 +76,21 @@ class ImportPlan:
         self._by_module = by_module
         self._moved = moved
         self._removed: set[cst.ImportAlias] = set()
-        self._wanted: dict[tuple[str, str], str] = {}
-        self._plain: dict[str, str] = {}
+        self._places: dict[cst.CSTNode, _Place] = {}
+        self._local_names: dict[str, str] = {}
+        self.stand_at(anchor)
         self._taken = program.all_bound_names() | program.unresolved_names()
 
     @property
     def are_at_module_level(self) -> bool:
         """Whether what new code imports can be read everywhere in the module."""
         return isinstance(self._block(self._anchor), cst.Module)
+
+    def stand_at(self, anchor: cst.Import | cst.ImportFrom) -> None:
+        """Put what is asked for from now on beside a statement, so that code in its block can read it."""
+        self._anchor = anchor
+        place = self._places.setdefault(self._block(anchor), _Place(anchor))
+        self._wanted, self._plain = place.wanted, place.plain
 
     def remove(self, alias: cst.ImportAlias) -> None:
         self._removed.add(alias)
@@ -98,13 +114,20 @@ class ImportPlan:
         if is_ours and (self._by_module or (module in self._plain and not self._imports_from(module))):
             return f"{self.module(module)}.{name}"
         if (module, name) not in self._wanted:
+            self._wanted[module, name] = self._local_name(module, name)
+        return self._wanted[module, name]
+
+    def _local_name(self, module: str, name: str) -> str:
+        """The name that an import binds: its own, if that means nothing else in the file."""
+        qualified = f"{module}.{name}"
+        if qualified not in self._local_names:
             local = name
             while not self.is_free(local) and not self._frees(local):
                 top = module.partition(".")[0]
                 local = f"{top.title().replace('_', '')}{local}" if local[0].isupper() else f"{top}_{local}"
             self._taken.add(local)
-            self._wanted[module, name] = local
-        return self._wanted[module, name]
+            self._local_names[qualified] = local
+        return self._local_names[qualified]
 
     def member(self, qualified: str) -> str:
         """The expression `module.name` for functions whose bare names say little (`ray.train.report`)."""
@@ -215,14 +238,18 @@ class ImportPlan:
         changes: dict[cst.Import | cst.ImportFrom, _Change] = {}
         for statement in self._program.imports:
             self._plan_statement(statement, changes)
-        for (module, name), local in self._wanted.items():
-            alias = None if local == name else local
-            self._line(module, self._anchor, changes).add(name, alias)
-        for module, local in self._plain.items():
-            if module.partition(".")[0] not in sys.stdlib_module_names:
-                self._change(self._beside(module, changes), changes).plain.append(_import_text(module, local))
+        for place in self._places.values():
+            self.stand_at(place.anchor)
+            for (module, name), local in place.wanted.items():
+                self._line(module, place.anchor, changes).add(name, None if local == name else local)
+            for module, local in place.plain.items():
+                if module.partition(".")[0] not in sys.stdlib_module_names:
+                    self._change(self._beside(module, changes), changes).plain.append(_import_text(module, local))
         edits = [self._write(statement, change) for statement, change in changes.items()]
-        return edits + self._standard_library_edits(changes)
+        for place in self._places.values():
+            self.stand_at(place.anchor)
+            edits += self._standard_library_edits()
+        return edits
 
     def _plan_statement(
         self, statement: cst.Import | cst.ImportFrom, changes: dict[cst.Import | cst.ImportFrom, _Change]
@@ -366,7 +393,7 @@ class ImportPlan:
             return Edit(start, end, "pass")
         return Edit(program.source.line_start(start), program.source.line_end(end), "")
 
-    def _standard_library_edits(self, changes: dict[cst.Import | cst.ImportFrom, _Change]) -> list[Edit]:
+    def _standard_library_edits(self) -> list[Edit]:
         """`import os` and the like, among the file's own standard library imports or above its first import."""
         modules = sorted(module for module in self._plain if module.partition(".")[0] in sys.stdlib_module_names)
         if not modules:

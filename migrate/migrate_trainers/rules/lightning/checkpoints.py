@@ -28,7 +28,7 @@ def keep_checkpoints(
     rewrite: Rewrite, site: CallSite, arguments: dict[str, cst.Arg], config: LightningConfig, mover: ValueMover
 ) -> None:
     """Write out the CheckpointConfig that the legacy constructor filled in; raises `Refusal`."""
-    if rewrite.settings.source_version < _FIRST_THAT_FILLS_IN:
+    if (rewrite.settings.source_version or legacy.USUAL_SOURCE) < _FIRST_THAT_FILLS_IN:
         return
     run_config = arguments.get("run_config")
     if is_absent(arguments, "run_config"):
@@ -82,14 +82,14 @@ def _write_into(
         indent = edits.line_indent or edits.base_indent() + unit
         arguments = [
             Argument(value),
-            Argument(filled_in.text(indent + unit, unit, "checkpoint_config"), "checkpoint_config"),
+            Argument(filled_in.renderer(rewrite)(indent + unit)),
         ]
         edits.replace(run_config, "run_config=" + call(replace, arguments, indent, unit, before="run_config=,"))
         return
     edits = rewrite.arguments_of(found.call)
     if "checkpoint_config" in run_arguments:
         edits.remove(run_arguments["checkpoint_config"])
-    edits.append(lambda indent: "checkpoint_config=" + filled_in.text(indent, unit, "checkpoint_config"))
+    edits.append(filled_in.renderer(rewrite))
     if found.variable is None and edits.spreads():
         rewrite.arguments_of(site.call).spread_around(edits)
 
@@ -98,8 +98,10 @@ def _new_run_config(rewrite: Rewrite, filled_in: _FilledIn) -> Callable[[str], s
     name = rewrite.class_named("ray.train.RunConfig")
     unit = rewrite.program.module.default_indent
 
+    checkpoint_config = filled_in.renderer(rewrite)
+
     def render(indent: str) -> str:
-        inner = Argument(filled_in.text(indent + unit, unit, "checkpoint_config"), "checkpoint_config")
+        inner = Argument(checkpoint_config(indent + unit))
         return "run_config=" + call(name, [inner], indent, unit, before="run_config=,")
 
     return render
@@ -109,15 +111,18 @@ def _new_run_config(rewrite: Rewrite, filled_in: _FilledIn) -> Callable[[str], s
 class _FilledIn:
     """A `CheckpointConfig(...)` that the legacy constructor made."""
 
-    name: str
     arguments: tuple[Argument, ...]
 
-    def text(self, indent: str, unit: str, keyword: str) -> str:
-        return call(self.name, self.arguments, indent, unit, before=f"{keyword}=,")
+    def renderer(self, rewrite: Rewrite) -> Callable[[str], str]:
+        """A function that gives `checkpoint_config=CheckpointConfig(...)` for a line of some indentation."""
+        name = rewrite.class_named("ray.train.CheckpointConfig")
+        unit = rewrite.program.module.default_indent
+        keyword = "checkpoint_config="
+        return lambda indent: keyword + call(name, self.arguments, indent, unit, before=f"{keyword},")
 
     @property
     def line(self) -> str:
-        return f"{self.name}({', '.join(argument.text for argument in self.arguments)})"
+        return f"CheckpointConfig({', '.join(argument.text for argument in self.arguments)})"
 
 
 def _has_literal_values(config: LightningConfig) -> bool:
@@ -158,7 +163,7 @@ def _filled_in(rewrite: Rewrite, site: CallSite, config: LightningConfig, mover:
         items.append(Argument(order, "checkpoint_score_order"))
     if not items:
         return None
-    return _FilledIn(rewrite.class_named("ray.train.CheckpointConfig"), tuple(items))
+    return _FilledIn(tuple(items))
 
 
 def _checkpoints_to_keep(rewrite: Rewrite, site: CallSite, given: Given | None, mover: ValueMover) -> str | None:
