@@ -10,6 +10,7 @@ import libcst as cst
 from migrate_trainers.reading import legacy
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.configs import ConfigCall, config_arguments, find_config_call
+from migrate_trainers.rules.literals import is_none
 from migrate_trainers.rules.trainer_call import is_absent
 from migrate_trainers.writing.render import Argument, call
 
@@ -20,19 +21,23 @@ if TYPE_CHECKING:
     from migrate_trainers.rules.rewrite import CallSite, Rewrite
     from migrate_trainers.writing.mover import ValueMover
 
+_CHECKPOINT_ARGUMENTS = ("save_top_k", "monitor", "mode")
 # Ray 2.4 and 2.5 kept every checkpoint.
 _FIRST_THAT_FILLS_IN = (2, 6)
 
 
 def keep_checkpoints(
-    rewrite: Rewrite, site: CallSite, arguments: dict[str, cst.Arg], config: LightningConfig, mover: ValueMover
+    rewrite: Rewrite, site: CallSite, arguments: dict[str, cst.Arg], fill_in: Callable[[], FilledIn | None]
 ) -> None:
-    """Write out the CheckpointConfig that the legacy constructor filled in; raises `Refusal`."""
+    """Write out the CheckpointConfig that the legacy constructor filled in; `fill_in` gives it if it is needed.
+
+    None from it means that all checkpoints are kept, as TorchTrainer does. Raises `Refusal`.
+    """
     if (rewrite.settings.source_version or legacy.USUAL_SOURCE) < _FIRST_THAT_FILLS_IN:
         return
     run_config = arguments.get("run_config")
     if is_absent(arguments, "run_config"):
-        filled_in = _filled_in(rewrite, site, config, mover)
+        filled_in = fill_in()
         if filled_in is not None:
             if run_config is not None:
                 rewrite.arguments_of(site.call).remove(run_config)
@@ -42,7 +47,7 @@ def keep_checkpoints(
     found = find_config_call(rewrite.program, run_config.value, "RunConfig")
     run_arguments = config_arguments(rewrite, found.call) if found else None
     if found is None or run_arguments is None:
-        filled_in = _filled_in(rewrite, site, config, mover)
+        filled_in = fill_in()
         if filled_in is not None:
             rewrite.review("MT112", run_config, f"`checkpoint_config={filled_in.line}`")
         return
@@ -53,9 +58,9 @@ def keep_checkpoints(
             return
         if not _is_default(rewrite, own.call):
             return
-    filled_in = _filled_in(rewrite, site, config, mover)
+    filled_in = fill_in()
     if filled_in is not None:
-        _write_into(rewrite, site, run_config, found, run_arguments, filled_in, config)
+        _write_into(rewrite, site, run_config, found, run_arguments, filled_in)
 
 
 def _write_into(
@@ -64,14 +69,13 @@ def _write_into(
     run_config: cst.Arg,
     found: ConfigCall,
     run_arguments: dict[str, cst.Arg],
-    filled_in: _FilledIn,
-    config: LightningConfig,
+    filled_in: FilledIn,
 ) -> None:
     """Give the RunConfig its `checkpoint_config`: where it is made, or in a copy if it is shared or made too early."""
     unit = rewrite.program.module.default_indent
     shared = found.variable is not None and (
         len(rewrite.program.uses(found.variable)) > 1
-        or not _has_literal_values(config)
+        or not filled_in.is_literal
         or rewrite.program.loop_around(site.call) is not rewrite.program.loop_around(found.call)
     )
     if shared:
@@ -94,7 +98,7 @@ def _write_into(
         rewrite.arguments_of(site.call).spread_around(edits)
 
 
-def _new_run_config(rewrite: Rewrite, filled_in: _FilledIn) -> Callable[[str], str]:
+def _new_run_config(rewrite: Rewrite, filled_in: FilledIn) -> Callable[[str], str]:
     name = rewrite.class_named("ray.train.RunConfig")
     unit = rewrite.program.module.default_indent
 
@@ -108,10 +112,11 @@ def _new_run_config(rewrite: Rewrite, filled_in: _FilledIn) -> Callable[[str], s
 
 
 @dataclass(frozen=True)
-class _FilledIn:
-    """A `CheckpointConfig(...)` that the legacy constructor made."""
+class FilledIn:
+    """A `CheckpointConfig(...)` that the legacy constructor made; `is_literal` says that it reads no variables."""
 
     arguments: tuple[Argument, ...]
+    is_literal: bool
 
     def renderer(self, rewrite: Rewrite) -> Callable[[str], str]:
         """A function that gives `checkpoint_config=CheckpointConfig(...)` for a line of some indentation."""
@@ -123,15 +128,6 @@ class _FilledIn:
     @property
     def line(self) -> str:
         return f"CheckpointConfig({', '.join(argument.text for argument in self.arguments)})"
-
-
-def _has_literal_values(config: LightningConfig) -> bool:
-    names = ("monitor", "mode", "save_top_k")
-    return all(
-        isinstance(config.checkpointing[name].value, cst.SimpleString | cst.Integer | cst.UnaryOperation)
-        for name in names
-        if name in config.checkpointing
-    )
 
 
 def _is_default(rewrite: Rewrite, call: cst.Call) -> bool:
@@ -148,22 +144,22 @@ def _is_default(rewrite: Rewrite, call: cst.Call) -> bool:
     return True
 
 
-def _filled_in(rewrite: Rewrite, site: CallSite, config: LightningConfig, mover: ValueMover) -> _FilledIn | None:
+def filled_in_config(rewrite: Rewrite, site: CallSite, config: LightningConfig, mover: ValueMover) -> FilledIn | None:
     """`CheckpointConfig(...)` as the legacy constructor made it of `.checkpointing(...)`; None where all are kept."""
-    given = config.checkpointing
+    given = {name: config.checkpointing[name] for name in _CHECKPOINT_ARGUMENTS if name in config.checkpointing}
     items = []
     keep = _checkpoints_to_keep(rewrite, site, given.get("save_top_k"), mover)
     if keep is not None:
         items.append(Argument(keep, "num_to_keep"))
     monitor = given.get("monitor")
-    if monitor is not None and not (isinstance(monitor.value, cst.Name) and monitor.value.value == "None"):
+    if monitor is not None and not is_none(monitor.value):
         items.append(Argument(_text(rewrite, site, monitor, mover), "checkpoint_score_attribute"))
         mode = given.get("mode")
         order = '"min"' if mode is None else _text(rewrite, site, mode, mover)
         items.append(Argument(order, "checkpoint_score_order"))
-    if not items:
-        return None
-    return _FilledIn(tuple(items))
+    literals = cst.SimpleString | cst.Integer | cst.UnaryOperation
+    is_literal = all(isinstance(one.value, literals) or is_none(one.value) for one in given.values())
+    return FilledIn(tuple(items), is_literal) if items else None
 
 
 def _checkpoints_to_keep(rewrite: Rewrite, site: CallSite, given: Given | None, mover: ValueMover) -> str | None:
@@ -173,7 +169,8 @@ def _checkpoints_to_keep(rewrite: Rewrite, site: CallSite, given: Given | None, 
     if number is not None:
         return None if number == -1 else str(max(number, 1))
     text = _text(rewrite, site, given, mover)
-    return f"None if {text} == -1 else max({text}, 1)"
+    operand = text if isinstance(given.value, cst.Name | cst.Attribute | cst.Subscript) else f"({text})"
+    return f"None if {operand} == -1 else max({text}, 1)"
 
 
 def _integer(node: cst.BaseExpression) -> int | None:

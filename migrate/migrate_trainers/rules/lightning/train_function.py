@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -11,7 +12,7 @@ from migrate_trainers.reading import legacy
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.configs import uses_gpu
 from migrate_trainers.rules.lightning.builder import Given, LightningConfig, read_config
-from migrate_trainers.rules.lightning.checkpoints import keep_checkpoints
+from migrate_trainers.rules.lightning.checkpoints import filled_in_config, keep_checkpoints
 from migrate_trainers.rules.lightning.package import LightningPackage
 from migrate_trainers.rules.lightning.reports import read_reports
 from migrate_trainers.rules.trainer_call import (
@@ -123,7 +124,12 @@ class _TrainFunction:
         name = rewrite.new_name("train_func")
         parameter = self.config_name if self.mover.config else ""
         for trainer in self.trainers:
-            keep_checkpoints(rewrite, trainer.site, trainer.arguments, self.config, self.mover)
+            keep_checkpoints(
+                rewrite,
+                trainer.site,
+                trainer.arguments,
+                partial(filled_in_config, rewrite, trainer.site, self.config, self.mover),
+            )
             rename_trainer(rewrite, trainer.site)
             argument = trainer.arguments["lightning_config"]
             function_argument(rewrite, trainer.site, argument, name, self.mover.config)
