@@ -37,8 +37,8 @@ _ENTRIES = (
         "MT102",
         Kind.MANUAL,
         "The Lightning configuration depends on the course of the program",
-        "A builder that is filled under a condition, in a loop or in another place than the trainer has no single form as keywords.",
-        "Write the conditions as values of the builder's arguments, or fill the builder straight before the trainer.",
+        "The builder's statements can't be followed from where it is made to where the trainer is.",
+        "Fill the builder in the function that makes the trainer, each call in a statement of its own.",
     ),
     Entry(
         "MT103",

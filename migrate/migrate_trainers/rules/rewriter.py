@@ -15,7 +15,7 @@ from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.accelerate import migrate_accelerate
 from migrate_trainers.rules.configs import migrate_configs
 from migrate_trainers.rules.legacy_uses import check_uses, import_statement, references, written_for
-from migrate_trainers.rules.lightning.train_function import migrate_lightning
+from migrate_trainers.rules.lightning.migrate import migrate_lightning
 from migrate_trainers.rules.moved_names import migrate_moved_names
 from migrate_trainers.rules.rewrite import Rewrite, finding, moved_name
 from migrate_trainers.rules.transformers import migrate_transformers

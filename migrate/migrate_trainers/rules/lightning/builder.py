@@ -91,8 +91,8 @@ def read_config(program: Program, value: cst.BaseExpression, trainer_statement: 
     statements: list[Statement] = []
     build, place = value, trainer_statement
     if isinstance(value, cst.Name):
-        binding = _only_binding(program, value)
-        build = _assigned_value(program, binding, value)
+        binding = only_assignment(program, value)
+        build = _assigned_value(binding, value)
         place = program.statement(binding.node)
         _check_uses_of_config(program, binding)
         statements.append(place)
@@ -109,14 +109,16 @@ def read_config(program: Program, value: cst.BaseExpression, trainer_statement: 
     return config
 
 
-def _only_binding(program: Program, name: cst.Name) -> Binding:
+def only_assignment(program: Program, name: cst.Name) -> Binding:
+    """The single plain assignment behind a name; raises `Refusal` if it has none."""
     bindings = program.bindings(name)
     if len(bindings) != 1:
         raise Refusal("MT102", name, f"`{name.value}` is assigned in {len(bindings)} places")
+    _assigned_value(bindings[0], name)
     return bindings[0]
 
 
-def _assigned_value(program: Program, binding: Binding, name: cst.Name) -> cst.BaseExpression:
+def _assigned_value(binding: Binding, name: cst.Name) -> cst.BaseExpression:
     if binding.kind is BindingKind.PARAMETER:
         raise Refusal("MT101", name, f"`{name.value}` is a parameter of the function")
     if binding.kind is BindingKind.IMPORT:
@@ -149,13 +151,13 @@ def _calls_of_build(
 ) -> tuple[list[MethodCall], list[Statement]]:
     """The builder method calls behind a `….build()` expression, and the statements besides `place` they are in."""
     is_builder = is_builder_call(program, build) or _chain_root_is_builder(program, build)
-    if is_builder and not _is_build(build):
+    if is_builder and not is_build(build):
         raise Refusal("MT106", build, "`.build()` is missing: LightningTrainer takes the built configuration")
-    if not _is_build(build):
+    if not is_build(build):
         raise Refusal("MT101", build, "it is not a `LightningConfigBuilder` that is built here")
     assert isinstance(build, cst.Call)
     assert isinstance(build.func, cst.Attribute)
-    root, chain = _unchain(program, build.func.value, program.statement(build))
+    root, chain = split_chain(program, build.func.value, program.statement(build))
     if is_builder_call(program, root):
         return chain, []
     if not isinstance(root, cst.Name):
@@ -163,7 +165,7 @@ def _calls_of_build(
     return _calls_on_variable(program, root, chain)
 
 
-def _is_build(node: cst.BaseExpression) -> bool:
+def is_build(node: cst.BaseExpression) -> bool:
     return isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and node.func.attr.value == "build"
 
 
@@ -175,7 +177,7 @@ def _chain_root_is_builder(program: Program, node: cst.BaseExpression) -> bool:
     return False
 
 
-def _unchain(
+def split_chain(
     program: Program, node: cst.BaseExpression, statement: Statement
 ) -> tuple[cst.BaseExpression, list[MethodCall]]:
     """Split `root.a(…).b(…)` into its root and its calls, first call first."""
@@ -196,7 +198,7 @@ def _calls_on_variable(
     if not bindings:
         raise Refusal("MT101", variable, f"`{variable.value}` is not known here")
     for binding in bindings:
-        _assigned_value(program, binding, variable)
+        _assigned_value(binding, variable)
     calls: list[MethodCall] = []
     statements: list[Statement] = []
     build_start = program.span(variable)[0]
@@ -204,7 +206,7 @@ def _calls_on_variable(
     for index, binding in enumerate(sorted(bindings, key=lambda binding: program.span(binding.node)[0])):
         assert binding.value is not None
         statement = program.statement(binding.node)
-        root, chain = _unchain(program, binding.value, statement)
+        root, chain = split_chain(program, binding.value, statement)
         rebinds = isinstance(root, cst.Name) and root.value == variable.value and index > 0
         if not rebinds and not (index == 0 and is_builder_call(program, root)):
             code = "MT101" if index == 0 else "MT102"
@@ -217,12 +219,12 @@ def _calls_on_variable(
         if name in explained:
             continue
         statement = program.statement(name)
-        expression = _expression_statement(statement)
+        expression = expression_statement(statement)
         if expression is None:
             if _is_other_build(program, name):
                 continue
             raise Refusal("MT103", name, f"`{variable.value}` is used for more than its own methods")
-        root, chain = _unchain(program, expression, statement)
+        root, chain = split_chain(program, expression, statement)
         if root is not name:
             raise Refusal("MT103", name, f"`{variable.value}` is used for more than its own methods")
         calls += chain
@@ -238,10 +240,10 @@ def _is_other_build(program: Program, name: cst.Name) -> bool:
     """Whether a use is another `builder.build()`, which gives the same configuration again."""
     attribute = program.parent(name)
     call = program.parent(attribute) if isinstance(attribute, cst.Attribute) else None
-    return isinstance(call, cst.Call) and call.func is attribute and _is_build(call)
+    return isinstance(call, cst.Call) and call.func is attribute and is_build(call)
 
 
-def _expression_statement(statement: Statement) -> cst.BaseExpression | None:
+def expression_statement(statement: Statement) -> cst.BaseExpression | None:
     if isinstance(statement, cst.SimpleStatementLine) and len(statement.body) == 1:
         only = statement.body[0]
         return only.value if isinstance(only, cst.Expr) else None
@@ -279,7 +281,7 @@ def _apply(program: Program, config: LightningConfig, call: MethodCall) -> None:
         config.strategy_name = "ddp"
     for index, argument in enumerate(call.call.args):
         given = Given(argument, index, call.call, call.statement)
-        name = _keyword(argument) or _positional_name(call, index)
+        name = keyword(argument) or positional_name(call, index)
         if argument.star == "**":
             _splat(config, call, given)
         elif name is None or argument.star:
@@ -287,7 +289,7 @@ def _apply(program: Program, config: LightningConfig, call: MethodCall) -> None:
         elif (call.method, name) == ("module", "cls"):
             config.module_class = given
         elif (call.method, name) == ("strategy", "name"):
-            config.strategy_name = _strategy_name(program, argument)
+            config.strategy_name = strategy_name_of(program, argument)
         else:
             target = _target(config, call.method)
             if name in target:
@@ -295,7 +297,7 @@ def _apply(program: Program, config: LightningConfig, call: MethodCall) -> None:
             target[name] = given
 
 
-def _positional_name(call: MethodCall, index: int) -> str | None:
+def positional_name(call: MethodCall, index: int) -> str | None:
     first = {"module": "cls", "strategy": "name"}
     return first.get(call.method) if index == 0 else None
 
@@ -315,7 +317,7 @@ def _splat(config: LightningConfig, call: MethodCall, given: Given) -> None:
 
 
 def _is_strategy_name(argument: cst.Arg) -> bool:
-    return not argument.star and _keyword(argument) in (None, "name")
+    return not argument.star and keyword(argument) in (None, "name")
 
 
 def _target(config: LightningConfig, method: str) -> dict[str, Given]:
@@ -329,11 +331,11 @@ def _target(config: LightningConfig, method: str) -> dict[str, Given]:
     }[method]
 
 
-def _keyword(argument: cst.Arg) -> str | None:
+def keyword(argument: cst.Arg) -> str | None:
     return argument.keyword.value if argument.keyword is not None else None
 
 
-def _strategy_name(program: Program, argument: cst.Arg) -> str:
+def strategy_name_of(program: Program, argument: cst.Arg) -> str:
     value: cst.BaseExpression = argument.value
     if isinstance(value, cst.Name):
         bindings = program.bindings(value)

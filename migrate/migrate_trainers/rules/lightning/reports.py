@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.literals import string
 from migrate_trainers.writing import templates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from migrate_trainers.reading.program import Program, Statement
     from migrate_trainers.rules.lightning.builder import Given, LightningConfig
+    from migrate_trainers.rules.lightning.flow import BuilderFlow
     from migrate_trainers.rules.lightning.package import LightningPackage
     from migrate_trainers.rules.rewrite import Rewrite
 
@@ -38,6 +40,13 @@ _CHECKPOINTING_ARGUMENTS = frozenset(
     }
 )
 # Arguments that concern only the files which Lightning itself writes.
+# Arguments that change when or what LightningTrainer reported, and their values that don't.
+_SCHEDULE_ARGUMENTS = ("every_n_train_steps", "train_time_interval", "save_weights_only")
+_NEUTRAL_VALUES: dict[str, tuple[object, ...]] = {
+    "val_check_interval": (None, 1.0),
+    "check_val_every_n_epoch": (1,),
+    "fast_dev_run": (False, 0),
+}
 _FILE_ARGUMENTS = ("dirpath", "filename")
 
 
@@ -92,28 +101,60 @@ def read_reports(rewrite: Rewrite, config: LightningConfig) -> Reports:
     reasons = list(_reasons(rewrite.program, config))
     for node, reason in reasons:
         rewrite.review("MT111", node, reason)
-    if not reasons and not _sees_module_class(rewrite.program, config):
-        assert config.module_class is not None
+    assert config.module_class is not None
+    if not reasons and not _sees_class(rewrite.program, config.module_class.value):
         rewrite.review("MT114", config.module_class.value, "it is defined elsewhere")
     writes_files = any(name in config.checkpointing for name in _FILE_ARGUMENTS)
     return Reports(bool(reasons), writes_files, config.strategy_name)
 
 
+def read_flow_reports(rewrite: Rewrite, flow: BuilderFlow) -> Reports:
+    """The same decision where any of the builder's calls may or may not be made."""
+    program = rewrite.program
+    checkpointing, trainer = flow.keywords("checkpointing"), flow.keywords("trainer")
+    for name, arguments in checkpointing.items():
+        if name not in _CHECKPOINTING_ARGUMENTS:
+            raise Refusal("MT106", arguments[0], f"`ModelCheckpoint` has no argument `{name}`")
+    reasons: list[tuple[cst.CSTNode, str]] = []
+    for method, keywords, names in (
+        ("checkpointing", checkpointing, _SCHEDULE_ARGUMENTS),
+        ("trainer", trainer, tuple(_NEUTRAL_VALUES)),
+    ):
+        reasons += [(keywords[name][0], f"`.{method}({name}=...)`") for name in names if name in keywords]
+        if flow.unpacks(method):
+            call = next(call for call in flow.calls if call.method == method)
+            reasons.append((call.call, f"`.{method}(**...)` may hold settings of the schedule"))
+    classes = [argument.value for argument in flow.keywords("module").get("cls", ())]
+    reasons += _logging_reasons(program, classes)
+    for node, reason in reasons:
+        rewrite.review("MT111", node, reason)
+    if not reasons and not all(_sees_class(program, node) for node in classes):
+        rewrite.review("MT114", classes[0], "it is defined elsewhere")
+    strategies = [argument.value for argument in flow.keywords("strategy").get("name", ())]
+    strategy = "deepspeed" if any(string(node) == "deepspeed" for node in strategies) else "ddp"
+    return Reports(bool(reasons), any(name in checkpointing for name in _FILE_ARGUMENTS), strategy)
+
+
 def _reasons(program: Program, config: LightningConfig) -> Iterator[tuple[cst.CSTNode, str]]:
     """What makes the legacy reports differ from one at the end of each epoch."""
     checkpointing, trainer = config.checkpointing, config.trainer
-    for name in ("every_n_train_steps", "train_time_interval", "save_weights_only"):
+    for name in _SCHEDULE_ARGUMENTS:
         if name in checkpointing and not _is_literal(checkpointing[name], None, False, 0):
             yield checkpointing[name].argument, f"`.checkpointing({name}=...)`"
-    neutral = {"val_check_interval": (None, 1.0), "check_val_every_n_epoch": (1,), "fast_dev_run": (False, 0)}
-    for name, values in neutral.items():
+    for name, values in _NEUTRAL_VALUES.items():
         if name in trainer and not _is_literal(trainer[name], *values):
             yield trainer[name].argument, f"`.trainer({name}=...)`"
-    for definition in _module_classes(program, config):
-        method = _logging_hook(definition)
-        if method is not None:
-            yield method.name, "the module logs in `on_train_epoch_end`, which runs after Ray's callback"
-            return
+    assert config.module_class is not None
+    yield from _logging_reasons(program, [config.module_class.value])
+
+
+def _logging_reasons(program: Program, classes: Iterable[cst.BaseExpression]) -> Iterator[tuple[cst.CSTNode, str]]:
+    for node in classes:
+        for definition in _module_classes(program, node):
+            method = _logging_hook(definition)
+            if method is not None:
+                yield method.name, "the module logs in `on_train_epoch_end`, which runs after Ray's callback"
+                return
 
 
 def _is_literal(given: Given, *values: object) -> bool:
@@ -127,10 +168,9 @@ def _is_literal(given: Given, *values: object) -> bool:
     return False
 
 
-def _module_classes(program: Program, config: LightningConfig) -> Iterator[cst.ClassDef]:
+def _module_classes(program: Program, module_class: cst.BaseExpression) -> Iterator[cst.ClassDef]:
     """The module's class and its bases, as far as this file defines them."""
-    assert config.module_class is not None
-    pending: list[cst.BaseExpression] = [config.module_class.value]
+    pending: list[cst.BaseExpression] = [module_class]
     seen: set[cst.ClassDef] = set()
     while pending:
         node = pending.pop()
@@ -143,9 +183,9 @@ def _module_classes(program: Program, config: LightningConfig) -> Iterator[cst.C
                 pending += [base.value for base in binding.node.bases]
 
 
-def _sees_module_class(program: Program, config: LightningConfig) -> bool:
+def _sees_class(program: Program, module_class: cst.BaseExpression) -> bool:
     """Whether all code of the module's class, but for Lightning's own, is in this file."""
-    classes = list(_module_classes(program, config))
+    classes = list(_module_classes(program, module_class))
     if not classes:
         return False
     for definition in classes:

@@ -1,8 +1,7 @@
-"""LightningTrainer: the train function that makes the calls which it made in each worker."""
+"""The train function of a builder that is filled straight on: plain keywords in the calls that each worker made."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,21 +9,25 @@ import libcst as cst
 
 from migrate_trainers.reading import legacy
 from migrate_trainers.refusal import Refusal
-from migrate_trainers.rules.configs import uses_gpu
-from migrate_trainers.rules.lightning.builder import Given, LightningConfig, read_config
 from migrate_trainers.rules.lightning.checkpoints import filled_in_config, keep_checkpoints
+from migrate_trainers.rules.lightning.fit import fit_lines
 from migrate_trainers.rules.lightning.package import LightningPackage
 from migrate_trainers.rules.lightning.reports import read_reports
+from migrate_trainers.rules.lightning.sites import (
+    IGNORED,
+    LightningSite,
+    check_fit_arguments,
+    refuse_earlier_effects,
+    stays_on_cpu,
+    take_given_checkpoint,
+)
+from migrate_trainers.rules.literals import string
 from migrate_trainers.rules.trainer_call import (
     function_argument,
-    is_absent,
     may_resume,
-    refuse_unsupported,
     rename_trainer,
-    trainer_arguments,
     warn_of_continuation,
 )
-from migrate_trainers.writing import templates
 from migrate_trainers.writing.comments import MovedComments
 from migrate_trainers.writing.mover import ValueMover
 from migrate_trainers.writing.placement import definition, leading_comments_start, preceding_run, removal
@@ -33,66 +36,24 @@ from migrate_trainers.writing.render import Argument, call, free_name, names_in,
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from migrate_trainers.rules.rewrite import CallSite, Rewrite
+    from migrate_trainers.rules.lightning.builder import Given, LightningConfig
+    from migrate_trainers.rules.rewrite import Rewrite
 
-_OWN_ARGUMENTS = ("lightning_config", "datasets_iter_config")
-_FIT_ARGUMENTS = frozenset({"train_dataloaders", "val_dataloaders", "datamodule", "ckpt_path", "weights_only"})
-# Arguments of `.trainer(...)` that LightningTrainer overwrote or that Ray decides.
-_IGNORED = ("strategy", "devices", "num_nodes")
-_MERGED = ("callbacks", "plugins", "enable_checkpointing", *_IGNORED)
+_MERGED = ("callbacks", "plugins", "enable_checkpointing", *IGNORED)
 
 
-@dataclass(frozen=True)
-class _Trainer:
-    """A call site with what was read of it."""
-
-    site: CallSite
-    arguments: dict[str, cst.Arg]
-    config: LightningConfig
-
-
-def migrate_lightning(rewrite: Rewrite, sites: list[CallSite]) -> None:
-    """Rewrite the file's LightningTrainers; raises `Refusal` for the first that can't be."""
-    groups: dict[cst.CSTNode, list[_Trainer]] = {}
-    for site in sites:
-        trainer = _read(rewrite, site)
-        key = trainer.config.place if trainer.config.statements else site.call
-        groups.setdefault(key, []).append(trainer)
-    for trainers in groups.values():
-        _TrainFunction(rewrite, trainers).write()
-
-
-def _read(rewrite: Rewrite, site: CallSite) -> _Trainer:
-    arguments = trainer_arguments(site, _OWN_ARGUMENTS)
-    for name in ("datasets", "dataset_config", "datasets_iter_config"):
-        if not is_absent(arguments, name):
-            raise Refusal("MT107", arguments[name], f"`{name}=...`")
-        if name in arguments:
-            rewrite.arguments_of(site.call).remove(arguments[name])
-    refuse_unsupported(rewrite, site, arguments)
-    if is_absent(arguments, "lightning_config"):
-        raise Refusal("MT106", site.call, "it has no `lightning_config`")
-    config = read_config(rewrite.program, arguments["lightning_config"].value, site.statement)
-    if config.module_class is None:
-        raise Refusal("MT106", site.call, "the last `.module(...)` names no class")
-    for name, given in config.fit.items():
-        if name not in _FIT_ARGUMENTS:
-            raise Refusal("MT106", given.argument, f"`Trainer.fit` can't be given `{name}`")
-    if not config.fit_splats and not {"train_dataloaders", "datamodule"} & set(config.fit):
-        raise Refusal("MT106", site.call, "it has neither `train_dataloaders`, nor a `datamodule`, nor datasets")
-    return _Trainer(site, arguments, config)
-
-
-class _TrainFunction:
+class TrainFunction:
     """One train function, and the trainers that run it: several where they share a configuration."""
 
-    def __init__(self, rewrite: Rewrite, trainers: list[_Trainer]) -> None:
+    def __init__(self, rewrite: Rewrite, sites: list[LightningSite], config: LightningConfig) -> None:
         self.rewrite = rewrite
         self.program = rewrite.program
-        self.trainers = trainers
-        self.config = trainers[0].config
-        assert self.config.module_class is not None
-        self.module_class = self.config.module_class
+        self.sites = sites
+        self.config = config
+        if config.module_class is None:
+            raise Refusal("MT106", sites[0].call_site.call, "the last `.module(...)` names no class")
+        check_fit_arguments(config.fit, bool(config.fit_splats), sites[0].call_site)
+        self.module_class = config.module_class
         self.place = self.config.place
         statements = self.config.statements
         self.run = preceding_run(self.program, self.place, statements) if self.place in statements else []
@@ -100,7 +61,7 @@ class _TrainFunction:
         self.body = self.program.indent(self.place) + self.unit
         self.package = LightningPackage(rewrite, self.module_class.value)
         self.reports = read_reports(rewrite, self.config)
-        self.resumes = any(may_resume(rewrite, trainer.arguments) for trainer in trainers)
+        self.resumes = any(may_resume(rewrite, site.arguments) for site in sites)
         values = self.config.values()
         # Names that mean something to the user's expressions; the function's own must not hide them.
         self.used = {name for given in values for name in names_in(given.value)} | {self.package.root}
@@ -108,7 +69,7 @@ class _TrainFunction:
         self.mover = ValueMover(
             self.program,
             self.place,
-            trainers[0].site.statement if len(trainers) == 1 else None,
+            sites[0].call_site.statement if len(sites) == 1 else None,
             statements,
             rewrite.new_name,
             self.config_name,
@@ -116,29 +77,27 @@ class _TrainFunction:
         self.comments = MovedComments(self.program, self._vanishing_regions(), [given.argument for given in values])
 
     def write(self) -> None:
-        rewrite, first = self.rewrite, self.trainers[0]
+        rewrite = self.rewrite
         self._settle_values()
         if self.resumes:
-            warn_of_continuation(rewrite, first.arguments)
-        lines = self._function_lines(self._given_checkpoint())
+            warn_of_continuation(rewrite, self.sites[0].arguments)
+        given = take_given_checkpoint(rewrite, self.sites)
+        if given is not None:
+            given = self.mover.add_config("resume_from_checkpoint", given)
+        lines = self._function_lines(given)
         name = rewrite.new_name("train_func")
         parameter = self.config_name if self.mover.config else ""
-        for trainer in self.trainers:
-            keep_checkpoints(
-                rewrite,
-                trainer.site,
-                trainer.arguments,
-                partial(filled_in_config, rewrite, trainer.site, self.config, self.mover),
-            )
-            rename_trainer(rewrite, trainer.site)
-            argument = trainer.arguments["lightning_config"]
-            function_argument(rewrite, trainer.site, argument, name, self.mover.config)
+        for site in self.sites:
+            fill_in = partial(filled_in_config, rewrite, site.call_site, self.config, self.mover)
+            keep_checkpoints(rewrite, site.call_site, site.arguments, fill_in)
+            rename_trainer(rewrite, site.call_site)
+            function_argument(rewrite, site.call_site, site.arguments["lightning_config"], name, self.mover.config)
         self._place("\n".join([f"def {name}({parameter}):", *lines]))
 
     def _vanishing_regions(self) -> list[tuple[int, int]]:
         """The parts of the source that vanish; comments above the place stay, those above other statements don't."""
         source = self.program.source
-        regions = [self.program.span(trainer.arguments["lightning_config"]) for trainer in self.trainers]
+        regions = [self.program.span(site.arguments["lightning_config"]) for site in self.sites]
         for statement in self.config.statements:
             is_first = bool(self.run) and statement is self.run[0]
             own_line = source.line_start(self.program.span(statement)[0])
@@ -150,7 +109,7 @@ class _TrainFunction:
         """Decide in order of evaluation where each value is evaluated from now on."""
         config = self.config
         without_use = [*config.overwritten]
-        without_use += [config.trainer[name] for name in (*_IGNORED, "enable_checkpointing") if name in config.trainer]
+        without_use += [config.trainer[name] for name in (*IGNORED, "enable_checkpointing") if name in config.trainer]
         self.mover.expect((given.value, given.statement) for given in config.values())
         for hint, given in config.named_values():
             if any(given is other for other in without_use):
@@ -163,30 +122,10 @@ class _TrainFunction:
                 )
                 self.mover.take(given.value, given.statement, hint, on_driver=on_driver)
         if self.mover.hoisted.get(self.place) and not self.run:
-            self._refuse_earlier_effects()
-        for name in _IGNORED:
+            refuse_earlier_effects(self.rewrite, self.sites[0])
+        for name in IGNORED:
             if name in config.trainer:
                 self.rewrite.review("MT110", config.trainer[name].argument, f"`{name}=...`")
-
-    def _refuse_earlier_effects(self) -> None:
-        """Values that move before the trainer's statement must not pass calls that it makes before them."""
-        argument = self.trainers[0].arguments["lightning_config"]
-        start = self.program.span(argument)[0]
-        for other in self.program.calls:
-            is_config = self.program.qualified_name(other.func) in legacy.CONFIG_CLASSES
-            if self.program.contains(self.place, other) and self.program.span(other)[1] <= start and not is_config:
-                raise Refusal("MT102", other, "it is called before the configuration is made, in the same statement")
-
-    def _given_checkpoint(self) -> str | None:
-        """How the train function reads `resume_from_checkpoint`, which current trainers don't take."""
-        given = [trainer for trainer in self.trainers if not is_absent(trainer.arguments, "resume_from_checkpoint")]
-        if not given or not self.rewrite.settings.strict_target:
-            return None
-        if len(self.trainers) > 1:
-            raise Refusal("MT102", given[0].site.call, "several trainers share the configuration of one that resumes")
-        argument = given[0].arguments["resume_from_checkpoint"]
-        self.rewrite.arguments_of(given[0].site.call).remove(argument)
-        return self.mover.add_config("resume_from_checkpoint", self.program.outer_text(argument.value))
 
     # The function's lines
 
@@ -253,12 +192,9 @@ class _TrainFunction:
     def _must_stay_on_cpu(self) -> bool:
         """Whether the workers have no GPU although `accelerator` would take one that the machine has."""
         accelerator = self.config.trainer.get("accelerator")
-        if accelerator is not None:
-            value = accelerator.value
-            if not (isinstance(value, cst.SimpleString) and value.evaluated_value == "auto"):
-                return False
-        scaling = [trainer.arguments.get("scaling_config") for trainer in self.trainers]
-        return all(uses_gpu(self.rewrite, argument.value if argument else None) is False for argument in scaling)
+        if accelerator is not None and string(accelerator.value) != "auto":
+            return False
+        return stays_on_cpu(self.rewrite, self.sites)
 
     def _extended(self, name: str, added: list[str]) -> Argument:
         """The user's list of callbacks or plugins with ours behind, as LightningTrainer appended to it."""
@@ -318,33 +254,10 @@ class _TrainFunction:
         return any(not self.package.is_no_checkpoint(element.value) for element in given.value.elements)
 
     def _fit_lines(self, model: str, trainer: str, given_checkpoint: str | None) -> list[str]:
-        body = self.body
         if not self.resumes:
-            return [f"{body}{self._fit(model, trainer, 0)}"]
-        checkpoint = free_name(self.used, "checkpoint", "ray_checkpoint")
-        folder = free_name(self.used, "checkpoint_dir", "checkpoint_folder")
-        path = free_name(self.used, "ckpt_path", "checkpoint_path")
-        found = f"{self.rewrite.function_named('ray.train.get_checkpoint')}()"
-        os = self.rewrite.imports.module("os")
-        inner, deeper = body + self.unit, body + self.unit * 2
-        lines = [
-            f"{body}{checkpoint} = {found} or {given_checkpoint}"
-            if given_checkpoint
-            else f"{body}{checkpoint} = {found}",
-            f"{body}if {checkpoint}:",
-            f"{inner}with {checkpoint}.as_directory() as {folder}:",
-            f'{deeper}{path} = {os}.path.join({folder}, "{templates.LIGHTNING_CHECKPOINT}")',
-        ]
-        if given_checkpoint:
-            old = f'{os}.path.join({folder}, "{templates.LEGACY_LIGHTNING_CHECKPOINT}")'
-            lines.append(f"{deeper}if not {os}.path.exists({path}):")
-            lines.append(f"{deeper}{self.unit}{path} = {old}  # as LightningTrainer wrote it")
-        return [
-            *lines,
-            f"{deeper}{self._fit(model, trainer, 2, path)}",
-            f"{body}else:",
-            f"{inner}{self._fit(model, trainer, 1)}",
-        ]
+            return [f"{self.body}{self._fit(model, trainer, 0)}"]
+        fit = partial(self._fit, model, trainer)
+        return fit_lines(self.rewrite, self.body, self.used, given_checkpoint, fit)
 
     def _fit(self, model: str, trainer: str, depth: int, path: str | None = None) -> str:
         """The call of `fit`, from a checkpoint file if there is one: it took precedence over the user's `ckpt_path`."""

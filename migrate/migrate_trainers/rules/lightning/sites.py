@@ -1,0 +1,87 @@
+"""What both forms of a Lightning train function need of the call sites."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from migrate_trainers.reading import legacy
+from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.configs import uses_gpu
+from migrate_trainers.rules.trainer_call import is_absent, refuse_unsupported, trainer_arguments
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import libcst as cst
+
+    from migrate_trainers.rules.rewrite import CallSite, Rewrite
+
+_OWN_ARGUMENTS = ("lightning_config", "datasets_iter_config")
+_FIT_ARGUMENTS = frozenset({"train_dataloaders", "val_dataloaders", "datamodule", "ckpt_path", "weights_only"})
+# Arguments of `.trainer(...)` that LightningTrainer overwrote or that Ray decides.
+IGNORED = ("strategy", "devices", "num_nodes")
+
+
+@dataclass(frozen=True)
+class LightningSite:
+    """A LightningTrainer's call with its arguments by name."""
+
+    call_site: CallSite
+    arguments: dict[str, cst.Arg]
+
+    @property
+    def config(self) -> cst.BaseExpression:
+        return self.arguments["lightning_config"].value
+
+
+def read_site(rewrite: Rewrite, site: CallSite) -> LightningSite:
+    """Read a call's arguments; raises `Refusal` for those that can't be carried over."""
+    arguments = trainer_arguments(site, _OWN_ARGUMENTS)
+    for name in ("datasets", "dataset_config", "datasets_iter_config"):
+        if not is_absent(arguments, name):
+            raise Refusal("MT107", arguments[name], f"`{name}=...`")
+        if name in arguments:
+            rewrite.arguments_of(site.call).remove(arguments[name])
+    refuse_unsupported(rewrite, site, arguments)
+    if is_absent(arguments, "lightning_config"):
+        raise Refusal("MT106", site.call, "it has no `lightning_config`")
+    return LightningSite(site, arguments)
+
+
+def check_fit_arguments(names: Iterable[str], unpacks: bool, site: CallSite) -> None:
+    """Refuse a configuration that LightningTrainer would have refused when it was run."""
+    names = set(names)
+    unknown = sorted(names - _FIT_ARGUMENTS)
+    if unknown:
+        raise Refusal("MT106", site.call, f"`Trainer.fit` can't be given `{unknown[0]}`")
+    if not unpacks and not {"train_dataloaders", "datamodule"} & names:
+        raise Refusal("MT106", site.call, "it has neither `train_dataloaders`, nor a `datamodule`, nor datasets")
+
+
+def stays_on_cpu(rewrite: Rewrite, sites: Sequence[LightningSite]) -> bool:
+    """Whether the workers surely have no GPU: Lightning would else take one that the machine has."""
+    scaling = [site.arguments.get("scaling_config") for site in sites]
+    return all(uses_gpu(rewrite, argument.value if argument else None) is False for argument in scaling)
+
+
+def refuse_earlier_effects(rewrite: Rewrite, site: LightningSite) -> None:
+    """Values that move before the trainer's statement must not pass calls that it makes before them."""
+    program = rewrite.program
+    start = program.span(site.arguments["lightning_config"])[0]
+    for other in program.calls:
+        is_config = program.qualified_name(other.func) in legacy.CONFIG_CLASSES
+        if program.contains(site.call_site.statement, other) and program.span(other)[1] <= start and not is_config:
+            raise Refusal("MT102", other, "it is called before the configuration is made, in the same statement")
+
+
+def take_given_checkpoint(rewrite: Rewrite, sites: Sequence[LightningSite]) -> str | None:
+    """Take `resume_from_checkpoint` out of a trainer's call, as current trainers don't take it; returns its text."""
+    given = [site for site in sites if not is_absent(site.arguments, "resume_from_checkpoint")]
+    if not given or not rewrite.settings.strict_target:
+        return None
+    if len(sites) > 1:
+        raise Refusal("MT102", given[0].call_site.call, "several trainers share the configuration of one that resumes")
+    argument = given[0].arguments["resume_from_checkpoint"]
+    rewrite.arguments_of(given[0].call_site.call).remove(argument)
+    return rewrite.program.outer_text(argument.value)

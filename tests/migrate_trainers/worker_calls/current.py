@@ -1,0 +1,200 @@
+"""Stand-ins for current Ray's `ray.train`: as strict as its new implementation about what it takes."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import inspect
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from worker_calls.recorder import WORKERS, Made, described
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from worker_calls.frameworks import Modules
+    from worker_calls.recorder import Recorder
+
+
+class Checkpoint:
+    """A directory; what the programs give as one is never read."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    @classmethod
+    def from_directory(cls, path: str) -> Checkpoint:
+        return cls(path)
+
+    @contextlib.contextmanager
+    def as_directory(self) -> Iterator[str]:
+        yield self.path
+
+
+@dataclass
+class CheckpointConfig:
+    num_to_keep: int | None = None
+    checkpoint_score_attribute: str | None = None
+    checkpoint_score_order: str = "max"
+
+
+@dataclass
+class FailureConfig:
+    max_failures: int = 0
+
+
+@dataclass
+class RunConfig:
+    name: str | None = None
+    storage_path: str | None = None
+    failure_config: FailureConfig | None = None
+    checkpoint_config: CheckpointConfig | None = None
+
+
+@dataclass
+class ScalingConfig:
+    num_workers: int = 1
+    use_gpu: bool = False
+    resources_per_worker: dict[str, float] | None = None
+    placement_strategy: str = "PACK"
+
+
+class TorchConfig(Made):
+    pass
+
+
+class Result(Made):
+    metrics: dict[str, Any] | None = None
+    checkpoint = None
+    error = None
+
+
+def run_workers(recorder: Recorder, configuration: dict[str, Any], worker: Callable[[], Any], given: Any) -> Result:
+    """Call the worker's code once a worker, and again from a checkpoint if the run would survive a failure."""
+    attempts = []
+    restarts = configuration["max_failures"] != 0
+    for checkpoint in (given, Checkpoint("saved")) if restarts else (given,):
+        for rank in range(WORKERS):
+            recorder.rank, recorder.restored, recorder.calls = rank, checkpoint, []
+            try:
+                worker()
+            finally:
+                recorder.rank = None
+            attempts.append(recorder.calls)
+    recorder.recording.fits.append({"configuration": configuration, "workers": attempts})
+    return Result()
+
+
+def described_configuration(scaling: Any, run: Any, torch: Any) -> dict[str, Any]:
+    """A trainer's settings in the form in which legacy and current ones compare."""
+    checkpoints = run.checkpoint_config or CheckpointConfig()
+    # Without an attribute to compare, the order of scores says nothing.
+    scored = checkpoints.checkpoint_score_attribute is not None
+    return {
+        "num_workers": scaling.num_workers,
+        "use_gpu": bool(scaling.use_gpu),
+        "resources_per_worker": scaling.resources_per_worker,
+        "name": run.name,
+        "storage_path": run.storage_path,
+        "max_failures": run.failure_config.max_failures if run.failure_config else 0,
+        "num_to_keep": checkpoints.num_to_keep,
+        "score": (checkpoints.checkpoint_score_attribute, checkpoints.checkpoint_score_order) if scored else None,
+        "torch_config": described(torch),
+    }
+
+
+def ray_train(recorder: Recorder) -> Modules:
+    class Context:
+        def get_world_rank(self) -> int:
+            return _rank()
+
+        def get_local_rank(self) -> int:
+            return _rank()
+
+        def get_world_size(self) -> int:
+            return WORKERS
+
+    def _rank() -> int:
+        assert recorder.rank is not None, "asked for a rank outside a worker"
+        return recorder.rank
+
+    def get_checkpoint() -> Any:
+        _rank()
+        return recorder.restored
+
+    def report(metrics: dict[str, Any], checkpoint: Any = None) -> None:
+        _rank()
+        recorder.call("report", described(metrics), checkpoint and checkpoint.path)
+
+    class TorchTrainer:
+        def __init__(
+            self,
+            train_loop_per_worker: Callable[..., Any],
+            *,
+            train_loop_config: dict[str, Any] | None = None,
+            torch_config: Any = None,
+            scaling_config: Any = None,
+            run_config: Any = None,
+            datasets: None = None,
+        ) -> None:
+            scaling, run = scaling_config or ScalingConfig(), run_config or RunConfig()
+            assert isinstance(scaling, ScalingConfig), f"{scaling!r} is no ScalingConfig of ray.train"
+            assert isinstance(run, RunConfig), f"{run!r} is no RunConfig of ray.train"
+            assert isinstance(run.checkpoint_config, (CheckpointConfig, type(None)))
+            assert isinstance(run.failure_config, (FailureConfig, type(None)))
+            self.function, self.config = train_loop_per_worker, train_loop_config
+            self.settings = scaling, run, torch_config
+
+        def fit(self) -> Result:
+            required = [
+                parameter
+                for parameter in inspect.signature(self.function).parameters.values()
+                if parameter.default is parameter.empty and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+            ]
+            configuration = described_configuration(*self.settings)
+
+            def worker() -> None:
+                # A function whose parameter has a default is called without the configuration.
+                self.function(*[copy.deepcopy(self.config or {}) for _ in required])
+
+            return run_workers(recorder, configuration, worker, None)
+
+    return {
+        "ray": {},
+        "ray.train": {
+            "Checkpoint": Checkpoint,
+            "CheckpointConfig": CheckpointConfig,
+            "FailureConfig": FailureConfig,
+            "RunConfig": RunConfig,
+            "ScalingConfig": ScalingConfig,
+            "Result": Result,
+            "get_checkpoint": get_checkpoint,
+            "get_context": Context,
+            "report": report,
+        },
+        "ray.train.torch": {"TorchTrainer": TorchTrainer, "TorchConfig": TorchConfig},
+        "ray.train.lightning": _lightning_names(),
+        "ray.train.huggingface": {},
+        "ray.train.huggingface.transformers": {
+            "RayTrainReportCallback": type("RayTrainReportCallback", (), {}),
+            "prepare_trainer": _prepare_transformers_trainer,
+        },
+    }
+
+
+def _lightning_names() -> dict[str, Any]:
+    def prepare_trainer(trainer: Any) -> Any:
+        strategy, plugins = trainer.kwargs["strategy"], trainer.kwargs["plugins"]
+        assert type(strategy).__name__ in ("RayDDPStrategy", "RayFSDPStrategy", "RayDeepSpeedStrategy")
+        assert type(plugins[-1]).__name__ == "RayLightningEnvironment"
+        return trainer
+
+    names = ("RayDDPStrategy", "RayFSDPStrategy", "RayDeepSpeedStrategy", "RayLightningEnvironment")
+    classes = {name: type(name, (Made,), {}) for name in (*names, "RayTrainReportCallback")}
+    return classes | {"prepare_trainer": prepare_trainer}
+
+
+def _prepare_transformers_trainer(trainer: Any) -> Any:
+    trainer.prepared = True
+    return trainer

@@ -1,0 +1,251 @@
+"""Stand-ins for Lightning, transformers, accelerate, and a `project` module with a user's own classes."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from worker_calls.recorder import Made, described
+
+if TYPE_CHECKING:
+    from worker_calls.recorder import Recorder
+
+Modules = dict[str, dict[str, Any]]
+
+
+class MisconfigurationException(Exception):
+    """Lightning's answer to arguments that don't go together."""
+
+
+# Lightning
+
+
+def lightning(recorder: Recorder) -> Modules:
+    class LightningModule(Made):
+        pass
+
+    class LightningDataModule(Made):
+        pass
+
+    class Callback(Made):
+        pass
+
+    class EarlyStopping(Callback):
+        pass
+
+    class ModelCheckpoint(Callback):
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+
+    class Logger(Made):
+        pass
+
+    class ClusterEnvironment(Made):
+        pass
+
+    class LightningEnvironment(ClusterEnvironment):
+        pass
+
+    class MixedPrecisionPlugin(Made):
+        pass
+
+    class Trainer:
+        def __init__(self, **kwargs: Any) -> None:
+            for name in ("callbacks", "plugins"):
+                assert isinstance(kwargs.get(name, []), list), f"{name} is a list"
+            if kwargs.get("enable_checkpointing") is False and any(
+                isinstance(callback, ModelCheckpoint) for callback in kwargs.get("callbacks", [])
+            ):
+                raise MisconfigurationException("a ModelCheckpoint, but enable_checkpointing=False")
+            self.kwargs = kwargs
+
+        def fit(self, model: Any, **kwargs: Any) -> None:
+            assert recorder.rank is not None, "fit is called in a worker"
+            path = kwargs.get("ckpt_path")
+            if isinstance(path, str) and os.path.basename(path) in ("model", "checkpoint.ckpt"):
+                kwargs["ckpt_path"] = f"from {os.path.dirname(path)}"
+            if kwargs.get("ckpt_path") is None:
+                kwargs.pop("ckpt_path", None)
+            recorder.call("module", described(model))
+            recorder.call("pl.Trainer", self._described())
+            recorder.call("fit", {name: described(value) for name, value in sorted(kwargs.items())})
+
+        def _described(self) -> dict[str, Any]:
+            """The keyword arguments without what Ray decides; reports and strategies by what they do."""
+            kwargs = dict(self.kwargs)
+            assert kwargs.pop("devices", None) == "auto"
+            kwargs.pop("enable_checkpointing", None)
+            kwargs["callbacks"] = [_described_callback(callback) for callback in kwargs["callbacks"]]
+            return {name: described(value) for name, value in sorted(kwargs.items())}
+
+    def _described_callback(callback: Any) -> Any:
+        if type(callback).__name__ == "RayTrainReportCallback":
+            return "reports each epoch"
+        if type(callback).__name__.startswith("ReportingModelCheckpoint"):
+            given = {name: value for name, value in callback.made_with[1] if name != "save_last"}
+            return "reports when Lightning saves", described(given)
+        return described(callback)
+
+    names = {
+        "Trainer": Trainer,
+        "LightningModule": LightningModule,
+        "LightningDataModule": LightningDataModule,
+        "Callback": Callback,
+    }
+    callbacks = {"Callback": Callback, "EarlyStopping": EarlyStopping, "ModelCheckpoint": ModelCheckpoint}
+    modules: Modules = {}
+    for package in ("pytorch_lightning", "lightning.pytorch"):
+        modules |= {
+            package: names,
+            f"{package}.callbacks": callbacks,
+            f"{package}.loggers": {"TensorBoardLogger": Logger, "CSVLogger": Logger, "WandbLogger": Logger},
+            f"{package}.plugins": {"MixedPrecisionPlugin": MixedPrecisionPlugin},
+            f"{package}.plugins.environments": {
+                "ClusterEnvironment": ClusterEnvironment,
+                "LightningEnvironment": LightningEnvironment,
+            },
+        }
+    return modules | {"lightning": {}}
+
+
+# Transformers
+
+
+def transformers(recorder: Recorder) -> Modules:
+    class TrainingArguments(Made):
+        def __init__(self, output_dir: str, **kwargs: Any) -> None:
+            super().__init__(output_dir=output_dir, **kwargs)
+
+        def get(self, name: str, default: Any) -> Any:
+            return dict(self.made_with[1]).get(name, default)
+
+    class TrainerCallback:
+        pass
+
+    class Trainer:
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            assert recorder.rank is not None, "the Trainer is made in a worker"
+            self.given = dict(zip(("model", "args", "data_collator"), args, strict=False)) | kwargs
+            self.callbacks: list[str] = []
+            self.prepared = False
+
+        def add_callback(self, callback: Any) -> None:
+            name = type(callback).__name__
+            reports = name.startswith(("RayTrainReportCallback", "ReportOnLogCallback"))
+            self.callbacks.append("reports" if reports else name)
+
+        def train(self, resume_from_checkpoint: str | None = None) -> None:
+            assert self.prepared, "prepare_trainer was called"
+            given = dict(self.given)
+            arguments = given.pop("args")
+            settings = dict(arguments.made_with[1])
+            report_to = settings.pop("report_to", "all")
+            resumed = None
+            if resume_from_checkpoint is not None:
+                folder, name = os.path.split(resume_from_checkpoint)
+                resumed = f"from {folder if name == 'checkpoint' else resume_from_checkpoint}"
+            recorder.call("TrainingArguments", described(settings))
+            recorder.call("integrations", report_to)
+            recorder.call("transformers.Trainer", {name: described(value) for name, value in sorted(given.items())})
+            recorder.call("callbacks", tuple(self.callbacks))
+            recorder.call("train", resumed)
+
+    return {
+        "transformers": {
+            "Trainer": Trainer,
+            "TrainingArguments": TrainingArguments,
+            "TrainerCallback": TrainerCallback,
+        },
+        "transformers.trainer_utils": {"get_last_checkpoint": lambda folder: None},
+    }
+
+
+# Accelerate
+
+_STATE = {
+    "cpu": "ACCELERATE_USE_CPU",
+    "mixed_precision": "ACCELERATE_MIXED_PRECISION",
+    "dynamo_backend": "ACCELERATE_DYNAMO_BACKEND",
+}
+
+
+def accelerate(recorder: Recorder) -> Modules:
+    class Accelerator:
+        """Records its settings as they take effect: arguments go before the environment."""
+
+        def __init__(self, **kwargs: Any) -> None:
+            settings = dict(kwargs)
+            for name, variable in _STATE.items():
+                value = settings.get(name)
+                if value is None or (name == "cpu" and value is False):
+                    value = os.environ.get(variable)
+                settings[name] = str(value).lower() in ("true", "1") if name == "cpu" else str(value or "no").lower()
+            for variable, value in sorted(os.environ.items()):
+                if variable.startswith(("FSDP_", "ACCELERATE_")) and variable not in _STATE.values():
+                    settings[variable] = value.lower()
+            recorder.call("Accelerator", described(settings))
+
+    return {"accelerate": {"Accelerator": Accelerator}}
+
+
+# A user's own modules
+
+
+def project(recorder: Recorder, frameworks: Modules) -> Modules:
+    """What the programs import instead of defining it: modules, data, callbacks, and calls with an effect."""
+    pl = frameworks["pytorch_lightning"]
+
+    class Net(pl["LightningModule"]):  # type: ignore[misc]
+        WIDTH = 64
+
+    class Other(pl["LightningModule"]):  # type: ignore[misc]
+        pass
+
+    class Data(pl["LightningDataModule"]):  # type: ignore[misc]
+        """A datamodule, whose construction has an effect."""
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            recorder.recording.effects.append((recorder.place, f"DM{described(args)}"))
+            super().__init__(*args, **kwargs)
+
+    class Beep(pl["Callback"]):  # type: ignore[misc]
+        """A callback, whose construction has an effect."""
+
+        def __init__(self, *args: Any) -> None:
+            recorder.recording.effects.append((recorder.place, f"Beep{described(args)}"))
+            super().__init__(*args)
+
+    class Namespace:
+        """Settings as argparse gives them."""
+
+        def __init__(self, **values: Any) -> None:
+            self.__dict__ |= values
+
+    def effect(value: Any = None) -> Any:
+        recorder.recording.effects.append((recorder.place, described(value)))
+        return value
+
+    counter = iter(range(1000))
+
+    def count() -> int:
+        """A number that no other call gets."""
+        number = next(counter)
+        recorder.recording.effects.append((recorder.place, number))
+        return number
+
+    def make_model(*args: Any, **kwargs: Any) -> Any:
+        return Made(*args, **kwargs)
+
+    names = {
+        "Net": Net,
+        "Other": Other,
+        "DM": Data,
+        "Beep": Beep,
+        "Namespace": Namespace,
+        "effect": effect,
+        "count": count,
+        "make_model": make_model,
+        "args": Namespace(lr=0.5, epochs=3, width=8, monitor="val_loss", top_k=2, name="named"),
+        "loaders": {"train_dataloaders": "train", "val_dataloaders": "val"},
+    }
+    return {"project": names}

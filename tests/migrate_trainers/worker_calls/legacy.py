@@ -1,0 +1,351 @@
+"""Stand-ins for the removed trainers, which do around a run what Ray 2.6 (or 2.5, 2.4) did."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import inspect
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from worker_calls.current import Checkpoint, TorchConfig, described_configuration, run_workers
+from worker_calls.recorder import Made, described
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from worker_calls.frameworks import Modules
+    from worker_calls.recorder import Recorder
+
+Version = tuple[int, int]
+
+
+@dataclass
+class ScalingConfig:
+    trainer_resources: dict[str, float] | None = None
+    num_workers: int | None = None
+    use_gpu: bool = False
+    resources_per_worker: dict[str, float] | None = None
+    placement_strategy: str = "PACK"
+
+
+@dataclass
+class CheckpointConfig:
+    num_to_keep: int | None = None
+    checkpoint_score_attribute: str | None = None
+    checkpoint_score_order: str = "max"
+    checkpoint_frequency: int = 0
+    checkpoint_at_end: bool | None = None
+
+
+@dataclass
+class FailureConfig:
+    max_failures: int = 0
+    fail_fast: bool = False
+
+
+_RUN_CONFIG_FIELDS = {
+    (2, 4): "name local_dir callbacks stop failure_config sync_config checkpoint_config progress_reporter verbose "
+    "log_to_file",
+    (2, 5): "name storage_path callbacks stop failure_config sync_config checkpoint_config progress_reporter verbose "
+    "log_to_file local_dir",
+    (2, 7): "name storage_path storage_filesystem failure_config checkpoint_config sync_config verbose stop callbacks "
+    "progress_reporter log_to_file local_dir",
+}
+
+
+def run_config_class(version: Version) -> type:
+    """RunConfig with the order of fields that a version had."""
+    first = max(known for known in _RUN_CONFIG_FIELDS if known <= version)
+    names = _RUN_CONFIG_FIELDS[first].split()
+    fields = [(name, Any, dataclasses.field(default=None)) for name in names]
+    return dataclasses.make_dataclass("RunConfig", fields)
+
+
+def builder_class() -> type:
+    class LightningConfigBuilder:
+        def __init__(self) -> None:
+            self._module_class: Any = None
+            self._module_init_config: dict[str, Any] = {}
+            self._trainer_init_config: dict[str, Any] = {}
+            self._trainer_fit_params: dict[str, Any] = {}
+            self._strategy_config: dict[str, Any] = {}
+            self._model_checkpoint_config: dict[str, Any] = {}
+
+        def module(self, cls: Any = None, **kwargs: Any) -> Any:
+            self._module_class = cls
+            self._module_init_config.update(kwargs)
+            return self
+
+        def trainer(self, **kwargs: Any) -> Any:
+            self._trainer_init_config.update(kwargs)
+            return self
+
+        def fit_params(self, **kwargs: Any) -> Any:
+            self._trainer_fit_params.update(kwargs)
+            return self
+
+        def strategy(self, name: str = "ddp", **kwargs: Any) -> Any:
+            if name not in ("ddp", "fsdp", "deepspeed"):
+                raise ValueError(f"{name} is no strategy")
+            self._strategy_config["_strategy_name"] = name
+            self._strategy_config.update(kwargs)
+            return self
+
+        def ddp_strategy(self, **kwargs: Any) -> Any:
+            return self.strategy("ddp", **kwargs)
+
+        def checkpointing(self, **kwargs: Any) -> Any:
+            self._model_checkpoint_config.update(kwargs)
+            return self
+
+        def build(self) -> dict[str, Any]:
+            config = dict(self.__dict__)
+            if self._module_class is None:
+                del config["_module_class"]
+            return config
+
+    return LightningConfigBuilder
+
+
+_STRATEGIES = {"ddp": "RayDDPStrategy", "fsdp": "RayFSDPStrategy", "deepspeed": "RayDeepSpeedStrategy"}
+_SCHEDULE = ("every_n_train_steps", "train_time_interval", "save_weights_only")
+_NEUTRAL = {"val_check_interval": (None, 1.0), "check_val_every_n_epoch": (1,), "fast_dev_run": (False, 0)}
+
+
+class _Trainer:
+    """What the legacy trainers have in common."""
+
+    recorder: Recorder
+    version: Version
+    run_config_class: type
+
+    def __init__(
+        self,
+        *,
+        torch_config: Any = None,
+        scaling_config: Any = None,
+        run_config: Any = None,
+        datasets: Any = None,
+        preprocessor: Any = None,
+        resume_from_checkpoint: Any = None,
+        metadata: Any = None,
+    ) -> None:
+        if isinstance(scaling_config, dict):
+            scaling_config = ScalingConfig(**scaling_config)
+        assert scaling_config is not None, "the programs here say how many workers they want"
+        assert scaling_config.num_workers is not None, "num_workers is required"
+        self.scaling_config = scaling_config
+        self.run_config = copy.copy(run_config) if run_config is not None else self.run_config_class()
+        self.torch_config = torch_config
+        self.checkpoint = resume_from_checkpoint
+
+    def fit(self) -> Any:
+        run = copy.copy(self.run_config)
+        run.storage_path = getattr(run, "storage_path", None) or run.local_dir
+        configuration = described_configuration(self.scaling_config, run, self.torch_config)
+        return run_workers(self.recorder, configuration, self.work, self.checkpoint)
+
+    def work(self) -> None:
+        raise NotImplementedError
+
+
+def lightning_trainer(recorder: Recorder, frameworks: Modules, run_config: type, version: Version) -> type:
+    pl = frameworks["pytorch_lightning"]
+    environments = frameworks["pytorch_lightning.plugins.environments"]
+
+    class LightningTrainer(_Trainer):
+        def __init__(self, lightning_config: Any = None, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.lightning_config = lightning_config or {}
+            self._fill_in_checkpoint_config()
+
+        def _fill_in_checkpoint_config(self) -> None:
+            own = self.run_config.checkpoint_config
+            if version < (2, 6) or own not in (None, CheckpointConfig()):
+                return
+            given = self.lightning_config["_model_checkpoint_config"]
+            keep = given.get("save_top_k", 1)
+            self.run_config.checkpoint_config = CheckpointConfig(
+                num_to_keep=None if keep == -1 else max(keep, 1),
+                checkpoint_score_attribute=given.get("monitor"),
+                checkpoint_score_order=given.get("mode", "min"),
+            )
+
+        def work(self) -> None:
+            config = {
+                name: dict(part) if isinstance(part, dict) else part for name, part in self.lightning_config.items()
+            }
+            settings, fit = config["_trainer_init_config"], config["_trainer_fit_params"]
+            checkpointing, strategy = config["_model_checkpoint_config"], config["_strategy_config"]
+            assert {"train_dataloaders", "datamodule"} & set(fit), "there are no data"
+            module = config["_module_class"](**config["_module_init_config"])
+            settings["devices"] = "auto"
+            settings.pop("num_nodes", None)
+            environment = environments["ClusterEnvironment"]
+            plugins = [plugin for plugin in settings.get("plugins", []) if not isinstance(plugin, environment)]
+            settings["plugins"] = [*plugins, _named("RayLightningEnvironment")()]
+            settings["strategy"] = _named(_STRATEGIES[strategy.pop("_strategy_name", "ddp")])(**strategy)
+            settings["callbacks"] = settings.get("callbacks", []) + self._report_callbacks(checkpointing)
+            settings.pop("enable_checkpointing", None)
+            # Workers without a GPU saw none, so that Lightning took the CPU.
+            if not self.scaling_config.use_gpu and settings.get("accelerator", "auto") == "auto":
+                settings["accelerator"] = "cpu"
+            if recorder.restored is not None:
+                fit["ckpt_path"] = os.path.join(recorder.restored.path, "model")
+            pl["Trainer"](**settings).fit(module, **fit)
+
+        def _report_callbacks(self, checkpointing: dict[str, Any]) -> list[Any]:
+            """The callback that reported, as the output has to name it: by schedule, and by the files it wrote."""
+            checkpointing.pop("save_last", None)
+            trainer = self.lightning_config["_trainer_init_config"]
+            own_schedule = any(checkpointing.get(name) for name in _SCHEDULE) or any(
+                name in trainer and trainer[name] not in values for name, values in _NEUTRAL.items()
+            )
+            logs = getattr(self.lightning_config["_module_class"], "on_train_epoch_end", None) is not None
+            if own_schedule or logs:
+                return [_named("ReportingModelCheckpoint")(**checkpointing)]
+            reports = _named("RayTrainReportCallback")()
+            if {"dirpath", "filename"} & set(checkpointing):
+                checkpoint = frameworks["pytorch_lightning.callbacks"]["ModelCheckpoint"]
+                return [checkpoint(**checkpointing, save_last=True), reports]
+            return [reports]
+
+    return _completed(LightningTrainer, recorder, run_config, version)
+
+
+def transformers_trainer(recorder: Recorder, run_config: type, version: Version) -> type:
+    class TransformersTrainer(_Trainer):
+        def __init__(
+            self, trainer_init_per_worker: Any, *, trainer_init_config: Any = None, **kwargs: Any
+        ) -> None:
+            super().__init__(**kwargs)
+            assert len(inspect.signature(trainer_init_per_worker).parameters) >= 3
+            self.function = trainer_init_per_worker
+            self.config = dict(trainer_init_config or {})
+
+        def work(self) -> None:
+            trainer = self.function(None, None, **copy.deepcopy(self.config))
+            arguments = trainer.given["args"]
+            # Integrations were removed from the callbacks, whatever `report_to` said.
+            arguments.made_with = (
+                arguments.made_with[0],
+                tuple((name, value) for name, value in arguments.made_with[1] if name != "report_to")
+                + (("report_to", "none"),),
+            )
+            trainer.callbacks.append("reports")
+            trainer.prepared = True
+            restored = recorder.restored
+            trainer.train(resume_from_checkpoint=restored.path if restored is not None else None)
+
+    return _completed(TransformersTrainer, recorder, run_config, version)
+
+
+_FSDP = {"fsdp_transformer_layer_cls_to_wrap": "FSDP_TRANSFORMER_CLS_TO_WRAP"}
+_DEEPSPEED = {
+    "zero3_init_flag": "ACCELERATE_DEEPSPEED_ZERO3_INIT",
+    "gradient_accumulation_steps": "ACCELERATE_GRADIENT_ACCUMULATION_STEPS",
+    "gradient_clipping": "ACCELERATE_GRADIENT_CLIPPING",
+    "deepspeed_config_file": "ACCELERATE_DEEPSPEED_CONFIG_FILE",
+}
+
+
+def accelerate_trainer(recorder: Recorder, run_config: type, version: Version) -> type:
+    class AccelerateTrainer(_Trainer):
+        def __init__(
+            self,
+            train_loop_per_worker: Callable[..., Any],
+            *,
+            train_loop_config: Any = None,
+            accelerate_config: Any = None,
+            **kwargs: Any,
+        ) -> None:
+            super().__init__(**kwargs)
+            self.function, self.config = train_loop_per_worker, train_loop_config
+            self.accelerate_config = dict(accelerate_config or {})
+
+        def work(self) -> None:
+            os.environ.update(self._variables())
+            takes_config = len(inspect.signature(self.function).parameters) == 1
+            self.function(*[copy.deepcopy(self.config or {})] * takes_config)
+
+        def _variables(self) -> dict[str, str]:
+            config, kind = self.accelerate_config, self.accelerate_config.get("distributed_type", "NO")
+            variables = {
+                "ACCELERATE_USE_CPU": str(not self.scaling_config.use_gpu),
+                "ACCELERATE_MIXED_PRECISION": config.get("mixed_precision", "no"),
+            }
+            if "dynamo_backend" in config:
+                variables["ACCELERATE_DYNAMO_BACKEND"] = config["dynamo_backend"].upper()
+            if kind == "FSDP":
+                variables["ACCELERATE_USE_FSDP"] = "true"
+                for name, value in config.get("fsdp_config", {}).items():
+                    variables[_FSDP.get(name, name.upper())] = str(value)
+            if kind == "DEEPSPEED":
+                variables["ACCELERATE_USE_DEEPSPEED"] = "true"
+                for name, value in config.get("deepspeed_config", {}).items():
+                    variables[_DEEPSPEED.get(name, f"ACCELERATE_DEEPSPEED_{name.upper()}")] = str(value)
+            return variables
+
+    return _completed(AccelerateTrainer, recorder, run_config, version)
+
+
+def _completed(trainer: type, recorder: Recorder, run_config: type, version: Version) -> type:
+    return type(
+        trainer.__name__, (trainer,), {"recorder": recorder, "run_config_class": run_config, "version": version}
+    )
+
+
+def _named(name: str) -> type:
+    return type(name, (Made,), {})
+
+
+def ray(recorder: Recorder, frameworks: Modules, version: Version) -> Modules:
+    """The modules of legacy Ray, to be laid over those of the current one."""
+    run_config = run_config_class(version)
+    configs = {
+        "RunConfig": run_config,
+        "ScalingConfig": ScalingConfig,
+        "CheckpointConfig": CheckpointConfig,
+        "FailureConfig": FailureConfig,
+    }
+
+    def get_checkpoint() -> Any:
+        return recorder.restored
+
+    def report(metrics: dict[str, Any], *, checkpoint: Any = None) -> None:
+        recorder.call("report", described(metrics), checkpoint and checkpoint.path)
+
+    session = {
+        "report": report,
+        "get_checkpoint": get_checkpoint,
+        "get_world_rank": lambda: recorder.rank,
+        "get_local_rank": lambda: recorder.rank,
+        "get_world_size": lambda: 2,
+    }
+    lightning = {
+        "LightningConfigBuilder": builder_class(),
+        "LightningTrainer": lightning_trainer(recorder, frameworks, run_config, version),
+    }
+    transformers = transformers_trainer(recorder, run_config, version)
+    accelerate = {"AccelerateTrainer": accelerate_trainer(recorder, run_config, version)}
+    return {
+        "ray": {},
+        "ray.air": {**configs, "Checkpoint": Checkpoint},
+        "ray.air.config": configs,
+        "ray.air.session": session,
+        "ray.air.checkpoint": {"Checkpoint": Checkpoint},
+        "ray.tune": configs,
+        "ray.train": {**configs, "Checkpoint": Checkpoint, "get_checkpoint": get_checkpoint, "report": report},
+        "ray.train.torch": {"TorchConfig": TorchConfig},
+        "ray.train.lightning": lightning,
+        "ray.train.lightning.lightning_trainer": lightning,
+        "ray.train.huggingface": {
+            "TransformersTrainer": transformers,
+            "HuggingFaceTrainer": transformers,
+            **accelerate,
+        },
+        "ray.train.huggingface.accelerate": accelerate,
+        "ray.train.huggingface.transformers": {"TransformersTrainer": transformers},
+    }

@@ -1,0 +1,94 @@
+"""Running a program on the stand-ins: an import function that serves them, and the comparison of two runs."""
+
+from __future__ import annotations
+
+import builtins
+import os
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+from worker_calls import current, frameworks, legacy
+from worker_calls.recorder import Recorder, Recording
+
+if TYPE_CHECKING:
+    from worker_calls.frameworks import Modules
+
+# Modules that are there once their parent is imported, as in the packages themselves.
+_LOADED_WITH_PARENT = {
+    "ray.air": ("config", "session", "checkpoint"),
+    "transformers": ("trainer_utils",),
+    **{package: ("callbacks", "loggers", "plugins") for package in ("pytorch_lightning", "lightning.pytorch")},
+    **{f"{package}.plugins": ("environments",) for package in ("pytorch_lightning", "lightning.pytorch")},
+    "lightning": ("pytorch",),
+}
+
+
+class _Importer:
+    """`__import__` over the stand-ins; everything else is imported as always."""
+
+    def __init__(self, modules: Modules) -> None:
+        self.names = modules
+        self.roots = {name.partition(".")[0] for name in modules}
+        self.loaded: dict[str, ModuleType] = {}
+
+    def load(self, name: str) -> ModuleType:
+        if name not in self.loaded:
+            if name not in self.names:
+                raise ModuleNotFoundError(f"No module named {name!r}")
+            module = ModuleType(name)
+            module.__dict__.update(self.names[name])
+            self.loaded[name] = module
+            parent, _, own = name.rpartition(".")
+            if parent:
+                setattr(self.load(parent), own, module)
+            for child in _LOADED_WITH_PARENT.get(name, ()):
+                if f"{name}.{child}" in self.names:
+                    self.load(f"{name}.{child}")
+        return self.loaded[name]
+
+    def __call__(
+        self,
+        name: str,
+        global_names: Any = None,
+        local_names: Any = None,
+        from_list: tuple[str, ...] | None = (),
+        level: int = 0,
+    ) -> ModuleType:
+        root = name.partition(".")[0]
+        if root not in self.roots:
+            return builtins.__import__(name, global_names, local_names, from_list or (), level)
+        module = self.load(name)
+        for wanted in from_list or ():
+            if not hasattr(module, wanted) and f"{name}.{wanted}" in self.names:
+                self.load(f"{name}.{wanted}")
+        return module if from_list else self.load(root)
+
+
+def recorded(source: str | bytes, *, version: tuple[int, int] | None = None) -> Recording:
+    """What a program does: on legacy Ray of a version, or on current Ray without one."""
+    recorder = Recorder()
+    modules = {
+        **frameworks.lightning(recorder),
+        **frameworks.transformers(recorder),
+        **frameworks.accelerate(recorder),
+    }
+    modules |= frameworks.project(recorder, modules)
+    if version is None:
+        modules |= current.ray_train(recorder)
+    else:
+        modules |= legacy.ray(recorder, modules, version)
+    names = {"__name__": "__main__", "__builtins__": {**vars(builtins), "__import__": _Importer(modules)}}
+    with mock.patch.dict(os.environ):
+        exec(compile(source, "<program>", "exec"), names)
+    return recorder.recording
+
+
+def assert_same_calls(before: str | bytes, after: str | bytes, *, version: tuple[int, int] = (2, 6)) -> Recording:
+    """Check that the migrated program does what the legacy one did; returns the record of it."""
+    old, new = recorded(before, version=version), recorded(after)
+    assert old.fits, "the legacy program trains"
+    text = after if isinstance(after, str) else after.decode()
+    assert new.effects == old.effects, text
+    assert new.fits == old.fits, text
+    return old
