@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 import libcst as cst
@@ -156,6 +157,16 @@ class Program:
     def is_builtin(self, node: cst.CSTNode, name: str) -> bool:
         """Whether a node is the name of a builtin that the module doesn't bind itself."""
         return isinstance(node, cst.Name) and node.value == name and not self.bindings(node)
+
+    @cached_property
+    def assigned_attributes(self) -> frozenset[str]:
+        """The texts of all attributes that the module assigns to: `args.lr`."""
+        targets = cst.AssignTarget | cst.AugAssign | cst.AnnAssign
+        return frozenset(
+            self.text(node)
+            for node in self.attributes
+            if isinstance(parent := self.parent(node), targets) and parent.target is node
+        )
 
     def uses(self, binding: Binding) -> list[cst.Name]:
         """The names that read (or delete) the variable which a binding binds."""

@@ -222,8 +222,15 @@ class ValueAnalysis:
             root = root.value
         if not isinstance(root, cst.Name) or not self.is_stable(root):
             return False
-        kinds = {binding.kind for binding in self.program.bindings(root)}
-        return kinds == {BindingKind.IMPORT} or kinds == {BindingKind.CLASS}
+        if self.program.text(node) in self.program.assigned_attributes:
+            return False
+        bindings = self.program.bindings(root)
+        kinds = {binding.kind for binding in bindings}
+        if kinds != {BindingKind.IMPORT}:
+            return kinds == {BindingKind.CLASS}
+        # `from project import args` may be an object whose attributes change; modules and classes are named so.
+        is_module = all(isinstance(self.program.parent(binding.node), cst.Import) for binding in bindings)
+        return is_module or root.value[0].isupper() or node.attr.value[0].isupper()
 
     def _is_pure_callable(self, function: cst.BaseExpression) -> bool:
         if isinstance(function, cst.Name):

@@ -21,7 +21,7 @@ class ValueMover:
     """Decides for each value of one train function where it is evaluated, and gives its text in the function.
 
     `place` is the statement that the train function replaces or precedes, `trainer` the statement that makes the
-    trainer, or None where several do. `hoisted` are the lines to put where a statement stood; `config` the items of
+    trainer, or None where several do. `names` are the variables that it adds on the driver, `hoisted` are the lines to put where a statement stood; `config` the items of
     `train_loop_config`, by key, as text for the trainer's call.
     """
 
@@ -43,6 +43,7 @@ class ValueMover:
         self._in_worker: dict[cst.CSTNode, str] = {}
         self._on_driver: dict[cst.CSTNode, str] = {}
         self._effects_left = 0
+        self.names: set[str] = set()
         self.hoisted: dict[Statement, list[str]] = {}
         self.config: dict[str, str] = {}
 
@@ -109,6 +110,7 @@ class ValueMover:
         self, part: cst.BaseExpression, statement: Statement, hint: str, *, on_driver: bool, unpacked: bool = False
     ) -> None:
         name = self._new_name(hint)
+        self.names.add(name)
         indent = self._program.indent(statement)
         text = relocated(self._program, part, indent)
         text = f"{{**{text}}}" if unpacked else as_statement_value(text)

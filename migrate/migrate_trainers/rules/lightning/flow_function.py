@@ -268,10 +268,11 @@ class FlowFunction:
         return items
 
     def _extended(self, name: str, added: list[str]) -> str:
-        items = ", ".join(added)
+        items = [Argument(text) for text in added]
         if self.flow.unpacks("trainer") or name in self.flow.keywords("trainer"):
-            return f'[*{self._read(self.names["trainer_kwargs"])}.get("{name}", []), {items}]'
-        return f"[{items}]"
+            own = f'{self._read(self.names["trainer_kwargs"])}.get("{name}", [])'
+            items.insert(0, Argument(own, star="*"))
+        return sequence("[", items, "]", self.body + self.unit, self.unit, before=f'"{name}": ,')
 
     def _report_callbacks(self) -> list[str]:
         rewrite, reports = self.rewrite, self.reports

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -130,6 +131,7 @@ class TrainFunction:
     # The function's lines
 
     def _function_lines(self, given_checkpoint: str | None) -> list[str]:
+        self.used |= self.mover.names
         model = free_name(self.used, "model", "lightning_module")
         trainer = free_name(self.used, "trainer", "lightning_trainer")
         prepare = self.rewrite.class_named("ray.train.lightning.prepare_trainer")
@@ -170,8 +172,12 @@ class TrainFunction:
         config, rewrite = self.config, self.rewrite
         arguments = self._arguments(config.trainer, but=_MERGED)
         if self._must_stay_on_cpu():
-            arguments = [argument for argument in arguments if argument.name != "accelerator"]
-            arguments.append(Argument('"cpu"', "accelerator"))
+            arguments = [
+                replace(argument, value='"cpu"') if argument.name == "accelerator" else argument
+                for argument in arguments
+            ]
+            if "accelerator" not in config.trainer:
+                arguments.append(Argument('"cpu"', "accelerator"))
         environment = f"{rewrite.class_named('ray.train.lightning.RayLightningEnvironment')}()"
         arguments += [
             Argument('"auto"', "devices"),
