@@ -21,8 +21,8 @@ class ValueMover:
     """Decides for each value of one train function where it is evaluated, and gives its text in the function.
 
     `place` is the statement that the train function replaces or precedes, `trainer` the statement that makes the
-    trainer, or None where several do. `names` are the variables that it adds on the driver, `hoisted` are the lines to put where a statement stood; `config` the items of
-    `train_loop_config`, by key, as text for the trainer's call.
+    trainer, or None where several do. `hoisted` are the lines to put where a statement stood, `names` the variables
+    that they bind; `config` the items of `train_loop_config`, by key, as text for the trainer's call.
     """
 
     def __init__(

@@ -180,7 +180,7 @@ class TrainFunction:
                 arguments.append(Argument('"cpu"', "accelerator"))
         environment = f"{rewrite.class_named('ray.train.lightning.RayLightningEnvironment')}()"
         arguments += [
-            Argument('"auto"', "devices"),
+            self._devices(),
             self._strategy(),
             self._extended("plugins", [environment]),
             self._extended("callbacks", self._report_callbacks()),
@@ -188,6 +188,13 @@ class TrainFunction:
         if not self.reports.uses_model_checkpoint and not self._may_have_model_checkpoint():
             arguments.append(Argument("False", "enable_checkpointing"))
         return arguments
+
+    def _devices(self) -> Argument:
+        given = self.config.trainer.get("devices")
+        if given is None:
+            return Argument('"auto"', "devices")
+        before, behind = self.comments.before(given.argument), self.comments.behind(given.argument)
+        return Argument('"auto"', "devices", comments=before, trailing=behind)
 
     def _strategy(self) -> Argument:
         config = self.config
