@@ -32,7 +32,10 @@ def migrate_source(data: bytes, settings: Settings | None = None) -> FileResult:
         return FileResult(data, data, findings=(_error("MT901", str(error)),))
     if not may_import_legacy_name(source.text):
         return FileResult(data, data)
-    return _migrate_parsed(source, settings)
+    try:
+        return _migrate_parsed(source, settings)
+    except Exception as error:  # A fault of the tool in one file must not keep it from the others.
+        return FileResult(data, data, findings=(_error("MT903", f"{type(error).__name__}: {error}"),))
 
 
 def _migrate_parsed(source: Source, settings: Settings) -> FileResult:

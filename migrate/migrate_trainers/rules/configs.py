@@ -10,7 +10,7 @@ import libcst as cst
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.scopes import Binding, BindingKind
 from migrate_trainers.refusal import Refusal
-from migrate_trainers.rules.literals import is_flag, string
+from migrate_trainers.rules.literals import display_of, is_flag, keywords_of
 from migrate_trainers.writing.arguments import bound_arguments
 
 if TYPE_CHECKING:
@@ -74,8 +74,9 @@ def uses_gpu(rewrite: Rewrite, scaling_config: cst.BaseExpression | None) -> boo
     """What `use_gpu` a trainer's ScalingConfig says, None where that can't be seen."""
     if scaling_config is None:
         return False
-    if isinstance(scaling_config, cst.Dict):
-        return _uses_gpu_by_key(scaling_config)
+    dictionary = dictionary_behind(rewrite.program, scaling_config)
+    if dictionary is not None:
+        return _uses_gpu_by_key(dictionary)
     found = find_config_call(rewrite.program, scaling_config, "ScalingConfig")
     arguments = config_arguments(rewrite, found.call) if found else None
     if arguments is None:
@@ -87,15 +88,27 @@ def uses_gpu(rewrite: Rewrite, scaling_config: cst.BaseExpression | None) -> boo
     return {"True": True, "False": False}.get(str(value))
 
 
-def _uses_gpu_by_key(node: cst.Dict) -> bool | None:
-    """What a ScalingConfig written as a dictionary says of `use_gpu`."""
-    for element in node.elements:
-        if not isinstance(element, cst.DictElement) or string(element.key) is None:
+def dictionary_behind(program: Program, value: cst.BaseExpression) -> cst.Dict | cst.Call | None:
+    """The dictionary that a value is or names: the legacy trainers made a ScalingConfig of one."""
+    if isinstance(value, cst.Name):
+        bindings = program.bindings(value)
+        if len(bindings) != 1 or bindings[0].value is None:
             return None
-        if string(element.key) == "use_gpu":
-            value = element.value
-            return value.value == "True" if isinstance(value, cst.Name) and is_flag(value) else None
-    return False
+        value = bindings[0].value
+    if isinstance(value, cst.Call) and program.is_builtin(value.func, "dict"):
+        return value
+    return value if isinstance(value, cst.Dict) else None
+
+
+def _uses_gpu_by_key(node: cst.Dict | cst.Call) -> bool | None:
+    """What a ScalingConfig written as a dictionary says of `use_gpu`."""
+    entries = keywords_of(node) if isinstance(node, cst.Call) else display_of(node)
+    if entries is None:
+        return None
+    value = entries.get("use_gpu")
+    if value is None:
+        return False
+    return value.value == "True" if isinstance(value, cst.Name) and is_flag(value) else None
 
 
 def migrate_configs(rewrite: Rewrite) -> None:

@@ -21,9 +21,9 @@ def written_out(rewrite: Rewrite, node: cst.BaseExpression) -> dict[str, cst.Bas
     if isinstance(node, cst.Name):
         node = _only_value(rewrite, node)
     if isinstance(node, cst.Dict):
-        return _display(node)
+        return display_of(node)
     if isinstance(node, cst.Call) and rewrite.program.is_builtin(node.func, "dict"):
-        return _keywords(node)
+        return keywords_of(node)
     return None
 
 
@@ -60,7 +60,8 @@ def _only_value(rewrite: Rewrite, name: cst.Name) -> cst.BaseExpression:
     return bindings[0].value
 
 
-def _display(node: cst.Dict) -> dict[str, cst.BaseExpression] | None:
+def display_of(node: cst.Dict) -> dict[str, cst.BaseExpression] | None:
+    """The entries of `{...}`, or None where a key isn't a string literal."""
     entries: dict[str, cst.BaseExpression] = {}
     for element in node.elements:
         key = string(element.key) if isinstance(element, cst.DictElement) else None
@@ -70,7 +71,8 @@ def _display(node: cst.Dict) -> dict[str, cst.BaseExpression] | None:
     return entries
 
 
-def _keywords(node: cst.Call) -> dict[str, cst.BaseExpression] | None:
+def keywords_of(node: cst.Call) -> dict[str, cst.BaseExpression] | None:
+    """The entries of `dict(...)`, or None where it has more than keywords."""
     if any(argument.star or argument.keyword is None for argument in node.args):
         return None
     return {argument.keyword.value: argument.value for argument in node.args if argument.keyword is not None}

@@ -8,7 +8,7 @@ import libcst as cst
 
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
-from migrate_trainers.rules.configs import config_arguments, find_config_call
+from migrate_trainers.rules.configs import config_arguments, dictionary_behind, find_config_call
 from migrate_trainers.writing.arguments import bound_arguments
 from migrate_trainers.writing.render import Argument, sequence
 
@@ -70,8 +70,7 @@ def refuse_unsupported(rewrite: Rewrite, site: CallSite, arguments: dict[str, cs
         raise Refusal("MT403", arguments["metadata"], "`metadata=...`")
     drop_absent(rewrite, site, arguments, "preprocessor")
     scaling = arguments.get("scaling_config")
-    if scaling is not None and isinstance(scaling.value, cst.Dict):
-        # The legacy trainers made a ScalingConfig of a dictionary.
+    if scaling is not None and dictionary_behind(rewrite.program, scaling.value) is not None:
         name = rewrite.class_named("ray.train.ScalingConfig")
         start, end = rewrite.program.outer_span(scaling.value)
         rewrite.edits += [Edit(start, start, f"{name}(**"), Edit(end, end, ")")]
