@@ -87,7 +87,7 @@ class ScopeTree:
     calls: list[cst.Call] = field(default_factory=list)
     imports: list[cst.Import | cst.ImportFrom] = field(default_factory=list)
     comments: list[cst.Comment] = field(default_factory=list)
-    strings: list[cst.SimpleString] = field(default_factory=list)
+    strings: list[cst.SimpleString | cst.FormattedString] = field(default_factory=list)
 
 
 def build_scopes(module: cst.Module) -> ScopeTree:
@@ -183,9 +183,11 @@ class _Walker:
     def _visit_Comment(self, node: cst.Comment, scope: Scope) -> None:
         self.tree.comments.append(node)
 
-    def _visit_SimpleString(self, node: cst.SimpleString, scope: Scope) -> None:
+    def _string(self, node: cst.SimpleString | cst.FormattedString, scope: Scope) -> None:
         self.tree.strings.append(node)
         self._children(node, scope)
+
+    _visit_SimpleString = _visit_FormattedString = _string
 
     # Imports
 

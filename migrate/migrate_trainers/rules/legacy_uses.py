@@ -145,11 +145,12 @@ def _check_checkpoint_method(program: Program, attribute: cst.Attribute) -> None
         "ray.air.checkpoint",
         "ray.train",
     )
-    if is_class or _is_checkpoint(program, owner):
+    if is_class or is_checkpoint(program, owner):
         raise Refusal("MT401", attribute, f"`{attribute.attr.value}` of a checkpoint")
 
 
-def _is_checkpoint(program: Program, node: cst.BaseExpression) -> bool:
+def is_checkpoint(program: Program, node: cst.BaseExpression) -> bool:
+    """Whether an expression is surely a checkpoint of Ray: a result's, or what a worker got."""
     if isinstance(node, cst.Attribute):
         return node.attr.value == "checkpoint"
     if isinstance(node, cst.Call):
@@ -157,7 +158,7 @@ def _is_checkpoint(program: Program, node: cst.BaseExpression) -> bool:
         return qualified in ("ray.air.session.get_checkpoint", "ray.train.get_checkpoint")
     if isinstance(node, cst.Name):
         return any(
-            binding.value is not None and binding.value is not node and _is_checkpoint(program, binding.value)
+            binding.value is not None and binding.value is not node and is_checkpoint(program, binding.value)
             for binding in program.bindings(node)
             if not isinstance(binding.value, cst.Name)
         )

@@ -93,6 +93,7 @@ def _remove_unused_modules(rewrite: Rewrite, replaced: dict[cst.CSTNode, str]) -
     """Drop `from ray.air import session` and the like once nothing reads them."""
     program = rewrite.program
     bindings = [binding for scope in program.all_scopes() for group in scope.bindings.values() for binding in group]
+    _remove_plain_imports(rewrite, replaced)
     for binding in bindings:
         if binding.kind is not BindingKind.IMPORT or binding.imported not in legacy.EMPTIED_MODULES:
             continue
@@ -104,6 +105,25 @@ def _remove_unused_modules(rewrite: Rewrite, replaced: dict[cst.CSTNode, str]) -
             continue
         assert isinstance(binding.node, cst.ImportAlias)
         rewrite.imports.remove(binding.node)
+
+
+def _remove_plain_imports(rewrite: Rewrite, replaced: dict[cst.CSTNode, str]) -> None:
+    """Drop `import ray.air.config` and the like where nothing else is read through them."""
+    program = rewrite.program
+    for attribute in program.attributes:
+        is_replaced = any(program.contains(node, attribute) for node in replaced)
+        if not is_replaced and (program.qualified_name(attribute) or "").startswith("ray.air"):
+            return
+    others = [
+        alias
+        for statement in program.imports
+        if isinstance(statement, cst.Import)
+        for alias in statement.names
+        if alias.asname is None and dotted_name(alias.name).partition(".")[0] == "ray"
+    ]
+    emptied = [alias for alias in others if dotted_name(alias.name) in legacy.EMPTIED_MODULES]
+    for alias in emptied:
+        rewrite.imports.remove(alias)
 
 
 def _leave_ray(rewrite: Rewrite) -> None:

@@ -9,6 +9,7 @@ import libcst as cst
 
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.legacy_uses import is_checkpoint
 from migrate_trainers.rules.trainer_call import (
     function_argument,
     is_absent,
@@ -42,6 +43,7 @@ _STRATEGIES = ("evaluation_strategy", "eval_strategy")
 _LAST_KEYS = frozenset(
     {"train_loss", "train_runtime", "train_samples_per_second", "train_steps_per_second", "total_flos"}
 )
+_CHECKPOINT_CONTENTS = frozenset({"as_directory", "path", "to_directory"})
 _CALLBACK_NAME = "ReportOnLogCallback"
 # The folder below a checkpoint in which `ray.train.huggingface.transformers.RayTrainReportCallback` puts the files.
 _CHECKPOINT_FOLDER = "checkpoint"
@@ -300,7 +302,13 @@ class _TrainFunction:
             return False
         if any(name in keywords and not _is_string(keywords[name], "epoch", "no") for name in _STRATEGIES):
             return False
-        return not any(key.encode() in self.program.source.buffer for key in _LAST_KEYS)
+        if any(key.encode() in self.program.source.buffer for key in _LAST_KEYS):
+            return False
+        # Ray's callback puts the files into a folder of the checkpoint, where the script wouldn't find them.
+        return not any(
+            attribute.attr.value in _CHECKPOINT_CONTENTS and is_checkpoint(self.program, attribute.value)
+            for attribute in self.program.attributes
+        )
 
     def _adapt_training_arguments(self) -> None:
         rewrite = self.rewrite

@@ -20,18 +20,25 @@ class {name}({model_checkpoint}):
         self._unreported = True
 
     def on_train_batch_end(self, trainer, *args, **kwargs):
+        steps = self._every_n_train_steps
+        due = steps >= 1 and trainer.global_step % steps == 0 and not self._should_skip_saving_checkpoint(trainer)
         super().on_train_batch_end(trainer, *args, **kwargs)
-        self._report(trainer, "train_batch_end")
+        self._report(trainer, "train_batch_end", due)
 
     def on_train_epoch_end(self, trainer, *args, **kwargs):
+        due = not self._should_skip_saving_checkpoint(trainer) and self._should_save_on_train_epoch_end(trainer)
         super().on_train_epoch_end(trainer, *args, **kwargs)
-        self._report(trainer, "train_epoch_end")
+        self._report(trainer, "train_epoch_end", due)
 
     def on_validation_end(self, trainer, *args, **kwargs):
+        due = not self._should_skip_saving_checkpoint(trainer) and not self._should_save_on_train_epoch_end(trainer)
         super().on_validation_end(trainer, *args, **kwargs)
-        self._report(trainer, "validation_end")
+        self._report(trainer, "validation_end", due)
 
-    def _report(self, trainer, hook):
+    def _report(self, trainer, hook, due):
+        if due and not self._unreported:
+            # Newer Lightning saves the last checkpoint only beside another one.
+            self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
         if not self._unreported:
             return
         self._unreported = False

@@ -14,12 +14,18 @@ if TYPE_CHECKING:
 
 
 def fit_lines(
-    rewrite: Rewrite, body: str, used: Collection[str], given: str | None, fit: Callable[[int, str | None], str]
+    rewrite: Rewrite,
+    body: str,
+    used: Collection[str],
+    given: str | None,
+    file: str,
+    fit: Callable[[int, str | None], str],
 ) -> list[str]:
     """Lines that fit from the latest checkpoint if there is one.
 
     `body` is the function's indentation, `used` names that may not be hidden, `given` how the function reads a
-    checkpoint that the trainer was given, and `fit` the call at a depth of blocks, from a checkpoint file or afresh.
+    checkpoint that the trainer was given, `file` how new checkpoints name theirs, and `fit` the call at a depth of
+    blocks, from a checkpoint file or afresh.
     """
     unit = rewrite.program.module.default_indent
     checkpoint = free_name(used, "checkpoint", "ray_checkpoint")
@@ -32,9 +38,9 @@ def fit_lines(
         f"{body}{checkpoint} = {found} or {given}" if given else f"{body}{checkpoint} = {found}",
         f"{body}if {checkpoint}:",
         f"{inner}with {checkpoint}.as_directory() as {folder}:",
-        f'{deeper}{path} = {os}.path.join({folder}, "{templates.LIGHTNING_CHECKPOINT}")',
+        f'{deeper}{path} = {os}.path.join({folder}, "{file}")',
     ]
-    if given:
+    if given and file != templates.LEGACY_LIGHTNING_CHECKPOINT:
         old = f'{os}.path.join({folder}, "{templates.LEGACY_LIGHTNING_CHECKPOINT}")'
         lines.append(f"{deeper}if not {os}.path.exists({path}):")
         lines.append(f"{deeper}{unit}{path} = {old}  # as LightningTrainer wrote it")

@@ -225,7 +225,7 @@ class FlowFunction:
             f"{body}{trainer} = {prepare}({trainer})",
         ]
         if self.resumes:
-            return [*lines, *fit_lines(self.rewrite, body, used, given_checkpoint, fit)]
+            return [*lines, *fit_lines(self.rewrite, body, used, given_checkpoint, self.reports.checkpoint_file, fit)]
         return [*lines, f"{body}{fit(0, None)}"]
 
     def _unpacked(self, dictionary: str) -> list[Argument]:

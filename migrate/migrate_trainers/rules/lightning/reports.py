@@ -61,6 +61,7 @@ class Reports:
     needs_callback_class: bool
     writes_files: bool
     strategy_name: str
+    checkpoint_file: str = templates.LIGHTNING_CHECKPOINT
     definitions: list[str] = field(default_factory=list)
 
     @property
@@ -80,7 +81,7 @@ class Reports:
             return templates.LIGHTNING_CALLBACK.format(
                 name=name,
                 model_checkpoint=package.named("callbacks.ModelCheckpoint"),
-                checkpoint=templates.LIGHTNING_CHECKPOINT,
+                checkpoint=self.checkpoint_file,
                 checkpoint_class=rewrite.class_named("ray.train.Checkpoint"),
                 report=rewrite.function_named("ray.train.report"),
                 owns_checkpoint=f"{rank} == 0",
@@ -105,7 +106,7 @@ def read_reports(rewrite: Rewrite, config: LightningConfig) -> Reports:
     if not reasons and not _sees_class(rewrite.program, config.module_class.value):
         rewrite.review("MT114", config.module_class.value, "it is defined elsewhere")
     writes_files = any(name in config.checkpointing for name in _FILE_ARGUMENTS)
-    return Reports(bool(reasons), writes_files, config.strategy_name)
+    return Reports(bool(reasons), writes_files, config.strategy_name, _checkpoint_file(rewrite.program))
 
 
 def read_flow_reports(rewrite: Rewrite, flow: BuilderFlow) -> Reports:
@@ -125,14 +126,15 @@ def read_flow_reports(rewrite: Rewrite, flow: BuilderFlow) -> Reports:
             call = next(call for call in flow.calls if call.method == method)
             reasons.append((call.call, f"`.{method}(**...)` may hold settings of the schedule"))
     classes = [argument.value for argument in flow.keywords("module").get("cls", ())]
-    reasons += _logging_reasons(program, classes)
+    reasons += _reasons_in_code(program, classes)
     for node, reason in reasons:
         rewrite.review("MT111", node, reason)
     if not reasons and not all(_sees_class(program, node) for node in classes):
         rewrite.review("MT114", classes[0], "it is defined elsewhere")
     strategies = [argument.value for argument in flow.keywords("strategy").get("name", ())]
     strategy = "deepspeed" if any(string(node) == "deepspeed" for node in strategies) else "ddp"
-    return Reports(bool(reasons), any(name in checkpointing for name in _FILE_ARGUMENTS), strategy)
+    writes_files = any(name in checkpointing for name in _FILE_ARGUMENTS)
+    return Reports(bool(reasons), writes_files, strategy, _checkpoint_file(program))
 
 
 def _reasons(program: Program, config: LightningConfig) -> Iterator[tuple[cst.CSTNode, str]]:
@@ -145,10 +147,41 @@ def _reasons(program: Program, config: LightningConfig) -> Iterator[tuple[cst.CS
         if name in trainer and not _is_literal(trainer[name], *values):
             yield trainer[name].argument, f"`.trainer({name}=...)`"
     assert config.module_class is not None
-    yield from _logging_reasons(program, [config.module_class.value])
+    yield from _reasons_in_code(program, [config.module_class.value])
 
 
-def _logging_reasons(program: Program, classes: Iterable[cst.BaseExpression]) -> Iterator[tuple[cst.CSTNode, str]]:
+def _checkpoint_file(program: Program) -> str:
+    """The file's name in checkpoints: the old one where the script opens it."""
+    if next(_model_file_readers(program), None) is not None:
+        return templates.LEGACY_LIGHTNING_CHECKPOINT
+    return templates.LIGHTNING_CHECKPOINT
+
+
+def _model_file_readers(program: Program) -> Iterator[cst.CSTNode]:
+    """Strings that name a folder's file `model`: `join(folder, "model")`, `folder / "model"`, `f"{folder}/model"`."""
+    name = templates.LEGACY_LIGHTNING_CHECKPOINT
+    for node in program.strings:
+        parent = program.parent(node)
+        if isinstance(node, cst.FormattedString):
+            last = node.parts[-1] if node.parts else None
+            if isinstance(last, cst.FormattedStringText) and last.value.endswith(f"/{name}"):
+                yield node
+        elif string(node) == name and isinstance(parent, cst.BinaryOperation):
+            if isinstance(parent.operator, cst.Divide):
+                yield node
+        elif string(node) == name and isinstance(parent, cst.Arg):
+            call = program.parent(parent)
+            if isinstance(call, cst.Call) and isinstance(call.func, cst.Attribute) and "join" in call.func.attr.value:
+                yield node
+        elif (string(node) or "").endswith(f"/{name}"):
+            yield node
+
+
+def _reasons_in_code(program: Program, classes: Iterable[cst.BaseExpression]) -> Iterator[tuple[cst.CSTNode, str]]:
+    """Reasons that lie in the file's code: what the script opens, and what the module logs."""
+    for reader in _model_file_readers(program):
+        yield reader, "the script opens the file `model` of a checkpoint"
+        break
     for node in classes:
         for definition in _module_classes(program, node):
             method = _logging_hook(definition)

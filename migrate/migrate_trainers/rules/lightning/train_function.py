@@ -270,7 +270,7 @@ class TrainFunction:
         if not self.resumes:
             return [f"{self.body}{self._fit(model, trainer, 0)}"]
         fit = partial(self._fit, model, trainer)
-        return fit_lines(self.rewrite, self.body, self.used, given_checkpoint, fit)
+        return fit_lines(self.rewrite, self.body, self.used, given_checkpoint, self.reports.checkpoint_file, fit)
 
     def _fit(self, model: str, trainer: str, depth: int, path: str | None = None) -> str:
         """The call of `fit`, from a checkpoint file if there is one: it took precedence over the user's `ckpt_path`."""
