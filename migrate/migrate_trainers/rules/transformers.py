@@ -193,6 +193,7 @@ class _TrainFunction:
         indent = program.indent(place)
         used = names_in(self.init.value)
         config = free_name(used, "config", "train_loop_config")
+        rewrite.imports.reserve(config)
         mover = ValueMover(program, place, None, (), lambda hint: rewrite.new_name(hint), config)
         mover.take(self.init.value, place, "trainer_init_per_worker")
         if program.loop_around(place) is not None and mover.hoisted:

@@ -67,6 +67,8 @@ class TrainFunction:
         # Names that mean something to the user's expressions; the function's own must not hide them.
         self.used = {name for given in values for name in names_in(given.value)} | {self.package.root}
         self.config_name = free_name(self.used, "config", "train_loop_config")
+        # No value that stays on the driver may get the parameter's name.
+        rewrite.imports.reserve(self.config_name)
         self.mover = ValueMover(
             self.program,
             self.place,
