@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from textwrap import dedent, indent
+from typing import TYPE_CHECKING
 
 from migrate_trainers import FileResult, Settings, migrate_source
-from migrate_trainers.findings import Kind
+
+if TYPE_CHECKING:
+    from migrate_trainers.findings import Kind
 
 LIGHTNING_IMPORTS = """\
 import pytorch_lightning as pl

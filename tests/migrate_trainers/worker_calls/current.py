@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import copy
 import inspect
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 from worker_calls.recorder import WORKERS, Made, described
 
@@ -48,6 +50,7 @@ class FailureConfig:
 class RunConfig:
     name: str | None = None
     storage_path: str | None = None
+    storage_filesystem: Any = None
     failure_config: FailureConfig | None = None
     checkpoint_config: CheckpointConfig | None = None
 
@@ -78,7 +81,9 @@ def run_workers(recorder: Recorder, configuration: dict[str, Any], worker: Calla
         for rank in range(WORKERS):
             recorder.rank, recorder.restored, recorder.calls = rank, checkpoint, []
             try:
-                worker()
+                # A worker is a process, which has an environment of its own.
+                with mock.patch.dict(os.environ):
+                    worker()
             finally:
                 recorder.rank = None
             attempts.append(recorder.calls)

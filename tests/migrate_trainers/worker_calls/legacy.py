@@ -128,6 +128,7 @@ class _Trainer:
         scaling_config: Any = None,
         run_config: Any = None,
         datasets: Any = None,
+        dataset_config: Any = None,
         preprocessor: Any = None,
         resume_from_checkpoint: Any = None,
         metadata: Any = None,
@@ -156,7 +157,7 @@ def lightning_trainer(recorder: Recorder, frameworks: Modules, run_config: type,
     environments = frameworks["pytorch_lightning.plugins.environments"]
 
     class LightningTrainer(_Trainer):
-        def __init__(self, lightning_config: Any = None, **kwargs: Any) -> None:
+        def __init__(self, lightning_config: Any = None, *, datasets_iter_config: Any = None, **kwargs: Any) -> None:
             super().__init__(**kwargs)
             self.lightning_config = lightning_config or {}
             self._fill_in_checkpoint_config()
@@ -217,9 +218,7 @@ def lightning_trainer(recorder: Recorder, frameworks: Modules, run_config: type,
 
 def transformers_trainer(recorder: Recorder, run_config: type, version: Version) -> type:
     class TransformersTrainer(_Trainer):
-        def __init__(
-            self, trainer_init_per_worker: Any, *, trainer_init_config: Any = None, **kwargs: Any
-        ) -> None:
+        def __init__(self, trainer_init_per_worker: Any, *, trainer_init_config: Any = None, **kwargs: Any) -> None:
             super().__init__(**kwargs)
             assert len(inspect.signature(trainer_init_per_worker).parameters) >= 3
             self.function = trainer_init_per_worker
@@ -229,11 +228,8 @@ def transformers_trainer(recorder: Recorder, run_config: type, version: Version)
             trainer = self.function(None, None, **copy.deepcopy(self.config))
             arguments = trainer.given["args"]
             # Integrations were removed from the callbacks, whatever `report_to` said.
-            arguments.made_with = (
-                arguments.made_with[0],
-                tuple((name, value) for name, value in arguments.made_with[1] if name != "report_to")
-                + (("report_to", "none"),),
-            )
+            given = [(name, value) for name, value in arguments.made_with[1] if name != "report_to"]
+            arguments.made_with = (arguments.made_with[0], (*given, ("report_to", "none")))
             trainer.callbacks.append("reports")
             trainer.prepared = True
             restored = recorder.restored

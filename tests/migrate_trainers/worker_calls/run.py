@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import builtins
-import os
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
 from worker_calls import current, frameworks, legacy
 from worker_calls.recorder import Recorder, Recording
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
 _LOADED_WITH_PARENT = {
     "ray.air": ("config", "session", "checkpoint"),
     "transformers": ("trainer_utils",),
-    **{package: ("callbacks", "loggers", "plugins") for package in ("pytorch_lightning", "lightning.pytorch")},
+    **dict.fromkeys(("pytorch_lightning", "lightning.pytorch"), ("callbacks", "loggers", "plugins")),
     **{f"{package}.plugins": ("environments",) for package in ("pytorch_lightning", "lightning.pytorch")},
     "lightning": ("pytorch",),
 }
@@ -79,8 +77,7 @@ def recorded(source: str | bytes, *, version: tuple[int, int] | None = None) -> 
     else:
         modules |= legacy.ray(recorder, modules, version)
     names = {"__name__": "__main__", "__builtins__": {**vars(builtins), "__import__": _Importer(modules)}}
-    with mock.patch.dict(os.environ):
-        exec(compile(source, "<program>", "exec"), names)
+    exec(compile(source, "<program>", "exec"), names)
     return recorder.recording
 
 

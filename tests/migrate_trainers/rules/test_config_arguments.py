@@ -1,0 +1,166 @@
+"""RunConfig, ScalingConfig and the other configurations: order of fields, renamed, dropped and refused arguments."""
+
+from __future__ import annotations
+
+import pytest
+from rewriting import after, codes, lightning, migrate
+from worker_calls import assert_same_calls
+
+from migrate_trainers.findings import Kind
+
+SAME = {
+    "positional name": "run_config=RunConfig('x')",
+    "positional name and folder": "run_config=RunConfig('x', '/there')",
+    "local_dir": "run_config=RunConfig(name='x', local_dir='/there')",
+    "local_dir None": "run_config=RunConfig(name='x', local_dir=None)",
+    "positional failure config": "run_config=RunConfig('x', '/there', None, None, FailureConfig(3))",
+    "positional failures": "run_config=RunConfig(failure_config=FailureConfig(2))",
+    "positional checkpoint config": "run_config=RunConfig(checkpoint_config=CheckpointConfig(3, 'loss', 'min'))",
+    "effects stay": "run_config=RunConfig(name=effect('x'), failure_config=FailureConfig(effect(1)))",
+    "torch_config None": "torch_config=None",
+    "resume None": "resume_from_checkpoint=None",
+    "no datasets": "datasets=None, dataset_config=None, datasets_iter_config=None",
+    "no preprocessor": "preprocessor=None, metadata=None",
+}
+
+
+@pytest.mark.parametrize("trainer", SAME.values(), ids=SAME.keys())
+def test_means_the_same(trainer: str) -> None:
+    program = lightning(trainer=trainer)
+
+    assert_same_calls(program, after(migrate(program)))
+
+
+@pytest.mark.parametrize(
+    ("version", "arguments", "expected"),
+    [
+        ((2, 4), "'x', '/there'", {"name": "x", "storage_path": "/there"}),
+        ((2, 5), "'x', '/there'", {"name": "x", "storage_path": "/there"}),
+        ((2, 6), "'x', '/there', None, None, FailureConfig(1)", {"name": "x", "max_failures": 1}),
+        ((2, 7), "'x', '/there', None, FailureConfig(1)", {"name": "x", "max_failures": 1}),
+        ((2, 7), "'x', '/there', None, FailureConfig(1), CheckpointConfig(4)", {"num_to_keep": 4}),
+    ],
+)
+def test_positional_arguments_by_source_version(
+    version: tuple[int, int], arguments: str, expected: dict[str, object]
+) -> None:
+    program = lightning(trainer=f"run_config=RunConfig({arguments})")
+
+    text = after(migrate(program, source_version=version))
+
+    configuration = assert_same_calls(program, text, version=version).fits[0]["configuration"]
+    assert {name: configuration[name] for name in expected} == expected
+
+
+SCALINGS = {
+    "positional, led by trainer_resources": "ScalingConfig(None, 2, True)",
+    "resources of the workers": "ScalingConfig(num_workers=2, resources_per_worker={'CPU': 2})",
+    "effects": "ScalingConfig(num_workers=effect(2), use_gpu=bool(effect(1)))",
+    "a dictionary": "{'num_workers': 2}",
+    "a dictionary with a GPU": "dict(num_workers=2, use_gpu=True)",
+}
+
+
+@pytest.mark.parametrize("scaling", SCALINGS.values(), ids=SCALINGS.keys())
+def test_scaling(scaling: str) -> None:
+    program = lightning().replace("ScalingConfig(num_workers=2)", scaling)
+
+    assert_same_calls(program, after(migrate(program)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "gone"),
+    [
+        ("run_config=RunConfig(name='x', verbose=2)", "verbose"),
+        ("run_config=RunConfig(name='x', log_to_file=True)", "log_to_file"),
+        ("run_config=RunConfig(progress_reporter=effect)", "progress_reporter"),
+        (
+            "run_config=RunConfig(checkpoint_config=CheckpointConfig(num_to_keep=1, checkpoint_frequency=2))",
+            "frequency",
+        ),
+        ("run_config=RunConfig(checkpoint_config=CheckpointConfig(checkpoint_at_end=True))", "at_end"),
+    ],
+    ids=lambda value: value if "(" not in value else "",
+)
+def test_argument_without_effect_goes_with_a_word(arguments: str, gone: str) -> None:
+    result = migrate(lightning(trainer=arguments))
+
+    assert gone not in after(result)
+    assert "MT402" in codes(result, Kind.REVIEW)
+
+
+@pytest.mark.parametrize("arguments", ["verbose=2", "log_to_file=True"])
+def test_earlier_targets_still_take_it(arguments: str) -> None:
+    result = migrate(lightning(trainer=f"run_config=RunConfig(name='x', {arguments})"), target_version=(2, 9))
+
+    assert arguments in after(result)
+    assert "MT402" not in codes(result)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ("run_config=RunConfig(stop={'epoch': 1})", "MT403"),
+        ("run_config=RunConfig(callbacks=[effect()])", "MT403"),
+        ("run_config=RunConfig(sync_config=effect())", "MT403"),
+        ("run_config=RunConfig(failure_config=FailureConfig(fail_fast=True))", "MT403"),
+        ("preprocessor=effect()", "MT403"),
+        ("metadata={'a': 1}", "MT403"),
+        ("datasets={'train': effect()}", "MT107"),
+        ("datasets_iter_config={'batch_size': 4}", "MT107"),
+        ("dataset_config=effect()", "MT107"),
+        ("unknown=1", "MT106"),
+        ("**{'run_config': None}", "MT104"),
+    ],
+    ids=lambda value: value.partition("=")[0].strip("*{'"),
+)
+def test_argument_that_changes_the_run_is_refused(arguments: str, code: str) -> None:
+    result = migrate(lightning(trainer=arguments))
+
+    assert result.after == result.before
+    assert codes(result, Kind.MANUAL) == [code]
+
+
+def test_local_dir_beside_storage_path_was_only_for_staging() -> None:
+    program = lightning(trainer="run_config=RunConfig(local_dir='/staging', storage_path='/kept')")
+
+    result = migrate(program)
+
+    assert "staging" not in after(result)
+    assert_same_calls(program, after(result))
+
+
+def test_metadata_of_an_earlier_target() -> None:
+    result = migrate(lightning(trainer="metadata={'a': 1}"), target_version=(2, 9))
+
+    assert "metadata={'a': 1}" in after(result)
+
+
+def test_config_variable_is_migrated_where_it_is_made() -> None:
+    program = lightning(
+        before="failure = FailureConfig(2)\nrun = RunConfig('x', failure_config=failure)\n", trainer="run_config=run"
+    )
+
+    assert_same_calls(program, after(migrate(program)))
+
+
+@pytest.mark.parametrize("failures", ["0", "2", "-1", "effect(2)"])
+def test_resume_code_where_a_run_can_restart(failures: str) -> None:
+    program = lightning(trainer=f"run_config=RunConfig(failure_config=FailureConfig(max_failures={failures}))")
+
+    text = after(migrate(program))
+
+    assert ("get_checkpoint" in text) == (failures != "0")
+    assert_same_calls(program, text)
+
+
+def test_given_checkpoint_is_where_the_run_starts() -> None:
+    program = lightning(
+        ".fit_params(ckpt_path='mine.ckpt')",
+        before="from ray.air import Checkpoint\n",
+        trainer="resume_from_checkpoint=Checkpoint.from_directory(effect('given'))",
+    )
+
+    recording = assert_same_calls(program, after(migrate(program)))
+
+    assert recording.fits[0]["workers"][0][2][1]["ckpt_path"] == "from given"

@@ -1,0 +1,227 @@
+"""Imports: legacy ones go, new ones come in the style of the file, once, and under a free name."""
+
+from __future__ import annotations
+
+import ast
+from textwrap import dedent
+
+import pytest
+from rewriting import after, lightning, migrate
+from worker_calls import assert_same_calls
+
+LEGACY = "from ray.train.lightning import LightningConfigBuilder, LightningTrainer\n"
+CONFIGS = "from ray.air.config import ScalingConfig, RunConfig\n"
+OTHERS = "import pytorch_lightning as pl\nfrom project import DM, Net, effect\n"
+BODY = """
+config = {lightning}LightningConfigBuilder().module(Net).fit_params(datamodule=DM()).build()
+trainer = {lightning}LightningTrainer(
+    config, scaling_config={air}ScalingConfig(num_workers=2), run_config={air}RunConfig(name="x")
+)
+trainer.fit()
+"""
+
+
+def body(*, lightning: str = "", air: str = "") -> str:
+    return dedent(BODY).format(lightning=lightning, air=air)
+
+
+def imported(text: str) -> list[str]:
+    """Every name that a program's imports bind, as `what as name`."""
+    names = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom):
+            names += [f"{node.module}.{alias.name} as {alias.asname or alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names += [f"{alias.name} as {alias.asname or alias.name}" for alias in node.names]
+    return names
+
+
+STYLES = {
+    "from imports": (LEGACY + CONFIGS, "", ""),
+    "one name a line": (
+        "from ray.train.lightning import LightningConfigBuilder\nfrom ray.train.lightning import LightningTrainer\n"
+        "from ray.air.config import ScalingConfig\nfrom ray.air.config import RunConfig\n",
+        "",
+        "",
+    ),
+    "aliases of names": (
+        "from ray.train.lightning import LightningConfigBuilder as LCB, LightningTrainer as LT\n"
+        "from ray.air import ScalingConfig as SC, RunConfig as RC\n",
+        "",
+        "",
+    ),
+    "configs from ray.train": (LEGACY + "from ray.train import ScalingConfig, RunConfig\n", "", ""),
+    "configs from ray.tune": (LEGACY + "from ray.tune import RunConfig\nfrom ray.air import ScalingConfig\n", "", ""),
+    "module imports": ("import ray.train.lightning\nimport ray.air\n", "ray.train.lightning.", "ray.air."),
+    "module aliases": ("import ray.train.lightning as rtl\nimport ray.air as air\n", "rtl.", "air."),
+    "config module": ("import ray.train.lightning as rtl\nimport ray.air.config\n", "rtl.", "ray.air.config."),
+    "modules of from imports": ("from ray.train import lightning\nfrom ray import air\n", "lightning.", "air."),
+    "the defining module": (
+        "from ray.train.lightning.lightning_trainer import LightningConfigBuilder, LightningTrainer\n" + CONFIGS,
+        "",
+        "",
+    ),
+    "an alias of the defining module": (
+        "import ray.train.lightning.lightning_trainer as lt\nfrom ray import air\n",
+        "lt.",
+        "air.",
+    ),
+    "several modules in a statement": (
+        "import ray.air as air, os, ray.train.lightning as rtl\nos.getcwd()\n",
+        "rtl.",
+        "air.",
+    ),
+    "parentheses and comments": (
+        "from ray.train.lightning import (  # legacy\n    LightningConfigBuilder,  # builds\n    # trains\n"
+        "    LightningTrainer,\n)  # done\n" + CONFIGS,
+        "",
+        "",
+    ),
+    "hanging parentheses": (
+        "from ray.train.lightning import (LightningConfigBuilder,\n                                LightningTrainer)\n"
+        + CONFIGS,
+        "",
+        "",
+    ),
+    "backslash": (
+        "from ray.train.lightning import LightningConfigBuilder, \\\n    LightningTrainer\n" + CONFIGS,
+        "",
+        "",
+    ),
+    "noqa": (LEGACY.rstrip() + "  # noqa: E402\n" + CONFIGS.rstrip() + "  # type: ignore\n", "", ""),
+    "with ray itself": ("import ray\n" + LEGACY + CONFIGS + "ray.__name__\n", "", ""),
+    "under a condition that holds for all": ("if True:\n    import os\n" + LEGACY + CONFIGS, "", ""),
+}
+
+
+@pytest.mark.parametrize(("statements", "lightning_", "air"), STYLES.values(), ids=STYLES.keys())
+def test_style_of_the_file(statements: str, lightning_: str, air: str) -> None:
+    text = body(lightning=lightning_, air=air)
+    if " as LT" in statements:
+        for name, alias in (("LightningConfigBuilder", "LCB"), ("LightningTrainer", "LT")):
+            text = text.replace(name, alias)
+        text = text.replace("=ScalingConfig", "=SC").replace("=RunConfig", "=RC")
+    program = OTHERS + statements + text
+
+    result = after(migrate(program))
+
+    assert_same_calls(program, result)
+    names = imported(result)
+    assert len(names) == len(set(names)), "nothing is imported twice"
+    assert not [name for name in names if "ray.air" in name or ("Lightning" in name and "Ray" not in name)]
+    for comment in ("# legacy", "# builds", "# trains", "# done", "# noqa: E402", "# type: ignore"):
+        assert (comment in result) == (comment in program)
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        "from ray.train.torch import TorchTrainer\n",
+        "from ray.train import CheckpointConfig\n",
+        "from ray.train.lightning import RayDDPStrategy\n",
+        "from ray.train.lightning import prepare_trainer\n",
+        "import ray.train\n",
+        "import os\n",
+    ],
+)
+def test_what_is_imported_already_is_used(statements: str) -> None:
+    program = lightning(trainer="run_config=RunConfig(failure_config=FailureConfig(1))")
+
+    text = after(migrate(statements + program))
+
+    names = imported(text)
+    assert len(names) == len(set(names))
+    assert set(imported(statements)) <= set(names)
+
+
+TAKEN = {
+    "a class": "class TorchTrainer: pass\n",
+    "a function": "def prepare_trainer(x): return x\n",
+    "an assignment": "RayDDPStrategy = RunConfig_ = 3\n",
+    "an import": "from project import effect as CheckpointConfig\n",
+    "a loop variable": "for RayTrainReportCallback in (): pass\n",
+    "a name in a function": "def helper(TorchTrainer): return TorchTrainer\n",
+    "the module ray": "ray = 3\n",
+    "the module os": "os = 'mine'\n",
+    "the module os in a loop": "for os in (1, 2): pass\n",
+    "the function replace": "def replace(a, b): return a\n",
+}
+
+
+@pytest.mark.parametrize("statement", TAKEN.values(), ids=TAKEN.keys())
+def test_names_that_the_file_uses_keep_their_meaning(statement: str) -> None:
+    name = next(iter(ast.walk(ast.parse(statement))), None)
+    assert name is not None
+    program = lightning(
+        trainer="run_config=run",
+        before="run = RunConfig(failure_config=FailureConfig(1))\nother = run\n" + statement,
+    ).replace("from ray.air.config import CheckpointConfig, ", "from ray.air.config import ")
+
+    assert_same_calls(program, after(migrate(program)))
+
+
+def test_imports_in_a_function_stay_there() -> None:
+    inner = "".join(f"    {line}\n" for line in (LEGACY + CONFIGS).splitlines())
+    indented = "".join(f"    {line}\n" for line in body().strip().splitlines())
+    program = f"{OTHERS}\ndef main():\n{inner}{indented}\nmain()\n"
+
+    text = after(migrate(program))
+
+    assert_same_calls(program, text)
+    module_level = [node for node in ast.parse(text).body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    assert not [node for node in module_level if ast.unparse(node).count("ray.")]
+
+
+def test_imports_of_two_functions_stay_in_each() -> None:
+    inner = "".join(f"    {line}\n" for line in (LEGACY + CONFIGS).splitlines())
+    indented = "".join(f"    {line}\n" for line in body().strip().splitlines())
+    program = OTHERS + "".join(f"\ndef main_{n}():\n{inner}{indented}\nmain_{n}()\n" for n in (1, 2))
+
+    text = after(migrate(program))
+
+    assert_same_calls(program, text)
+    module_level = [node for node in ast.parse(text).body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    assert not [node for node in module_level if ast.unparse(node).count("ray.")]
+
+
+PACKAGES = {
+    "import pytorch_lightning as pl": ("import pytorch_lightning as pl", "pl.Trainer("),
+    "import lightning.pytorch as pl": ("import lightning.pytorch as pl", "pl.Trainer("),
+    "import lightning as L": ("import lightning as L", "L.pytorch.Trainer("),
+    "import lightning.pytorch": ("import lightning.pytorch", "lightning.pytorch.Trainer("),
+    "import pytorch_lightning": ("import pytorch_lightning", "pytorch_lightning.Trainer("),
+    "from lightning import pytorch as ptl": ("from lightning import pytorch as ptl", "ptl.Trainer("),
+    "from imports": ("from pytorch_lightning import LightningModule, Trainer", " Trainer("),
+    "another name of the package": ("from lightning.pytorch import LightningModule", " Trainer("),
+    "callbacks only": ("from pytorch_lightning.callbacks import EarlyStopping", "Trainer("),
+}
+
+
+@pytest.mark.parametrize(("statement", "call"), PACKAGES.values(), ids=PACKAGES.keys())
+def test_lightning_package_of_the_file(statement: str, call: str) -> None:
+    program = lightning().replace("import pytorch_lightning as pl", statement)
+
+    text = after(migrate(program))
+
+    if "import lightning as L" not in statement:
+        assert call in text
+        assert_same_calls(program, text)
+    package = "pytorch_lightning" if "pytorch_lightning" in statement else "lightning"
+    other = {"pytorch_lightning": "lightning.pytorch", "lightning": "pytorch_lightning"}[package]
+    assert not [name for name in imported(text) if name.startswith(other)]
+
+
+def test_names_of_another_lightning_class_are_not_taken_for_it() -> None:
+    text = after(migrate(lightning(before="class Trainer: pass\n").replace("import pytorch_lightning as pl\n", "")))
+
+    assert "class Trainer: pass" in text
+    assert " Trainer(" not in text.replace("class Trainer", "")
+
+
+def test_output_for_the_bundled_runtime_imports_nothing_of_ray() -> None:
+    program = lightning(trainer="run_config=RunConfig(failure_config=FailureConfig(1))")
+
+    names = imported(after(migrate(program, bundled=True)))
+
+    assert not [name for name in names if name.startswith("ray")]
+    assert "train_runtime.torch.TorchTrainer as TorchTrainer" in names
