@@ -6,7 +6,6 @@ import io
 import tokenize
 from collections import Counter
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from lightning_programs import lightning_programs
 from worker_calls import assert_same_calls
@@ -21,7 +20,6 @@ def _comments(text: str) -> Counter[str]:
     )
 
 
-@pytest.mark.xfail(strict=True, reason="a value hoisted as `config` is hidden by the train function's parameter")
 @given(lightning_programs())
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_output_makes_the_same_calls(program: str) -> None:

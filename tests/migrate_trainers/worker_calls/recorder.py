@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,6 +67,8 @@ def described(value: Any) -> Any:
         return type(value)(described(item) for item in value)
     if isinstance(value, (set, frozenset)):
         return type(value)(map(described, value))
+    if isinstance(value, functools.partial):
+        return "partial", value.func.__name__, described(value.args)
     if callable(value) and hasattr(value, "__code__"):
         return "function", described(value()) if not value.__code__.co_argcount else value.__name__
     if isinstance(value, Made):

@@ -305,7 +305,6 @@ def test_a_value_may_be_given_under_any_keyword(keyword: str) -> None:
     assert check(program)[0] == ("module", ("Net", (), {keyword: "given"}, {}))
 
 
-@pytest.mark.xfail(strict=True, reason="the value is hidden by the train function's parameter")
 def test_a_value_under_the_keyword_config_beside_a_passed_one() -> None:
     program = lightning(
         ".module(Net, config=effect('given'), width=args.width)",

@@ -1,0 +1,158 @@
+"""How the output looks: indents, blank lines and comments of what was written."""
+
+from __future__ import annotations
+
+from textwrap import dedent, indent
+
+import pytest
+from rewriting import LIGHTNING_IMPORTS, SCALING, after, lightning, migrate
+
+CONFIG = "config = LightningConfigBuilder().module(Net).fit_params(datamodule=dm).build()\n"
+CALLS = {
+    "one line": f"trainer = LightningTrainer(config, scaling_config={SCALING})",
+    "one line with a nested config": (
+        f"trainer = LightningTrainer(config, scaling_config={SCALING}, run_config=RunConfig(local_dir='x'))"
+    ),
+    "one line with a config by position": (
+        f"trainer = LightningTrainer(config, scaling_config={SCALING}, run_config=RunConfig('a', 'b'))"
+    ),
+    "config first": (
+        f"trainer = LightningTrainer(run_config=RunConfig('a'), lightning_config=config, scaling_config={SCALING})"
+    ),
+    "a config that is shared": (
+        f"other = run\ntrainer = LightningTrainer(config, run_config=run, scaling_config={SCALING})"
+    ),
+    "hanging arguments": (
+        f"trainer = LightningTrainer(config,\n                           scaling_config={SCALING},\n"
+        "                           run_config=RunConfig('a'))"
+    ),
+    "spread arguments": (
+        f"trainer = LightningTrainer(\n    lightning_config=config,\n    scaling_config={SCALING},\n"
+        "    run_config=RunConfig(name='a'),\n)"
+    ),
+    "a checkpoint to start from": (
+        f"trainer = LightningTrainer(config, scaling_config={SCALING}, resume_from_checkpoint=effect())"
+    ),
+}
+DEPTHS = {
+    "module": "{body}",
+    "function": "def f(run, dm):\n{body}",
+    "method": "class C:\n    def f(self, run, dm):\n{body}",
+}
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+def test_brackets_close_at_the_indent_of_their_line(call: str, depth: str) -> None:
+    """Every line inside a generated bracket is deeper than the one that opens it, unless it was so in the input."""
+    margin = "    " * list(DEPTHS).index(depth)
+    before = "run = RunConfig('shared')\ndm = DM()\n"
+    program = LIGHTNING_IMPORTS + before + DEPTHS[depth].format(body=indent(CONFIG + call, margin)) + "\n"
+
+    text = after(migrate(program))
+
+    kept = set(program.splitlines())
+    opened: list[int] = []
+    for line in text.splitlines():
+        stripped = line.strip()
+        depth_of_line = len(line) - len(line.lstrip())
+        if opened and stripped.startswith((")", "]", "}")):
+            assert depth_of_line == opened[-1] or line in kept, text
+        elif opened and stripped:
+            assert depth_of_line > opened[-1], text
+        balance = sum(map(line.count, "([{")) - sum(map(line.count, ")]}"))
+        opened += [depth_of_line] * balance if balance > 0 else []
+        del opened[len(opened) + min(balance, 0) :]
+    assert not opened
+
+
+def test_lines_are_not_longer_than_they_have_to_be() -> None:
+    program = lightning(
+        ".trainer(max_epochs=1, accelerator='gpu', precision=16).checkpointing(monitor='validation_loss', mode='max')"
+    )
+
+    old = set(program.splitlines())
+
+    assert [line for line in after(migrate(program)).splitlines() if len(line) > 100 and line not in old] == []
+
+
+def test_two_blank_lines_around_a_function_at_module_level() -> None:
+    lines = after(migrate(lightning())).splitlines()
+    start = lines.index("def train_func():")
+    end = next(number for number in range(start + 1, len(lines)) if lines[number] and not lines[number].startswith(" "))
+
+    assert lines[start - 2 : start] == ["", ""]
+    assert lines[start - 3] != ""
+    assert lines[end - 2 : end] == ["", ""]
+    assert lines[end - 3] != ""
+
+
+def test_one_blank_line_around_a_function_in_a_function() -> None:
+    program = LIGHTNING_IMPORTS + "def f(dm):\n" + indent(CONFIG + CALLS["one line"] + "\nreturn trainer\n", "    ")
+
+    lines = after(migrate(program)).splitlines()
+    start = lines.index("    def train_func():")
+    end = next(n for n in range(start + 1, len(lines)) if lines[n] and not lines[n].startswith("        "))
+
+    assert lines[end - 1] == ""
+    assert lines[end - 2] != ""
+
+
+def test_comments_move_with_what_they_are_about() -> None:
+    program = LIGHTNING_IMPORTS + dedent("""
+        # how to train
+        config = (
+            LightningConfigBuilder()
+            # what
+            .module(
+                Net,
+                lr=1,  # the rate
+            )
+            .trainer(
+                # how long
+                max_epochs=2,
+            )
+            .fit_params(datamodule=effect())  # on what
+            .build()
+        )
+
+        # go
+        trainer = LightningTrainer(
+            lightning_config=config,  # as above
+            scaling_config=ScalingConfig(num_workers=2),
+        )
+        """)
+
+    lines = [line.strip() for line in after(migrate(program)).splitlines()]
+
+    assert "lr=1,  # the rate" in lines
+    assert lines[lines.index("# how long") + 1] == "max_epochs=2,"
+    assert "train_func,  # as above" in lines
+    assert lines[lines.index("# go") + 1] == "trainer = TorchTrainer("
+    assert lines.index("# how to train") < lines.index("def train_func():") < lines.index("# what")
+
+
+@pytest.mark.parametrize(
+    "argument", ["devices=2", "strategy='ddp'", "accelerator='auto'", "enable_checkpointing=False"]
+)
+def test_comment_of_an_argument_that_goes_is_kept(argument: str) -> None:
+    program = lightning(f".trainer(\n        {argument},  # the reason\n        max_epochs=1,\n    )")
+
+    assert "# the reason" in after(migrate(program))
+
+
+def test_multi_line_values_keep_their_lines() -> None:
+    program = lightning(""".module(Net, text='''one
+  two
+''', table={
+        "a": 1,  # one
+
+        "b": [
+            2,
+        ],
+    })""")
+
+    text = after(migrate(program))
+
+    assert "'''one\n  two\n'''" in text
+    assert '"a": 1,  # one\n\n' in text
