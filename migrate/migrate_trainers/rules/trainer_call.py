@@ -89,16 +89,24 @@ def function_argument(
 ) -> None:
     """Put the train function (and what is passed to it) where the legacy trainer's own argument was."""
     edits = rewrite.arguments_of(site.call)
+    if not config:
+        train_function_argument(rewrite, site, argument, name, None)
+        return
+    edits.spread_if_too_long(sum(len(key) + len(value) + 6 for key, value in config.items()))
+    unit = rewrite.program.module.default_indent
+    items = [Argument(f'"{key}": {value}') for key, value in config.items()]
+    indent = edits.line_indent or edits.base_indent()
+    literal = sequence("{", items, "}", indent, unit, before="train_loop_config=,")
+    train_function_argument(rewrite, site, argument, name, literal)
+
+
+def train_function_argument(rewrite: Rewrite, site: CallSite, argument: cst.Arg, name: str, config: str | None) -> None:
+    """The same with the text of `train_loop_config`, if any."""
+    edits = rewrite.arguments_of(site.call)
     text = name if site.call.args[0] is argument else f"train_loop_per_worker={name}"
-    if config:
-        edits.spread_if_too_long(sum(len(key) + len(value) + 6 for key, value in config.items()))
-        unit = rewrite.program.module.default_indent
-        items = [Argument(f'"{key}": {value}') for key, value in config.items()]
+    if config is not None:
         separator = ", " if edits.line_indent is None else f",\n{edits.line_indent}"
-        literal = sequence(
-            "{", items, "}", edits.line_indent or edits.base_indent(), unit, before="train_loop_config=,"
-        )
-        text += f"{separator}train_loop_config={literal}"
+        text += f"{separator}train_loop_config={config}"
     edits.replace(argument, text)
 
 

@@ -82,8 +82,15 @@ class BuilderFlow:
         return any(call.method in methods and any(argument.star for argument in call.call.args) for call in self.calls)
 
 
-def read_flow(program: Program, value: cst.BaseExpression, trainer_statement: Statement) -> BuilderFlow:
-    """The statements behind a `lightning_config` argument; raises `Refusal` where they don't explain it."""
+def read_flow(
+    program: Program, value: cst.BaseExpression, trainer_statement: Statement, *, built: bool = True
+) -> BuilderFlow:
+    """The statements behind a `lightning_config` argument; raises `Refusal` where they don't explain it.
+
+    `built` says that the value is what `build()` gives, and not the builder itself.
+    """
+    if not built:
+        return _read_filled(program, value, trainer_statement, replaces=False)
     build, place, replaces = value, trainer_statement, False
     if isinstance(value, cst.Name):
         binding = only_assignment(program, value)
@@ -95,13 +102,23 @@ def read_flow(program: Program, value: cst.BaseExpression, trainer_statement: St
         raise Refusal("MT101", build, "it is not a `LightningConfigBuilder` that is built here")
     assert isinstance(build, cst.Call)
     assert isinstance(build.func, cst.Attribute)
-    root, chain = split_chain(program, build.func.value, place)
+    flow = _read_filled(program, build.func.value, place, replaces=replaces)
+    _check_scope(program, value, [flow.place, trainer_statement])
+    return flow
+
+
+def _read_filled(program: Program, filled: cst.BaseExpression, place: Statement, *, replaces: bool) -> BuilderFlow:
+    """The statements that fill a builder until it is read at a place."""
+    root, chain = split_chain(program, filled, place)
     if is_builder_call(program, root):
         return BuilderFlow(root, (FlowStatement(place, tuple(chain), creates=True),), place, replaces)
     if not isinstance(root, cst.Name) or chain:
         raise Refusal("MT102", root, "the builder is filled in the expression that builds it")
     statements = _statements_on(program, root)
-    _check_scope(program, root, [*(one.statement for one in statements), place, trainer_statement])
+    scope = program.bindings(root)[0].scope
+    if scope is not program.scope(place):
+        raise Refusal("MT102", root, "the builder is used in several functions")
+    _check_scope(program, root, [*(one.statement for one in statements), place])
     if not any(program.span(one.statement)[0] < program.span(place)[0] for one in statements if one.creates):
         raise Refusal("MT102", root, "the builder is made after it is built")
     return BuilderFlow(program.bindings(root)[0].node, tuple(statements), place, replaces)
@@ -147,11 +164,11 @@ def _is_plain_build(program: Program, name: cst.Name) -> bool:
     return isinstance(call, cst.Call) and call.func is attribute and is_build(call)
 
 
-def _check_scope(program: Program, variable: cst.Name, statements: list[Statement]) -> None:
+def _check_scope(program: Program, node: cst.CSTNode, statements: list[Statement]) -> None:
     """All statements must be of one function (or of the module), each on a line of its own."""
-    scope = program.bindings(variable)[0].scope
+    scope = program.scope(statements[0])
     if scope.is_class:
-        raise Refusal("MT101", variable, "the configuration is made in a class body")
+        raise Refusal("MT101", node, "the configuration is made in a class body")
     for statement in statements:
         if program.scope(statement) is not scope:
             raise Refusal("MT102", statement, "the builder is used in several functions")

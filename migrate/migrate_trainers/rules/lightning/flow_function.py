@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from migrate_trainers.reading import legacy
@@ -78,7 +79,7 @@ class FlowFunction:
         header = f"def {name}({self.config_name if self.config else ''}):"
         lines += self._lines_before_function()
         for site in self.sites:
-            keep_checkpoints(rewrite, site.call_site, site.arguments, self._fill_in)
+            self._keep_checkpoints(site)
             rename_trainer(rewrite, site.call_site)
             function_argument(rewrite, site.call_site, site.arguments["lightning_config"], name, self.config)
         function = f"\n{program.indent(self.place)}".join([*self.comments.rest(), "\n".join([header, *body])])
@@ -132,16 +133,18 @@ class FlowFunction:
         """Turn the builder's statements into updates; returns the lines of the one in whose place the function goes."""
         at_place: list[str] = []
         for one in self.flow.statements:
-            lines = self._statement_lines(one)
-            if one.statement is self.place:
-                at_place = lines
-                if not self.flow.replaces:
-                    refuse_earlier_effects(self.rewrite, self.sites[0])
+            if one.statement is not self.place:
+                self._write_statement(one)
                 continue
-            indent = self.program.indent(one.statement)
-            text = f"\n{indent}".join(lines) or "pass"
-            self.rewrite.edits.append(Edit(*self.program.span(one.statement), text))
+            at_place = self._statement_lines(one)
+            if not self.flow.replaces:
+                refuse_earlier_effects(self.rewrite, self.sites[0])
         return at_place
+
+    def _write_statement(self, one: FlowStatement) -> None:
+        indent = self.program.indent(one.statement)
+        text = f"\n{indent}".join(self._statement_lines(one)) or "pass"
+        self.rewrite.edits.append(Edit(*self.program.span(one.statement), text))
 
     def _statement_lines(self, one: FlowStatement) -> list[str]:
         lines = []
@@ -288,21 +291,28 @@ class FlowFunction:
 
     # Which checkpoints are kept
 
-    def _fill_in(self) -> FilledIn:
-        """The CheckpointConfig of the legacy constructor, read from the dictionary when the trainer is made."""
+    def _keep_checkpoints(self, site: LightningSite) -> None:
+        fill_in = partial(self._fill_in_for, site)
+        keep_checkpoints(self.rewrite, site.call_site, site.arguments, fill_in)
+
+    def _fill_in_for(self, site: LightningSite) -> FilledIn:
+        """The CheckpointConfig of the legacy constructor, as one trainer's call can write it."""
+        return self._filled_in(self.names.get("checkpoint_kwargs"))
+
+    def _filled_in(self, dictionary: str | None) -> FilledIn:
+        """The CheckpointConfig of the legacy constructor, read from an expression when the trainer is made."""
         keywords, unpacks = self.flow.keywords("checkpointing"), self.flow.unpacks("checkpointing")
-        name = self.names.get("checkpoint_kwargs")
-        if name is None:
+        if dictionary is None:
             return FilledIn((Argument("1", "num_to_keep"),), is_literal=True)
         arguments = []
         if unpacks or "save_top_k" in keywords:
-            kept = f'{name}.get("save_top_k", 1)'
+            kept = f'{dictionary}.get("save_top_k", 1)'
             arguments.append(Argument(f"None if {kept} == -1 else max({kept}, 1)", "num_to_keep"))
         else:
             arguments.append(Argument("1", "num_to_keep"))
         if unpacks or "monitor" in keywords:
-            arguments.append(Argument(f'{name}.get("monitor")', "checkpoint_score_attribute"))
-            arguments.append(Argument(f'{name}.get("mode", "min")', "checkpoint_score_order"))
+            arguments.append(Argument(f'{dictionary}.get("monitor")', "checkpoint_score_attribute"))
+            arguments.append(Argument(f'{dictionary}.get("mode", "min")', "checkpoint_score_order"))
         return FilledIn(tuple(arguments), is_literal=False)
 
 

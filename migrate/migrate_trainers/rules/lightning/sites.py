@@ -23,7 +23,7 @@ _FIT_ARGUMENTS = frozenset({"train_dataloaders", "val_dataloaders", "datamodule"
 IGNORED = ("strategy", "devices", "num_nodes")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LightningSite:
     """A LightningTrainer's call with its arguments by name."""
 
