@@ -74,7 +74,7 @@ class ValueAnalysis:
                 if isinstance(entry, cst.DictElement):
                     yield from self.immovable_parts(entry.key)
                 yield from self.immovable_parts(entry.value)
-        elif isinstance(node, cst.Call) and self._is_pure_callable(node.func):
+        elif isinstance(node, cst.Call) and self._only_keeps_arguments(node.func):
             for argument in node.args:
                 yield from self.immovable_parts(argument.value)
         else:
@@ -169,6 +169,11 @@ class ValueAnalysis:
                 argument.star == "" and self._is_argument_movable(node.func, argument.value) for argument in node.args
             )
         return False
+
+    def _only_keeps_arguments(self, function: cst.BaseExpression) -> bool:
+        """Whether a call only keeps its arguments, where a builtin such as `list` copies what they hold."""
+        is_builtin = isinstance(function, cst.Name) and not self.program.bindings(function)
+        return not is_builtin and self._is_pure_callable(function)
 
     def _is_argument_movable(self, function: cst.BaseExpression, value: cst.BaseExpression) -> bool:
         # `list(names)` copies now what `names` holds now; a constructor only keeps the reference.

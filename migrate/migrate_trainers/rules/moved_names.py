@@ -22,6 +22,7 @@ def migrate_moved_names(rewrite: Rewrite) -> dict[cst.CSTNode, str]:
     Imports whose every use is replaced are removed. Names that were imported one by one move with their imports.
     """
     program = rewrite.program
+    _remove_plain_imports(rewrite)
     replaced: dict[cst.CSTNode, str] = {}
     for attribute in program.attributes:
         text = _replacement(rewrite, attribute)
@@ -93,7 +94,6 @@ def _remove_unused_modules(rewrite: Rewrite, replaced: dict[cst.CSTNode, str]) -
     """Drop `from ray.air import session` and the like once nothing reads them."""
     program = rewrite.program
     bindings = [binding for scope in program.all_scopes() for group in scope.bindings.values() for binding in group]
-    _remove_plain_imports(rewrite, replaced)
     for binding in bindings:
         if binding.kind is not BindingKind.IMPORT or binding.imported not in legacy.EMPTIED_MODULES:
             continue
@@ -107,23 +107,30 @@ def _remove_unused_modules(rewrite: Rewrite, replaced: dict[cst.CSTNode, str]) -
         rewrite.imports.remove(binding.node)
 
 
-def _remove_plain_imports(rewrite: Rewrite, replaced: dict[cst.CSTNode, str]) -> None:
-    """Drop `import ray.air.config` and the like where nothing else is read through them."""
+def _remove_plain_imports(rewrite: Rewrite) -> None:
+    """Drop `import ray.air.config` and the like where every name that is read through them has moved."""
     program = rewrite.program
     for attribute in program.attributes:
-        is_replaced = any(program.contains(node, attribute) for node in replaced)
-        if not is_replaced and (program.qualified_name(attribute) or "").startswith("ray.air"):
+        above = program.parent(attribute)
+        if isinstance(above, cst.Attribute) and above.value is attribute and program.qualified_name(above):
+            continue
+        qualified = program.qualified_name(attribute) or ""
+        if qualified.startswith("ray.air") and not _has_moved(qualified):
             return
-    others = [
-        alias
-        for statement in program.imports
-        if isinstance(statement, cst.Import)
-        for alias in statement.names
-        if alias.asname is None and dotted_name(alias.name).partition(".")[0] == "ray"
-    ]
-    emptied = [alias for alias in others if dotted_name(alias.name) in legacy.EMPTIED_MODULES]
-    for alias in emptied:
-        rewrite.imports.remove(alias)
+    for statement in program.imports:
+        if isinstance(statement, cst.Import):
+            for alias in statement.names:
+                if alias.asname is None and dotted_name(alias.name) in legacy.EMPTIED_MODULES:
+                    rewrite.imports.remove(alias)
+
+
+def _has_moved(qualified: str) -> bool:
+    module, _, name = qualified.rpartition(".")
+    getters = legacy.SESSION_FUNCTIONS | legacy.SESSION_GETTERS | legacy.SESSION_TRIAL_GETTERS
+    parts = qualified.split(".")
+    # `ray.air.Checkpoint.from_directory` reads a method of a class that has moved.
+    prefixes = {".".join(parts[:end]) for end in range(1, len(parts) + 1)}
+    return bool(prefixes & legacy.MOVED.keys()) or (module == legacy.SESSION_MODULE and name in getters)
 
 
 def _leave_ray(rewrite: Rewrite) -> None:
