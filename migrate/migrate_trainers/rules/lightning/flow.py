@@ -54,13 +54,15 @@ class FlowStatement:
 class BuilderFlow:
     """Every statement on one builder; `place` is the one before which (or in whose place) the train function goes.
 
-    `replaces` says that `place` only assigns what `build()` gave, and vanishes; `key` identifies the builder.
+    `replaces` says that `place` only assigns what `build()` gave, and vanishes; `key` identifies the builder; `builds`
+    are the statements of all its `build()` calls.
     """
 
     key: cst.CSTNode
     statements: tuple[FlowStatement, ...]
     place: Statement
     replaces: bool
+    builds: tuple[Statement, ...]
 
     @property
     def calls(self) -> list[MethodCall]:
@@ -111,7 +113,7 @@ def _read_filled(program: Program, filled: cst.BaseExpression, place: Statement,
     """The statements that fill a builder until it is read at a place."""
     root, chain = split_chain(program, filled, place)
     if is_builder_call(program, root):
-        return BuilderFlow(root, (FlowStatement(place, tuple(chain), creates=True),), place, replaces)
+        return BuilderFlow(root, (FlowStatement(place, tuple(chain), creates=True),), place, replaces, (place,))
     if not isinstance(root, cst.Name) or chain:
         raise Refusal("MT102", root, "the builder is filled in the expression that builds it")
     statements = _statements_on(program, root)
@@ -121,7 +123,9 @@ def _read_filled(program: Program, filled: cst.BaseExpression, place: Statement,
     _check_scope(program, root, [*(one.statement for one in statements), place])
     if not any(program.span(one.statement)[0] < program.span(place)[0] for one in statements if one.creates):
         raise Refusal("MT102", root, "the builder is made after it is built")
-    return BuilderFlow(program.bindings(root)[0].node, tuple(statements), place, replaces)
+    binding = program.bindings(root)[0]
+    builds = tuple(program.statement(name) for name in program.uses(binding) if _is_plain_build(program, name))
+    return BuilderFlow(binding.node, tuple(statements), place, replaces, builds)
 
 
 def _statements_on(program: Program, variable: cst.Name) -> list[FlowStatement]:

@@ -106,6 +106,10 @@ class FlowFunction:
                 analysis = ValueAnalysis(self.program, self.program.statement(argument))
                 if any(not analysis.only_reads(part) for part in analysis.immovable_parts(argument.value)):
                     raise Refusal("MT102", argument, f"`{name}` had no effect, but what it calls may have")
+        known = {other.place for other in self.flows} | {site.call_site.statement for site in self.sites}
+        for build in flow.builds:
+            if build not in known:
+                raise Refusal("MT103", build, "the builder is built for more than the trainers")
         self._check_later_calls()
 
     def _check_later_calls(self) -> None:
@@ -252,8 +256,9 @@ class FlowFunction:
     def _trainer_items(self) -> dict[str, str]:
         rewrite, keywords, unpacks = self.rewrite, self.flow.keywords("trainer"), self.flow.unpacks("trainer")
         items = {}
-        if "accelerator" not in keywords and not unpacks and stays_on_cpu(rewrite, self.sites):
-            items["accelerator"] = '"cpu"'
+        if not self._sets_accelerator() and stays_on_cpu(rewrite, self.sites):
+            own = f'{self._read(self.names["trainer_kwargs"])}.get("accelerator", "cpu")' if keywords or unpacks else ""
+            items["accelerator"] = own if unpacks or "accelerator" in keywords else '"cpu"'
         items["devices"] = '"auto"'
         if self.strategy_class is None:
             name = rewrite.class_named("ray.train.lightning.RayDDPStrategy")
@@ -269,6 +274,15 @@ class FlowFunction:
         else:
             items["enable_checkpointing"] = "False"
         return items
+
+    def _sets_accelerator(self) -> bool:
+        """Whether the script names the accelerator in any case: wherever it makes the builder, it does so there."""
+        blocks = {self.program.block(one.statement) for one in self.flow.statements if one.creates}
+        sets = {
+            self.program.block(self.program.statement(argument))
+            for argument in self.flow.keywords("trainer").get("accelerator", ())
+        }
+        return blocks <= sets
 
     def _extended(self, name: str, added: list[str]) -> str:
         items = [Argument(text) for text in added]
