@@ -140,9 +140,7 @@ def _is_plain_assignment(binding: Binding) -> bool:
 def _check_uses_of_config(program: Program, binding: Binding) -> None:
     """A built configuration may only be handed to trainers: anything else could change it or look into it."""
     for name in program.uses(binding):
-        argument = program.parent(name)
-        call = program.parent(argument) if isinstance(argument, cst.Arg) else None
-        if not isinstance(call, cst.Call) or program.qualified_name(call.func) not in legacy.TRAINERS:
+        if not is_given_to_trainer(program, name):
             raise Refusal("MT103", name, f"`{binding.name}` is used for more than a trainer's argument")
 
 
@@ -237,10 +235,24 @@ def _calls_on_variable(
 
 
 def _is_other_build(program: Program, name: cst.Name) -> bool:
-    """Whether a use is another `builder.build()`, which gives the same configuration again."""
+    """Whether a use is another `builder.build()` for a trainer, which gives the same configuration again."""
     attribute = program.parent(name)
     call = program.parent(attribute) if isinstance(attribute, cst.Attribute) else None
-    return isinstance(call, cst.Call) and call.func is attribute and is_build(call)
+    if not isinstance(call, cst.Call) or call.func is not attribute or not is_build(call):
+        return False
+    above = program.parent(call)
+    if isinstance(above, cst.Assign) and isinstance(above.targets[0].target, cst.Name):
+        bindings = program.scope(above).lookup(above.targets[0].target.value)
+        uses = [use for binding in bindings[:1] for use in program.uses(binding)]
+        return bool(uses) and all(is_given_to_trainer(program, use) for use in uses)
+    return is_given_to_trainer(program, call)
+
+
+def is_given_to_trainer(program: Program, node: cst.CSTNode) -> bool:
+    """Whether an expression is an argument of a legacy trainer."""
+    argument = program.parent(node)
+    call = program.parent(argument) if isinstance(argument, cst.Arg) else None
+    return isinstance(call, cst.Call) and program.qualified_name(call.func) in legacy.TRAINERS
 
 
 def expression_statement(statement: Statement) -> cst.BaseExpression | None:

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers.reading import legacy
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
-from migrate_trainers.rules.lightning.builder import is_build, only_assignment
+from migrate_trainers.rules.lightning.builder import is_build, is_given_to_trainer, only_assignment
 from migrate_trainers.rules.lightning.flow import BuilderFlow, read_flow
 from migrate_trainers.rules.lightning.flow_function import FlowFunction
 from migrate_trainers.rules.lightning.sites import LightningSite, refuse_earlier_effects, take_given_checkpoint
@@ -100,17 +99,11 @@ def _check_use(program: Program, name: cst.Name) -> None:
         target = above.targets[0].target
         scope = program.scope(above)
         uses = [use for use in program.names if use.value == target.value and program.scope(use) is scope]
-        if all(_is_given_to_trainer(program, use) for use in uses):
+        if all(is_given_to_trainer(program, use) for use in uses):
             return
-    elif _is_given_to_trainer(program, node):
+    elif is_given_to_trainer(program, node):
         return
     raise Refusal("MT103", name, f"what `{name.value}` returns is used for more than a trainer's argument")
-
-
-def _is_given_to_trainer(program: Program, node: cst.CSTNode) -> bool:
-    argument = program.parent(node)
-    call = program.parent(argument) if isinstance(argument, cst.Arg) else None
-    return isinstance(call, cst.Call) and program.qualified_name(call.func) in legacy.TRAINERS
 
 
 def _returns(node: cst.CSTNode) -> list[cst.Return]:
