@@ -107,6 +107,15 @@ def dotted_name(node: cst.BaseExpression | None) -> str:
     return ""
 
 
+def own_returns(node: cst.CSTNode) -> list[cst.Return]:
+    """The `return` statements of a function's body, without those of functions inside it."""
+    if isinstance(node, cst.Return):
+        return [node]
+    if isinstance(node, cst.FunctionDef | cst.ClassDef | cst.BaseExpression):
+        return []
+    return [found for child in node.children for found in own_returns(child)]
+
+
 class _Walker:
     def __init__(self, tree: ScopeTree) -> None:
         self.tree = tree

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from migrate_trainers.reading.scopes import own_returns
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.legacy_uses import is_checkpoint
@@ -357,7 +358,7 @@ def _init_function(program: Program, value: cst.BaseExpression) -> _InitFunction
         return None
     if any(program.contains(parameters, comment) for comment in program.comments):
         return None
-    returns = _returns(node.body)
+    returns = own_returns(node.body)
     last = node.body.body[-1]
     if len(returns) != 1 or not isinstance(last, cst.SimpleStatementLine) or last.body[-1] is not returns[0]:
         return None
@@ -365,14 +366,6 @@ def _init_function(program: Program, value: cst.BaseExpression) -> _InitFunction
         return None
     config = parameters.star_kwarg.name.value if parameters.star_kwarg is not None else None
     return _InitFunction(node, config, tuple(parameter.name.value for parameter in parameters.params), returns[0])
-
-
-def _returns(node: cst.CSTNode) -> list[cst.Return]:
-    if isinstance(node, cst.Return):
-        return [node]
-    if isinstance(node, cst.FunctionDef | cst.ClassDef | cst.BaseExpression):
-        return []
-    return [found for child in node.children for found in _returns(child)]
 
 
 def _is_string(node: cst.BaseExpression | None, *values: str) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from migrate_trainers.reading.scopes import own_returns
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.lightning.builder import is_build, is_given_to_trainer, only_assignment
@@ -48,7 +49,7 @@ def read_factory(program: Program, value: cst.BaseExpression) -> Factory:
     if node.decorators or node.asynchronous is not None or not isinstance(node.body, cst.IndentedBlock):
         raise Refusal("MT101", made, f"`{node.name.value}` is not a plain function")
     last = node.body.body[-1]
-    returns = list(_returns(node.body))
+    returns = list(own_returns(node.body))
     if len(returns) != 1 or not isinstance(last, cst.SimpleStatementLine) or last.body[0] is not returns[0]:
         raise Refusal("MT101", made, f"`{node.name.value}` doesn't end in its only `return`")
     if returns[0].value is None:
@@ -104,14 +105,6 @@ def _check_use(program: Program, name: cst.Name) -> None:
     elif is_given_to_trainer(program, node):
         return
     raise Refusal("MT103", name, f"what `{name.value}` returns is used for more than a trainer's argument")
-
-
-def _returns(node: cst.CSTNode) -> list[cst.Return]:
-    if isinstance(node, cst.Return):
-        return [node]
-    if isinstance(node, cst.FunctionDef | cst.ClassDef | cst.BaseExpression):
-        return []
-    return [found for child in node.children for found in _returns(child)]
 
 
 class FactoryFunction(FlowFunction):
