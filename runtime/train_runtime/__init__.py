@@ -1,11 +1,13 @@
 """Ray Train's API on local worker processes: `from train_runtime import ...` for `from ray.train import ...`.
 
-Importing this package imports neither torch nor any training framework. The submodules mirror Ray's:
-`train_runtime.torch`, `train_runtime.lightning`, `train_runtime.huggingface.transformers`.
+Importing this package imports neither torch nor any training framework. In a script that imports it itself, it starts a
+process that does so while the script goes on, and from which `fit()` makes its workers (`_template`). The submodules
+mirror Ray's: `train_runtime.torch`, `train_runtime.lightning`, `train_runtime.huggingface.transformers`.
 """
 
 from __future__ import annotations
 
+from train_runtime import _template
 from train_runtime.checkpoint import Checkpoint
 from train_runtime.config import CheckpointConfig, DataConfig, FailureConfig, RunConfig, ScalingConfig
 from train_runtime.context import TrainContext, get_checkpoint, get_context, get_dataset_shard, report
@@ -33,3 +35,5 @@ __all__ = [
     "get_dataset_shard",
     "report",
 ]
+
+_template.start_early()

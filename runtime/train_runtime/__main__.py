@@ -9,7 +9,7 @@ import sys
 from importlib.machinery import SourceFileLoader
 from types import ModuleType, TracebackType
 
-from train_runtime import _ray_alias
+from train_runtime import _ray_alias, _template
 
 _USAGE = """\
 usage: python -m train_runtime script.py [args]
@@ -37,7 +37,9 @@ def main() -> None:
     _ray_alias.install()
     try:
         # The script's globals are its own, and live as long as the process.
-        exec(compile(source, script, "exec", dont_inherit=True), _fresh_main(script).__dict__)
+        module = _fresh_main(script)
+        _template.start_early()
+        exec(compile(source, script, "exec", dont_inherit=True), module.__dict__)
     except SystemExit:
         raise
     except BaseException as error:

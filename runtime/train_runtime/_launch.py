@@ -1,12 +1,12 @@
-"""How a worker process is started: a fresh interpreter with one connection to the driver.
+"""How a worker process is started: forked from the driver's template process, or as a fresh interpreter.
 
-Everything that depends on the way of starting is here; the rest of the package sees a `WorkerProcess`.
+Everything that depends on the way of starting is here and in `_template`; the rest of the package sees a
+`WorkerProcess`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
 import signal
@@ -14,7 +14,10 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Protocol
+
+from train_runtime import _template
+from train_runtime._template_process import die_with
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,8 +30,19 @@ _SYS_PATH = "TRAIN_RUNTIME_SYS_PATH"
 # The worker's sys.path is the driver's before anything is imported: the package may not be installed.
 _BOOTSTRAP = (
     f"import json, os, sys; sys.path[:] = json.loads(os.environ.pop('{_SYS_PATH}')); "
-    "from train_runtime._worker import main; main()"
+    "from train_runtime._launch import connect_to_driver; "
+    "from train_runtime._worker import main; main(connect_to_driver())"
 )
+
+
+class _Process(Protocol):
+    """What of `subprocess.Popen` is used."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -38,7 +52,7 @@ class WorkerProcess:
     connection: Connection
     stdout: IO[bytes]
     stderr: IO[bytes]
-    _process: subprocess.Popen[bytes]
+    _process: _Process
 
     def returncode(self) -> int | None:
         """The exit status, negative for a signal; None while the process runs."""
@@ -60,15 +74,23 @@ class WorkerProcess:
 
 def start_worker(environment: Mapping[str, str], directory: Path) -> WorkerProcess:
     """Start a worker in `directory` with exactly this environment; it waits for its assignment."""
+    template = _template.current()
+    forked = template.fork(environment, directory) if template else None
+    if forked is None:
+        return _start_fresh(environment, directory)
+    return WorkerProcess(forked.connection, forked.stdout, forked.stderr, forked.process)
+
+
+def _start_fresh(environment: Mapping[str, str], directory: Path) -> WorkerProcess:
+    """Start a worker as a new interpreter, which imports everything itself."""
     driver_end, worker_end = Pipe()
-    search_path = [entry or os.getcwd() for entry in sys.path]
     process = subprocess.Popen(
         [sys.executable, "-c", _BOOTSTRAP],
         env={
             **environment,
             _CONTROL_FD: str(worker_end.fileno()),
             _DRIVER_PID: str(os.getpid()),
-            _SYS_PATH: json.dumps(search_path),
+            _SYS_PATH: json.dumps(_template.search_path()),
         },
         cwd=directory,
         stdin=subprocess.DEVNULL,
@@ -85,18 +107,6 @@ def start_worker(environment: Mapping[str, str], directory: Path) -> WorkerProce
 
 
 def connect_to_driver() -> Connection:
-    """The worker's end of its connection; called once, in the worker."""
-    _die_with(int(os.environ.pop(_DRIVER_PID)))
+    """A fresh worker's end of its connection; called once, in the worker."""
+    die_with(int(os.environ.pop(_DRIVER_PID)))
     return Connection(int(os.environ.pop(_CONTROL_FD)))
-
-
-def _die_with(driver_pid: int) -> None:
-    """Have the kernel kill this worker when its driver ends, however that happens.
-
-    Elsewhere than on Linux the end of the connection does the same, unless a library holds the interpreter's lock.
-    """
-    if sys.platform == "linux":
-        parent_death_signal = 1
-        ctypes.CDLL(None, use_errno=True).prctl(parent_death_signal, signal.SIGKILL)
-    if os.getppid() != driver_pid:
-        os._exit(1)

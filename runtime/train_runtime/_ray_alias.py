@@ -97,4 +97,7 @@ class _AliasLoader(Loader):
         """The default module, which `exec_module` replaces."""
 
     def exec_module(self, module: ModuleType) -> None:
+        from train_runtime import _template
+
+        _template.start_early(is_needed=True)
         sys.modules[module.__name__] = importlib.import_module(self._target)

@@ -13,7 +13,7 @@ import threading
 import traceback
 from typing import TYPE_CHECKING
 
-from train_runtime import _launch, _ray_alias, _session
+from train_runtime import _ray_alias, _session, _template
 from train_runtime._messages import (
     Assignment,
     DriverMessage,
@@ -57,13 +57,14 @@ class DriverChannel:
             os._exit(1)
 
 
-def main() -> None:
-    """The process's entry point."""
+def main(connection: Connection) -> None:
+    """The process's entry point, with its connection to the driver."""
+    _template.forbid()
     faulthandler.enable()
     for stream in (sys.stdout, sys.stderr):
         assert isinstance(stream, io.TextIOWrapper)
         stream.reconfigure(line_buffering=True, errors="backslashreplace")
-    channel = DriverChannel(_launch.connect_to_driver())
+    channel = DriverChannel(connection)
     assignment = channel.receive()
     assert isinstance(assignment, Assignment), assignment
     try:
