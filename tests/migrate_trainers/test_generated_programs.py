@@ -21,7 +21,7 @@ def _comments(text: str) -> Counter[str]:
 
 
 @given(lightning_programs())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_output_makes_the_same_calls(program: str) -> None:
     result = migrate_source(program.encode())
 

@@ -78,14 +78,6 @@ BUILDERS = {
 }
 
 
-LATE_COPIES = {"list(items)", "dict(mapping)", "str(items)"}
-
-
-def _marked(value: str, change: str, name: str) -> object:
-    late = pytest.mark.xfail(strict=True, reason="copies are made in the worker, of what has changed since")
-    return pytest.param(value, change, id=name, marks=[late] if value in LATE_COPIES else [])
-
-
 def program(value: str, change: str, builder: str) -> str:
     given = BUILDERS[builder].format(value=value)
     return (
@@ -95,7 +87,7 @@ def program(value: str, change: str, builder: str) -> str:
 
 
 @pytest.mark.parametrize("builder", BUILDERS)
-@pytest.mark.parametrize(("value", "change"), [_marked(*pair, name) for name, pair in CHANGED.items()])
+@pytest.mark.parametrize(("value", "change"), CHANGED.values(), ids=CHANGED.keys())
 def test_value_that_changes_before_the_run(value: str, change: str, builder: str) -> None:
     text = LIGHTNING_IMPORTS + SETUP + program(value, change, builder)
 
@@ -104,7 +96,11 @@ def test_value_that_changes_before_the_run(value: str, change: str, builder: str
 
 @pytest.mark.parametrize(
     ("value", "change"),
-    [_marked(*pair, name) for name, pair in CHANGED.items() if "global" not in pair[1] and "deferred" not in name],
+    [
+        pytest.param(*pair, id=name)
+        for name, pair in CHANGED.items()
+        if "global" not in pair[1] and "deferred" not in name
+    ],
 )
 def test_value_in_a_function(value: str, change: str) -> None:
     body = "number = 1\nvalue = 1\nitems = [1]\n" + program(

@@ -28,6 +28,7 @@ USES = {
     "session.report": ("from ray.air import session", "session.report({'a': 1})"),
     "session.report by keyword": ("from ray.air import session", "session.report(metrics={'a': 1}, checkpoint=None)"),
     "an alias": ("from ray.air import session as s", "s.report({'rank': s.get_world_rank()})"),
+    "ray.air.session": ("import ray.air.session", "ray.air.session.report({'a': 1})"),
     "air.session": ("from ray import air", "air.session.report({'a': 1})"),
     "an alias of the module": ("import ray.air.session as s", "s.report({'a': s.get_local_rank()})"),
     "functions of it": ("from ray.air.session import report", "report({'a': 1})"),
@@ -61,13 +62,6 @@ def test_reports_as_before(imports: str, body: str) -> None:
     recording = assert_same_calls(program, text)
     assert [call[0] for call in recording.fits[0]["workers"][0]] == ["Accelerator", "report"]
     assert "ray.air" not in text
-
-
-@pytest.mark.xfail(strict=True, reason="`import ray.air.session` goes without another import of `ray`")
-def test_reports_as_before_through_the_whole_path() -> None:
-    program = PROGRAM.format(imports="import ray.air.session", body="ray.air.session.report({'a': 1})")
-
-    assert_same_calls(program, after(migrate(program)))
 
 
 @pytest.mark.parametrize(
