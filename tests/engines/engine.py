@@ -57,14 +57,14 @@ class Run:
 class Engine(Protocol):
     """Something that runs train scripts."""
 
-    def run(self, script: Path, *, timeout_s: float = 120) -> Run:
+    def run(self, script: Path, *, timeout_s: float = 300) -> Run:
         """Run the script as `python script.py` does."""
 
 
 class BundledRuntime:
     """`python -m train_runtime script.py`."""
 
-    def run(self, script: Path, *, timeout_s: float = 120) -> Run:
+    def run(self, script: Path, *, timeout_s: float = 300) -> Run:
         return _run("bundled", script, timeout_s, {})
 
 
@@ -86,7 +86,7 @@ class RealRay:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def run(self, script: Path, *, timeout_s: float = 120) -> Run:
+    def run(self, script: Path, *, timeout_s: float = 300) -> Run:
         without_lightning = "pytorch_lightning" in script.read_text(encoding="utf-8")
         cluster = self._clusters.get(without_lightning)
         if cluster is None:

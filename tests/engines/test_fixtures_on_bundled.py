@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from cases import Case, runnable_cases
+from cases import Case, all_cases, runnable_cases
 from engine import BundledRuntime, Run
 
 
@@ -38,3 +38,9 @@ def _assert_same_as_legacy(case: Case, run: Run) -> None:
                 # Transformers 5 sums losses over workers and counts tokens otherwise: only `make conformance` compares.
                 continue
             assert fit.metrics[name] == pytest.approx(value, rel=1e-4, abs=1e-4), name
+
+
+@pytest.mark.parametrize("case", [case for case in all_cases() if case.refused], ids=lambda case: case.name)
+def test_refused_program_has_a_finding_and_no_output(case: Case) -> None:
+    assert not case.after.exists()
+    assert f" {case.refused} manual " in (case.folder / "findings.txt").read_text(encoding="utf-8")
