@@ -8,7 +8,6 @@ from __future__ import annotations
 LIGHTNING_TRAINER = "LightningTrainer"
 TRANSFORMERS_TRAINER = "TransformersTrainer"
 ACCELERATE_TRAINER = "AccelerateTrainer"
-CONFIG_BUILDER = "LightningConfigBuilder"
 
 _LIGHTNING_MODULES = ("ray.train.lightning", "ray.train.lightning.lightning_trainer")
 _TRANSFORMERS_MODULES = (

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-
 
 class UndecodableError(ValueError):
     """The bytes are not text in the encoding that they declare."""

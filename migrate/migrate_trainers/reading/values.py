@@ -40,7 +40,6 @@ _PURE_CALLS = frozenset(
 # Lightning's own objects that only remember their arguments when they are made.
 _PURE_LIGHTNING = ("callbacks", "plugins", "profilers", "strategies")
 _PURE_LIGHTNING_LOGGERS = ("loggers.CSVLogger", "loggers.TensorBoardLogger", "loggers.csv_logs.CSVLogger")
-_MUTABLE_BUILTINS = frozenset({"dict", "list", "set"})
 
 
 def lightning_name(qualified: str | None) -> str | None:
@@ -61,7 +60,7 @@ class ValueAnalysis:
 
     def immovable_parts(self, node: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
         """The largest subexpressions that can't be evaluated later and elsewhere, in order of evaluation."""
-        if self._is_movable(node):
+        if self.is_movable(node):
             return
         if _unpacks(node):
             # `[*names]` copies now what `names` holds now.
@@ -83,7 +82,7 @@ class ValueAnalysis:
     def may_be_unpacked_later(self, node: cst.BaseExpression) -> bool:
         """Whether `**node` gives the same keywords later: nothing in the file changes what it holds."""
         if not isinstance(node, cst.Name):
-            return self._is_movable(node)
+            return self.is_movable(node)
         bindings = self.program.bindings(node)
         return (
             len(bindings) == 1
@@ -91,9 +90,6 @@ class ValueAnalysis:
             and self.is_stable(node)
             and all(_only_looks(self.program, use) for use in self.program.uses(bindings[0]))
         )
-
-    def is_movable(self, node: cst.BaseExpression) -> bool:
-        return self._is_movable(node)
 
     def only_reads(self, node: cst.BaseExpression) -> bool:
         """Whether evaluating the expression has no effect of its own: names, attributes and items of such."""
@@ -134,10 +130,11 @@ class ValueAnalysis:
             for binding in bindings
         )
 
-    def _is_movable(self, node: cst.BaseExpression) -> bool:
+    def is_movable(self, node: cst.BaseExpression) -> bool:
+        """Whether an expression gives the same when a worker evaluates it later, and has no effect."""
         if isinstance(node, cst.BaseNumber | cst.SimpleString | cst.ConcatenatedString | cst.Ellipsis):
             return not isinstance(node, cst.ConcatenatedString) or (
-                self._is_movable(node.left) and self._is_movable(node.right)
+                self.is_movable(node.left) and self.is_movable(node.right)
             )
         if isinstance(node, cst.Name):
             return self.is_stable(node)
@@ -149,12 +146,10 @@ class ValueAnalysis:
                 for part in node.parts
             )
         if isinstance(node, cst.List | cst.Tuple | cst.Set):
-            return all(
-                isinstance(element, cst.Element) and self._is_movable(element.value) for element in node.elements
-            )
+            return all(isinstance(element, cst.Element) and self.is_movable(element.value) for element in node.elements)
         if isinstance(node, cst.Dict):
             return all(
-                isinstance(entry, cst.DictElement) and self._is_movable(entry.key) and self._is_movable(entry.value)
+                isinstance(entry, cst.DictElement) and self.is_movable(entry.key) and self.is_movable(entry.value)
                 for entry in node.elements
             )
         if isinstance(
@@ -181,9 +176,9 @@ class ValueAnalysis:
             return (
                 self._is_immutable(value)
                 if not isinstance(value, cst.List | cst.Tuple | cst.Dict)
-                else self._is_movable(value)
+                else self.is_movable(value)
             )
-        return self._is_movable(value)
+        return self.is_movable(value)
 
     def _is_immutable(self, node: cst.BaseExpression) -> bool:
         """Whether an operand is a movable number, string, flag or None, or made of such."""
@@ -217,7 +212,7 @@ class ValueAnalysis:
         if isinstance(node, cst.IfExp):
             return all(self._is_immutable(part) for part in (node.test, node.body, node.orelse))
         if isinstance(node, cst.FormattedString):
-            return self._is_movable(node)
+            return self.is_movable(node)
         return False
 
     def _is_constant_attribute(self, node: cst.Attribute) -> bool:

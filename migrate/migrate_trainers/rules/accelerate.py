@@ -12,7 +12,13 @@ from migrate_trainers.reading.values import ValueAnalysis
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.configs import uses_gpu
 from migrate_trainers.rules.literals import is_flag, is_none, string, written_out
-from migrate_trainers.rules.trainer_call import is_absent, refuse_unsupported, rename_trainer, trainer_arguments
+from migrate_trainers.rules.trainer_call import (
+    is_absent,
+    refuse_datasets,
+    refuse_unsupported,
+    rename_trainer,
+    trainer_arguments,
+)
 from migrate_trainers.writing.placement import definition, leading_comments_start
 from migrate_trainers.writing.render import Argument, sequence
 
@@ -105,12 +111,7 @@ def _migrate(rewrite: Rewrite, site: CallSite, functions: set[cst.CSTNode]) -> N
     refuse_unsupported(rewrite, site, arguments)
     if not is_absent(arguments, "resume_from_checkpoint") and rewrite.settings.strict_target:
         raise Refusal("MT403", arguments["resume_from_checkpoint"], "`resume_from_checkpoint=...`")
-    if not is_absent(arguments, "datasets") or not is_absent(arguments, "dataset_config"):
-        argument = arguments.get("datasets") or arguments["dataset_config"]
-        raise Refusal("MT202", argument, "datasets")
-    for name in ("datasets", "dataset_config"):
-        if name in arguments:
-            rewrite.arguments_of(site.call).remove(arguments[name])
+    refuse_datasets(rewrite, site, arguments, "MT202", "datasets", "dataset_config")
     if "train_loop_per_worker" not in arguments:
         raise Refusal("MT106", site.call, "it has no `train_loop_per_worker`")
     settings = _read_settings(rewrite, site, arguments)

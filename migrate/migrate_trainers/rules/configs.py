@@ -70,6 +70,12 @@ def config_arguments(rewrite: Rewrite, call: cst.Call) -> dict[str, cst.Arg] | N
     return bound_arguments(call, fields(name, rewrite.settings.source_version))
 
 
+def arguments_behind(rewrite: Rewrite, value: cst.BaseExpression, name: str) -> dict[str, cst.Arg] | None:
+    """The arguments of the configuration that a value is or names, None where they can't be seen."""
+    found = find_config_call(rewrite.program, value, name)
+    return config_arguments(rewrite, found.call) if found else None
+
+
 def uses_gpu(rewrite: Rewrite, scaling_config: cst.BaseExpression | None) -> bool | None:
     """What `use_gpu` a trainer's ScalingConfig says, None where that can't be seen."""
     if scaling_config is None:
@@ -77,8 +83,7 @@ def uses_gpu(rewrite: Rewrite, scaling_config: cst.BaseExpression | None) -> boo
     dictionary = dictionary_behind(rewrite.program, scaling_config)
     if dictionary is not None:
         return _uses_gpu_by_key(dictionary)
-    found = find_config_call(rewrite.program, scaling_config, "ScalingConfig")
-    arguments = config_arguments(rewrite, found.call) if found else None
+    arguments = arguments_behind(rewrite, scaling_config, "ScalingConfig")
     if arguments is None:
         return None
     argument = arguments.get("use_gpu")

@@ -119,11 +119,11 @@ def _remove_legacy_imports(rewrite: Rewrite) -> None:
             else:
                 qualified = f"{dotted_name(statement.module)}.{name}"
                 gone = qualified in legacy.TRAINERS or qualified in legacy.BUILDERS or qualified in _GONE_MODULES
-            if gone and not statement_is_relative(statement):
+            if gone and not _is_relative(statement):
                 rewrite.imports.remove(alias)
 
 
-def statement_is_relative(statement: cst.Import | cst.ImportFrom) -> bool:
+def _is_relative(statement: cst.Import | cst.ImportFrom) -> bool:
     return isinstance(statement, cst.ImportFrom) and bool(statement.relative)
 
 

@@ -8,7 +8,7 @@ import libcst as cst
 
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
-from migrate_trainers.rules.configs import config_arguments, dictionary_behind, find_config_call
+from migrate_trainers.rules.configs import arguments_behind, dictionary_behind
 from migrate_trainers.writing.arguments import bound_arguments
 from migrate_trainers.writing.render import Argument, sequence
 
@@ -60,6 +60,14 @@ def drop_absent(rewrite: Rewrite, site: CallSite, arguments: dict[str, cst.Arg],
     for name in names:
         if name in arguments and is_absent(arguments, name):
             rewrite.arguments_of(site.call).remove(arguments[name])
+
+
+def refuse_datasets(rewrite: Rewrite, site: CallSite, arguments: dict[str, cst.Arg], code: str, *names: str) -> None:
+    """Raise `Refusal` for a trainer that is given datasets; drop the arguments where they say nothing."""
+    for name in names:
+        if not is_absent(arguments, name):
+            raise Refusal(code, arguments[name], f"`{name}=...`")
+    drop_absent(rewrite, site, arguments, *names)
 
 
 def refuse_unsupported(rewrite: Rewrite, site: CallSite, arguments: dict[str, cst.Arg]) -> None:
@@ -116,14 +124,12 @@ def may_resume(rewrite: Rewrite, arguments: dict[str, cst.Arg]) -> bool:
         return True
     if is_absent(arguments, "run_config"):
         return False
-    found = find_config_call(rewrite.program, arguments["run_config"].value, "RunConfig")
-    run_arguments = config_arguments(rewrite, found.call) if found else None
+    run_arguments = arguments_behind(rewrite, arguments["run_config"].value, "RunConfig")
     if run_arguments is None:
         return True
     if is_absent(run_arguments, "failure_config"):
         return False
-    failure = find_config_call(rewrite.program, run_arguments["failure_config"].value, "FailureConfig")
-    failure_arguments = config_arguments(rewrite, failure.call) if failure else None
+    failure_arguments = arguments_behind(rewrite, run_arguments["failure_config"].value, "FailureConfig")
     if failure_arguments is None:
         return True
     failures = failure_arguments.get("max_failures")
@@ -136,7 +142,6 @@ def warn_of_continuation(rewrite: Rewrite, arguments: dict[str, cst.Arg]) -> Non
     """A named run with resume code continues when it is run again on current Ray: say so."""
     if not rewrite.settings.strict_target or is_absent(arguments, "run_config"):
         return
-    found = find_config_call(rewrite.program, arguments["run_config"].value, "RunConfig")
-    run_arguments = config_arguments(rewrite, found.call) if found else None
+    run_arguments = arguments_behind(rewrite, arguments["run_config"].value, "RunConfig")
     if run_arguments is not None and "name" in run_arguments:
         rewrite.review("MT115", run_arguments["name"], "")

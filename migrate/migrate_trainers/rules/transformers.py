@@ -15,6 +15,7 @@ from migrate_trainers.rules.trainer_call import (
     function_argument,
     is_absent,
     may_resume,
+    refuse_datasets,
     refuse_unsupported,
     rename_trainer,
     trainer_arguments,
@@ -75,11 +76,7 @@ class _TrainFunction:
         self.program = rewrite.program
         self.site = site
         self.arguments = trainer_arguments(site, _OWN_ARGUMENTS)
-        for name in ("datasets", "dataset_config"):
-            if not is_absent(self.arguments, name):
-                raise Refusal("MT202", self.arguments[name], f"`{name}=...`")
-            if name in self.arguments:
-                rewrite.arguments_of(site.call).remove(self.arguments[name])
+        refuse_datasets(rewrite, site, self.arguments, "MT202", "datasets", "dataset_config")
         refuse_unsupported(rewrite, site, self.arguments)
         if "trainer_init_per_worker" not in self.arguments:
             raise Refusal("MT106", site.call, "it has no `trainer_init_per_worker`")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from migrate_trainers.reading import legacy
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.configs import uses_gpu
-from migrate_trainers.rules.trainer_call import is_absent, refuse_unsupported, trainer_arguments
+from migrate_trainers.rules.trainer_call import is_absent, refuse_datasets, refuse_unsupported, trainer_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,11 +38,7 @@ class LightningSite:
 def read_site(rewrite: Rewrite, site: CallSite) -> LightningSite:
     """Read a call's arguments; raises `Refusal` for those that can't be carried over."""
     arguments = trainer_arguments(site, _OWN_ARGUMENTS)
-    for name in ("datasets", "dataset_config", "datasets_iter_config"):
-        if not is_absent(arguments, name):
-            raise Refusal("MT107", arguments[name], f"`{name}=...`")
-        if name in arguments:
-            rewrite.arguments_of(site.call).remove(arguments[name])
+    refuse_datasets(rewrite, site, arguments, "MT107", "datasets", "dataset_config", "datasets_iter_config")
     refuse_unsupported(rewrite, site, arguments)
     if is_absent(arguments, "lightning_config"):
         raise Refusal("MT106", site.call, "it has no `lightning_config`")
