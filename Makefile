@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test lint conformance clean
+.PHONY: demo test lint conformance readme clean
 
 demo: $(VENV)/.installed-demo
 	$(BIN)/python fixtures/demo/run.py
@@ -21,6 +21,9 @@ lint: $(VENV)/.installed-dev
 
 conformance: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m real_ray tests/engines
+
+readme: $(VENV)/.installed-dev
+	$(BIN)/python tools/findings_table.py
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

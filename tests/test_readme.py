@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from click.testing import CliRunner
 from migrate_trainers import Kind, migrate_source
 from migrate_trainers.catalogue import CATALOGUE
 from migrate_trainers.cli import main
+from migrate_trainers.examples import EXAMPLES
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAIRS = re.findall(
     r"### (\w+)\n.*?Before:\n\n```python\n(.*?)```\n\nAfter:\n\n```python\n(.*?)```", README, flags=re.DOTALL
 )
@@ -36,6 +39,51 @@ def test_names_only_options_that_exist() -> None:
 
     assert used
     assert used <= options
+
+
+def test_table_of_findings_is_that_of_the_catalogue() -> None:
+    with_table = runpy.run_path(str(ROOT / "tools" / "findings_table.py"))["with_table"]
+
+    assert with_table(README) == README, "`make readme` writes the table"
+    assert all(f"| {code} |" in README for code in CATALOGUE)
+
+
+def test_every_finding_about_code_has_an_example() -> None:
+    about_the_tool = {code for code in CATALOGUE if code.startswith("MT9")}
+
+    assert set(EXAMPLES) == set(CATALOGUE) - about_the_tool
+
+
+@pytest.mark.parametrize("code", sorted(EXAMPLES))
+def test_example_gives_its_finding(code: str) -> None:
+    example, kind = EXAMPLES[code], CATALOGUE[code].kind
+
+    result = migrate_source(example.before.encode(), example.settings)
+
+    assert code in [finding.code for finding in result.findings]
+    assert result.changed is (kind is not Kind.MANUAL)
+    assert bool(example.instead) is (kind is Kind.MANUAL)
+
+
+@pytest.mark.parametrize("code", sorted(code for code in EXAMPLES if EXAMPLES[code].instead))
+def test_what_an_example_advises_is_understood(code: str) -> None:
+    example = EXAMPLES[code]
+
+    result = migrate_source(example.instead.encode(), example.settings)
+
+    assert compile(example.instead, code, "exec")
+    assert result.migrated == result.call_sites
+    assert not result.has(Kind.MANUAL)
+    assert not result.has(Kind.ERROR)
+
+
+@pytest.mark.parametrize(("code", "title"), [("MT100", "After"), ("MT106", "Write instead")])
+def test_explanation_shows_the_example(code: str, title: str) -> None:
+    output = CliRunner().invoke(main, ["--explain", code]).output
+
+    before, after = output.split(f"\n{title}:\n\n")
+    assert "    trainer = LightningTrainer(" in before
+    assert ("    trainer = TorchTrainer(" in after) is (title == "After")
 
 
 @pytest.mark.parametrize("code", sorted(CATALOGUE))

@@ -1,4 +1,7 @@
-"""Every finding that the tool can give: what it means, why, and what to do. Codes never change their meaning."""
+"""Every finding that the tool can give: what it means, why, and what to do. Codes never change their meaning.
+
+`examples.py` has a program for each, and the README's table is made from here (`make readme`).
+"""
 
 from __future__ import annotations
 
@@ -128,7 +131,7 @@ _ENTRIES = (
         "MT201",
         Kind.MANUAL,
         "The function that makes the Trainer can't be followed",
-        "It must be a function of two or more parameters that can be called from a train function.",
+        "It must be a function of three or more parameters (`**config` is one) that can be called from a train function.",
         "Define `trainer_init_per_worker` as a plain function in reach of the trainer.",
     ),
     Entry(
@@ -235,13 +238,6 @@ _ENTRIES = (
         "Code for the local main process now runs once a machine",
         "On CPU workers AccelerateTrainer made every worker its machine's main process; now only local rank 0 is.",
         "Nothing to do, unless each worker has to run that code.",
-    ),
-    Entry(
-        "MT400",
-        Kind.MIGRATED,
-        "A name moved to `ray.train`",
-        "Current Ray refuses the classes of `ray.air`, and `ray.air.session` reports nothing there.",
-        "Nothing to do.",
     ),
     Entry(
         "MT401",

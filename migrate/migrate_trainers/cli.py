@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from migrate_trainers.report import Summary, finding_lines, unified_diff
 from migrate_trainers.settings import Settings, parse_version
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 _STANDARD_INPUT = "-"
 
@@ -41,7 +42,23 @@ def _explain(context: click.Context, parameter: click.Parameter, code: str | Non
     if entry is None:
         raise click.BadParameter(f"{code} is not a finding; they run from MT100 to MT905")
     click.echo(f"{entry.code} ({entry.kind.value}): {entry.title}\n\n{entry.why}\n\nWhat to do: {entry.help}")
+    for title, program in _example_of(entry.code):
+        click.echo(f"\n{title}:\n\n{textwrap.indent(program, '    ')}", nl=False)
     context.exit()
+
+
+def _example_of(code: str) -> Iterator[tuple[str, str]]:
+    """A program that gives a finding, and what the tool or a person makes of it, with titles."""
+    from migrate_trainers.examples import EXAMPLES
+
+    example = EXAMPLES.get(code)
+    if example is None:
+        return
+    yield "Before", example.before
+    if example.instead:
+        yield "Write instead", example.instead
+    else:
+        yield "After", migrate_source(example.before.encode(), example.settings).after.decode()
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -154,6 +154,27 @@ REMOVED_CHECKPOINT_METHODS = frozenset(
     }
 )
 
+# What Ray added to each report, and current Ray doesn't.
+AUTOFILLED_METRICS = frozenset(
+    {
+        "config",
+        "date",
+        "done",
+        "experiment_tag",
+        "hostname",
+        "iterations_since_restore",
+        "node_ip",
+        "pid",
+        "should_checkpoint",
+        "time_since_restore",
+        "time_this_iter_s",
+        "time_total_s",
+        "timestamp",
+        "training_iteration",
+        "trial_id",
+    }
+)
+
 # RunConfig's field order, by the first source version that has it.
 RUN_CONFIG_FIELDS: dict[tuple[int, int], tuple[str, ...]] = {
     (2, 3): (

@@ -9,6 +9,7 @@ import libcst as cst
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.scopes import BindingKind, dotted_name
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.literals import string
 from migrate_trainers.rules.rewrite import moved_name
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def migrate_moved_names(rewrite: Rewrite) -> dict[cst.CSTNode, str]:
     if rewrite.settings.bundled:
         _leave_ray(rewrite)
     _report_lost_metrics(rewrite)
+    _report_missing_metrics(rewrite)
     return replaced
 
 
@@ -159,3 +161,34 @@ def _report_lost_metrics(rewrite: Rewrite) -> None:
     ]
     if reports and all(len(call.args) == 1 and not call.args[0].star for call in reports):
         rewrite.review("MT404", reports[0], "no report of this file has one")
+
+
+def _report_missing_metrics(rewrite: Rewrite) -> None:
+    """Say where the script reads a metric that Ray itself used to add: `result.metrics["training_iteration"]`."""
+    if not rewrite.settings.strict_target:
+        return
+    program = rewrite.program
+    for node in program.strings:
+        name = string(node)
+        if name in legacy.AUTOFILLED_METRICS and _is_metric_key(program, node):
+            rewrite.review("MT406", node, f"`{name}`")
+
+
+def _is_metric_key(program: Program, node: cst.CSTNode) -> bool:
+    """Whether a string is what `….metrics[…]` or `….metrics.get(…)` is asked for."""
+    parent = program.parent(node)
+    if isinstance(parent, cst.Index):
+        subscript = program.enclosing(parent, cst.Subscript)
+        return isinstance(subscript, cst.Subscript) and _is_metrics(subscript.value)
+    call = program.parent(parent) if isinstance(parent, cst.Arg) else None
+    return (
+        isinstance(call, cst.Call)
+        and isinstance(call.func, cst.Attribute)
+        and call.func.attr.value == "get"
+        and call.args[0] is parent
+        and _is_metrics(call.func.value)
+    )
+
+
+def _is_metrics(node: cst.BaseExpression) -> bool:
+    return isinstance(node, cst.Attribute) and node.attr.value == "metrics"

@@ -40,6 +40,8 @@ _TRAINING_ARGUMENTS = frozenset(
         for name in ("TrainingArguments", "Seq2SeqTrainingArguments")
     }
 )
+# `train_dataset`, `eval_dataset` and the configuration.
+_FEWEST_PARAMETERS = 3
 _STRATEGIES = ("evaluation_strategy", "eval_strategy")
 # Keys that transformers logs after the last save: only a report at the end has them.
 _LAST_KEYS = frozenset(
@@ -70,6 +72,21 @@ def migrate_transformers(rewrite: Rewrite, sites: list[CallSite]) -> None:
         _TrainFunction(rewrite, site).write()
 
 
+def _check_parameters(program: Program, init: cst.Arg) -> None:
+    """Refuse a function that TransformersTrainer refused: it counted the parameters, each star as one."""
+    function: cst.CSTNode = init.value
+    if isinstance(function, cst.Name):
+        bindings = program.bindings(function)
+        function = bindings[0].node if len(bindings) == 1 else function
+    if not isinstance(function, cst.FunctionDef | cst.Lambda):
+        return
+    parameters = function.params
+    named = [*parameters.posonly_params, *parameters.params, *parameters.kwonly_params]
+    stars = [star for star in (parameters.star_arg, parameters.star_kwarg) if isinstance(star, cst.Param)]
+    if len(named) + len(stars) < _FEWEST_PARAMETERS:
+        raise Refusal("MT201", init, "it takes fewer than three parameters, which TransformersTrainer refused")
+
+
 class _TrainFunction:
     def __init__(self, rewrite: Rewrite, site: CallSite) -> None:
         self.rewrite = rewrite
@@ -81,6 +98,7 @@ class _TrainFunction:
         if "trainer_init_per_worker" not in self.arguments:
             raise Refusal("MT106", site.call, "it has no `trainer_init_per_worker`")
         self.init = self.arguments["trainer_init_per_worker"]
+        _check_parameters(self.program, self.init)
         self.unit = self.program.module.default_indent
         self.resumes = may_resume(rewrite, self.arguments)
 

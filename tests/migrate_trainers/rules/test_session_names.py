@@ -99,6 +99,23 @@ def test_reports_without_a_checkpoint_are_mentioned_once() -> None:
     assert codes(migrate(program)).count("MT404") == 1
 
 
+@pytest.mark.parametrize(
+    ("read", "expected"),
+    [
+        ('trainer.fit().metrics["training_iteration"]', ["MT406"]),
+        ("trainer.fit().metrics.get('time_total_s', 0)", ["MT406"]),
+        ('trainer.fit().metrics["loss"]', []),
+        ('trainer.fit().metrics.get("loss", "done")', []),
+        ('{"config": 1}["config"]', []),
+    ],
+)
+def test_metrics_that_ray_added_are_mentioned(read: str, expected: list[str]) -> None:
+    program = PROGRAM.format(imports="", body="pass").replace("trainer.fit()", f"print({read})")
+
+    assert [code for code in codes(migrate(program)) if code == "MT406"] == expected
+    assert "MT406" not in codes(migrate(program, target_version=(2, 9)))
+
+
 def test_failure_of_a_run_is_caught_by_its_new_class() -> None:
     program = PROGRAM.format(imports="from ray.train.base_trainer import TrainingFailedError", body="pass").replace(
         "trainer.fit()", "try:\n    trainer.fit()\nexcept TrainingFailedError:\n    raise"

@@ -1,0 +1,270 @@
+"""A small program for each finding: one that gives it, and where the tool leaves it, what to write instead.
+
+The tests run every program here, so that each shows what the tool does now.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from migrate_trainers.settings import Settings
+
+
+@dataclass(frozen=True)
+class Example:
+    """A program that gives a finding with some settings; `instead` is for those that the tool leaves to a person."""
+
+    before: str
+    instead: str = ""
+    settings: Settings | None = None
+
+
+_LIGHTNING = """\
+from digits import Data, Net
+from ray.air.config import RunConfig, ScalingConfig
+from ray.train.lightning import LightningConfigBuilder, LightningTrainer
+
+"""
+_TRANSFORMERS = """\
+from ray.air.config import ScalingConfig
+from ray.train.huggingface import TransformersTrainer
+from reviews import load_reviews, make_model
+from transformers import Trainer, TrainingArguments
+
+"""
+_ACCELERATE = """\
+from accelerate import Accelerator
+from ray.air import ScalingConfig, session
+from ray.train.huggingface import AccelerateTrainer
+from training import train_one_epoch
+
+"""
+_SCALING = "ScalingConfig(num_workers=2)"
+
+
+def _lightning(calls: str = "", arguments: str = "") -> str:
+    """A LightningTrainer whose builder gets further calls, with further arguments."""
+    return f"""{_LIGHTNING}\
+config = LightningConfigBuilder().module(Net).fit_params(datamodule=Data()){calls}.build()
+trainer = LightningTrainer(config, scaling_config={_SCALING}{arguments})
+"""
+
+
+def _transformers(training_arguments: str = '"out"', arguments: str = "") -> str:
+    return f"""{_TRANSFORMERS}\
+def make_trainer(train_dataset, eval_dataset=None, **config):
+    args = TrainingArguments({training_arguments})
+    return Trainer(model=make_model(), args=args, train_dataset=load_reviews())
+
+
+trainer = TransformersTrainer(make_trainer, scaling_config={_SCALING}{arguments})
+"""
+
+
+def _accelerate(accelerate_config: str, body: str = "    train_one_epoch(accelerator)\n") -> str:
+    return f"""{_ACCELERATE}\
+def train_loop():
+    accelerator = Accelerator()
+{body}
+
+trainer = AccelerateTrainer(train_loop, accelerate_config={accelerate_config}, scaling_config={_SCALING})
+"""
+
+
+EXAMPLES: dict[str, Example] = {
+    # LightningTrainer
+    "MT100": Example(_lightning(".trainer(max_epochs=3)")),
+    "MT101": Example(
+        f"""{_LIGHTNING}\
+def make_trainer(config):
+    return LightningTrainer(config, scaling_config={_SCALING})
+""",
+        instead=f"""{_LIGHTNING}\
+def make_trainer(lr):
+    config = LightningConfigBuilder().module(Net, lr=lr).fit_params(datamodule=Data()).build()
+    return LightningTrainer(config, scaling_config={_SCALING})
+""",
+    ),
+    "MT102": Example(
+        f"""{_LIGHTNING}\
+def make_trainer(wide):
+    config = LightningConfigBuilder().module(Net).fit_params(datamodule=Data()).build()
+    if wide:
+        config = LightningConfigBuilder().module(Net, width=2).fit_params(datamodule=Data()).build()
+    return LightningTrainer(config, scaling_config={_SCALING})
+""",
+        instead=f"""{_LIGHTNING}\
+def make_trainer(wide):
+    builder = LightningConfigBuilder().module(Net).fit_params(datamodule=Data())
+    if wide:
+        builder.module(Net, width=2)
+    return LightningTrainer(builder.build(), scaling_config={_SCALING})
+""",
+    ),
+    "MT103": Example(
+        _lightning() + "print(config)\n",
+        instead=_lightning(),
+    ),
+    "MT104": Example(
+        f"""{_LIGHTNING}\
+def make_trainer(**arguments):
+    config = LightningConfigBuilder().module(Net).fit_params(datamodule=Data()).build()
+    return LightningTrainer(config, **arguments)
+""",
+        instead=f"""{_LIGHTNING}\
+def make_trainer(scaling_config):
+    config = LightningConfigBuilder().module(Net).fit_params(datamodule=Data()).build()
+    return LightningTrainer(config, scaling_config=scaling_config)
+""",
+    ),
+    "MT105": Example(
+        f"""{_LIGHTNING}\
+def make_trainer(strategy):
+    config = LightningConfigBuilder().module(Net).fit_params(datamodule=Data()).strategy(strategy).build()
+    return LightningTrainer(config, scaling_config={_SCALING})
+""",
+        instead=_lightning('.strategy("fsdp")'),
+    ),
+    "MT106": Example(
+        f"""{_LIGHTNING}\
+config = LightningConfigBuilder().module(Net).fit_params(datamodule=Data())
+trainer = LightningTrainer(config, scaling_config={_SCALING})
+""",
+        instead=_lightning(),
+    ),
+    "MT107": Example(
+        _lightning(arguments=', datasets={"train": train}, datasets_iter_config={"batch_size": 32}'),
+        instead="""\
+import ray.train
+
+
+def train_func():
+    shard = ray.train.get_dataset_shard("train")
+    for batch in shard.iter_torch_batches(batch_size=32):
+        ...
+""",
+    ),
+    "MT110": Example(_lightning(".trainer(max_epochs=3, num_nodes=2)")),
+    "MT111": Example(_lightning(".checkpointing(every_n_train_steps=100)")),
+    "MT112": Example(
+        f"""{_LIGHTNING}\
+def make_trainer(run_config):
+    config = LightningConfigBuilder().module(Net).fit_params(datamodule=Data()).build()
+    return LightningTrainer(config, scaling_config={_SCALING}, run_config=run_config)
+"""
+    ),
+    "MT113": Example("import pytorch_lightning as pl\n" + _lightning()),
+    "MT114": Example(_lightning()),
+    "MT115": Example(
+        _lightning(arguments=', run_config=RunConfig(name="digits", failure_config=FailureConfig(2))').replace(
+            "import RunConfig", "import FailureConfig, RunConfig"
+        )
+    ),
+    # TransformersTrainer
+    "MT200": Example(_transformers()),
+    "MT201": Example(
+        f"""{_TRANSFORMERS}\
+def make_trainer(train_dataset):
+    return Trainer(model=make_model(), args=TrainingArguments("out"), train_dataset=load_reviews())
+
+
+trainer = TransformersTrainer(make_trainer, scaling_config={_SCALING})
+""",
+        instead=_transformers(),
+    ),
+    "MT202": Example(
+        _transformers(arguments=', datasets={"train": train}'),
+        instead="""\
+import ray.train
+from reviews import train_on
+
+
+def train_func():
+    train_on(ray.train.get_dataset_shard("train"))
+""",
+    ),
+    "MT210": Example(_transformers('"out", save_strategy="no"')),
+    "MT211": Example(_transformers('"out", report_to="wandb"')),
+    "MT212": Example(_transformers('"out", evaluation_strategy="epoch", logging_strategy="epoch"')),
+    "MT213": Example(
+        f"""{_TRANSFORMERS}\
+def make_trainer(train_dataset, eval_dataset=None, **config):
+    return make_model().trainer(load_reviews())
+
+
+trainer = TransformersTrainer(make_trainer, scaling_config={_SCALING})
+"""
+    ),
+    "MT214": Example(_transformers('"out", save_strategy="epoch", logging_strategy="epoch"')),
+    "MT215": Example(_transformers()),
+    # AccelerateTrainer
+    "MT300": Example(_accelerate('{"mixed_precision": "bf16"}')),
+    "MT301": Example(
+        _accelerate('"accelerate.yaml"'),
+        instead=_accelerate('{"mixed_precision": "bf16"}'),
+    ),
+    "MT302": Example(
+        _accelerate('{"megatron_lm_config": {"tp_degree": 2}}'),
+        instead=_accelerate("{}"),
+    ),
+    "MT303": Example(
+        f"""{_ACCELERATE}\
+trainer = AccelerateTrainer(
+    train_one_epoch, accelerate_config={{"mixed_precision": "bf16"}}, scaling_config={_SCALING}
+)
+""",
+        instead=_accelerate('{"mixed_precision": "bf16"}'),
+    ),
+    "MT310": Example(_accelerate("None")),
+    "MT311": Example(_accelerate('{"gpu_ids": "0,1"}')),
+    "MT312": Example(
+        _accelerate("{}").replace(f"scaling_config={_SCALING}", "scaling_config=scaling"),
+    ),
+    "MT313": Example(_accelerate("{}", "    if accelerator.is_local_main_process:\n        print(1)\n")),
+    # Checkpoints, sessions and other parts of AIR
+    "MT401": Example(
+        _lightning() + "model = trainer.fit().checkpoint.get_model(Net)\n",
+        instead="""\
+import os
+
+from digits import Net, trainer
+
+with trainer.fit().checkpoint.as_directory() as folder:
+    model = Net.load_from_checkpoint(os.path.join(folder, "checkpoint.ckpt"))
+""",
+    ),
+    "MT402": Example(_lightning(arguments=", run_config=RunConfig(verbose=1)")),
+    "MT403": Example(
+        _lightning(arguments=', run_config=RunConfig(stop={"training_iteration": 3})'),
+        instead=_lightning(".trainer(max_epochs=3)"),
+    ),
+    "MT404": Example(_accelerate("{}", '    session.report({"loss": train_one_epoch(accelerator)})\n')),
+    "MT405": Example(
+        _accelerate("{}", "    train_one_epoch(accelerator, session.get_trial_name())\n"),
+        instead="""\
+import ray.train
+from training import train_one_epoch
+
+
+def train_loop():
+    train_one_epoch(ray.train.get_context().get_experiment_name())
+""",
+    ),
+    "MT406": Example(_lightning() + 'print(trainer.fit().metrics["training_iteration"])\n'),
+    "MT407": Example("import ray\n\nray.init()\n" + _lightning(), settings=Settings(bundled=True)),
+    # Tune
+    "MT501": Example(
+        "from ray import tune\n" + _lightning() + "tune.Tuner(trainer).fit()\n",
+        instead="""\
+from ray import tune
+from training import make_trainer
+
+
+def driver(config):
+    make_trainer(config["lr"]).fit()
+
+
+tune.Tuner(driver, param_space={"lr": tune.loguniform(1e-4, 1e-1)}).fit()
+""",
+    ),
+}
