@@ -103,7 +103,7 @@ _ENTRIES = (
         "MT113",
         Kind.REVIEW,
         "Current Ray takes `lightning.pytorch` where both packages are installed",
-        "From Ray 2.8 on, `ray.train.lightning` imports `lightning.pytorch` if it is there; a script with `pytorch_lightning` then fails with an invalid strategy.",
+        "From Ray 2.8 on, `ray.train.lightning` imports `lightning.pytorch` if it is there; a script with `pytorch_lightning` then fails with an invalid strategy. The tool changes the imports of a script and of its modules together, or none.",
         "Import `lightning.pytorch` in this script and in its modules, or keep `lightning` out of the environment.",
     ),
     Entry(
@@ -119,6 +119,20 @@ _ENTRIES = (
         "A second run of the same name continues the first",
         "Current Ray resumes a run whose name and storage path it has seen, and the train function loads its checkpoint.",
         "Change the name, or delete the folder, to start afresh.",
+    ),
+    Entry(
+        "MT118",
+        Kind.MIGRATED,
+        "Imports of `pytorch_lightning` became `lightning.pytorch`",
+        "From Ray 2.8 on, `ray.train.lightning` takes `lightning.pytorch` wherever it is installed, and objects of the two packages don't fit each other.",
+        "Install `lightning` where the script runs; it has every name that `pytorch-lightning` of the same release has.",
+    ),
+    Entry(
+        "MT119",
+        Kind.REVIEW,
+        "A string still names `pytorch-lightning`",
+        "The file imports `lightning.pytorch` now, which another distribution brings.",
+        "If the string is a requirement, write `lightning` there.",
     ),
     Entry(
         "MT200",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from migrate_trainers.findings import FileResult, Finding, Kind
+from migrate_trainers.reading import legacy
+from migrate_trainers.reading.lightning_names import OLD_PACKAGE
 from migrate_trainers.reading.search import may_import_legacy_name, mentions_legacy_name
 from migrate_trainers.reading.source import Source, UndecodableError
 from migrate_trainers.settings import Settings
@@ -44,6 +47,7 @@ def _migrate_parsed(source: Source, settings: Settings) -> FileResult:
 
     from migrate_trainers.reading.program import Program
     from migrate_trainers.rules import legacy_uses
+    from migrate_trainers.rules.lightning.conversion import prefers_lightning
 
     data = source.data
     try:
@@ -57,17 +61,44 @@ def _migrate_parsed(source: Source, settings: Settings) -> FileResult:
     if not sites:
         findings = legacy_uses.findings_without_call_site(program)
         return FileResult(data, data, findings=tuple(sorted(findings)))
+    if any(site.trainer == legacy.LIGHTNING_TRAINER for site in sites) and prefers_lightning(settings):
+        return _migrate_with_new_package(program, settings, sites)
     return _migrate_sites(program, settings, sites)
 
 
-def _migrate_sites(program: Program, settings: Settings, sites: list[CallSite]) -> FileResult:
+def _migrate_with_new_package(program: Program, settings: Settings, sites: list[CallSite]) -> FileResult:
+    """Migrate a file that has to say `lightning.pytorch` from now on, if its Lightning classes can all do so."""
+    from migrate_trainers.reading.program import Program
+    from migrate_trainers.refusal import Refusal
+    from migrate_trainers.rules import legacy_uses
+    from migrate_trainers.rules.lightning.conversion import convert, imported_packages, outside_names
+
+    if imported_packages(program) != {OLD_PACKAGE}:
+        return _migrate_sites(program, settings, sites)
+    for _, imported in outside_names(program):
+        reason = f"`{imported}` is defined where it can't be seen"
+        return _migrate_sites(program, settings, sites, keeps_old_package=reason)
+    try:
+        conversion = convert(program)
+    except Refusal as refusal:
+        return _migrate_sites(program, settings, sites, keeps_old_package=refusal.detail)
+    program = Program(program.source.rewritten(conversion.edits))
+    result = _migrate_sites(program, settings, legacy_uses.call_sites(program))
+    if result.changed:
+        return replace(result, findings=tuple(sorted((*result.findings, *conversion.findings))))
+    return result
+
+
+def _migrate_sites(
+    program: Program, settings: Settings, sites: list[CallSite], *, keeps_old_package: str = ""
+) -> FileResult:
     from migrate_trainers.refusal import Refusal
     from migrate_trainers.rules.rewriter import rewrite_sites
     from migrate_trainers.verify import check
 
     data = program.source.data
     try:
-        edits, findings = rewrite_sites(program, settings, sites)
+        edits, findings = rewrite_sites(program, settings, sites, keeps_old_package=keeps_old_package)
     except Refusal as refusal:
         findings = _explain_refusal(program, settings, sites, refusal)
         return FileResult(data, data, len(sites), 0, tuple(sorted(findings)))

@@ -18,7 +18,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,7 +25,6 @@ from typing import Any, Protocol
 _HERE = Path(__file__).parent
 _RECORDER = _HERE / "record_fits.py"
 _CLUSTER = _HERE / "hold_cluster.py"
-_WITHOUT_LIGHTNING = _HERE / "without_lightning"
 
 
 @dataclass(frozen=True)
@@ -69,36 +67,27 @@ class BundledRuntime:
 
 
 class RealRay:
-    """`python script.py` with the Ray that is installed, on one small local cluster for all scripts.
-
-    Ray takes `lightning.pytorch` wherever it is installed, and then rejects modules made with `pytorch_lightning`.
-    A script that says `pytorch_lightning` therefore runs on a second cluster, on which `lightning` can't be
-    imported: the state of its author's machine.
-    """
+    """`python script.py` with the Ray that is installed, on one small local cluster for all scripts."""
 
     def __init__(self) -> None:
-        self._clusters: dict[bool, _Cluster] = {}
-        self._stack = ExitStack()
+        self._cluster = _Cluster()
 
     def __enter__(self) -> RealRay:
+        self._cluster.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
+    def __exit__(self, *details: object) -> None:
+        self._cluster.__exit__(*details)
 
     def run(self, script: Path, *, timeout_s: float = 300) -> Run:
-        without_lightning = "pytorch_lightning" in script.read_text(encoding="utf-8")
-        cluster = self._clusters.get(without_lightning)
-        if cluster is None:
-            cluster = self._stack.enter_context(_Cluster(without_lightning))
-            self._clusters[without_lightning] = cluster
+        cluster = self._cluster
         return _run("ray", script, timeout_s, {**cluster.environment, "RAY_ADDRESS": cluster.address})
 
 
 class _Cluster:
     """A local Ray cluster, held by a process that ends it when its standard input is closed."""
 
-    def __init__(self, without_lightning: bool) -> None:
+    def __init__(self) -> None:
         self.environment = {
             # The controller looks at its workers, and so takes their reports, this often; its default is 2 s.
             "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.1",
@@ -107,8 +96,6 @@ class _Cluster:
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": secrets.token_hex(32),
         }
-        if without_lightning:
-            self.environment["PYTHONPATH"] = str(_WITHOUT_LIGHTNING)
         self.address = ""
 
     def __enter__(self) -> _Cluster:

@@ -248,7 +248,6 @@ REFUSED_ARGUMENTS: dict[str, frozenset[str]] = {
     "FailureConfig": frozenset({"fail_fast"}),
 }
 
-LIGHTNING_PACKAGES = ("lightning.pytorch", "pytorch_lightning")
 STRATEGIES: dict[str, str] = {
     "ddp": "RayDDPStrategy",
     "fsdp": "RayFSDPStrategy",

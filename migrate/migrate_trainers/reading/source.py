@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tokenize
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -31,12 +31,16 @@ class Source:
 
     `buffer` is the text as UTF-8 without a byte order mark: all offsets of the tool are offsets in it. A file whose
     lines end in a bare carriage return is held with `\\n` there, which moves no offset.
+
+    `earlier` is what the buffer held before some `edits`, if it is the text after a first step of the migration.
     """
 
     data: bytes
     encoding: str
     newline: str
     buffer: bytes
+    earlier: Source | None = None
+    edits: tuple[Edit, ...] = ()
 
     @classmethod
     def decode(cls, data: bytes) -> Source:
@@ -66,16 +70,29 @@ class Source:
         found = self.buffer.find(b"\n", offset)
         return len(self.buffer) if found < 0 else found + 1
 
+    def rewritten(self, edits: Iterable[Edit]) -> Source:
+        """The text after a first step of the migration; positions are still those in the file."""
+        ordered = tuple(sorted(edits, key=lambda edit: (edit.start, edit.end)))
+        return replace(self, buffer=self._spliced(ordered), earlier=self, edits=ordered)
+
     def position(self, offset: int) -> tuple[int, int]:
-        """1-based line and column (in characters) of an offset."""
+        """1-based line and column (in characters) in the file of what stands at an offset."""
+        if self.earlier is not None:
+            return self.earlier.position(self._earlier_offset(offset))
         start = self.line_start(offset)
         return self.buffer.count(b"\n", 0, start) + 1, len(self.slice(start, offset)) + 1
 
     def apply(self, edits: Iterable[Edit]) -> bytes:
         """The file's bytes with the edits made; overlapping edits are a mistake of the caller (`ValueError`)."""
+        text = self._spliced(sorted(edits, key=lambda edit: (edit.start, edit.end))).decode("utf-8")
+        if self.newline == "\r":
+            text = text.replace("\n", "\r")
+        return text.encode(self.encoding)
+
+    def _spliced(self, edits: Iterable[Edit]) -> bytes:
         parts: list[bytes] = []
         done = 0
-        for edit in sorted(edits, key=lambda edit: (edit.start, edit.end)):
+        for edit in edits:
             if edit.start < done:
                 raise ValueError(f"edits overlap at offset {edit.start}")
             text = edit.text
@@ -84,10 +101,19 @@ class Source:
             parts += [self.buffer[done : edit.start], text.encode("utf-8")]
             done = edit.end
         parts.append(self.buffer[done:])
-        text = b"".join(parts).decode("utf-8")
-        if self.newline == "\r":
-            text = text.replace("\n", "\r")
-        return text.encode(self.encoding)
+        return b"".join(parts)
+
+    def _earlier_offset(self, offset: int) -> int:
+        """Where something stood before the edits; the start of an edit for what one has written."""
+        moved = 0
+        for edit in self.edits:
+            start, length = edit.start + moved, len(edit.text.encode("utf-8"))
+            if offset < start:
+                break
+            if offset < start + length:
+                return edit.start
+            moved += length - (edit.end - edit.start)
+        return offset - moved
 
 
 def _dominant_newline(text: str) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers.reading import legacy
+from migrate_trainers.reading.lightning_names import NEW_PACKAGE, OLD_PACKAGE
 from migrate_trainers.reading.scopes import Binding, BindingKind
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ _PURE_LIGHTNING_LOGGERS = ("loggers.CSVLogger", "loggers.TensorBoardLogger", "lo
 
 def lightning_name(qualified: str | None) -> str | None:
     """`callbacks.EarlyStopping` for a name in either Lightning package, else None."""
-    for package in (*legacy.LIGHTNING_PACKAGES, "lightning"):
+    for package in (NEW_PACKAGE, OLD_PACKAGE, "lightning"):
         if qualified is not None and qualified.startswith(f"{package}."):
             return qualified[len(package) + 1 :]
     return None

@@ -44,11 +44,15 @@ def finding(program: Program, code: str, node: cst.CSTNode, detail: str, *, kind
 
 @dataclass
 class Rewrite:
-    """The decisions about one program; rules add to it and never look at what other rules added."""
+    """The decisions about one program; rules add to it and never look at what other rules added.
+
+    `keeps_old_package` says why `pytorch_lightning` can't become `lightning.pytorch`, where it can't.
+    """
 
     program: Program
     settings: Settings
     imports: ImportPlan
+    keeps_old_package: str = ""
     edits: list[Edit] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     argument_edits: dict[cst.Call, ArgumentEdits] = field(default_factory=dict)

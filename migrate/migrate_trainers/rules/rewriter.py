@@ -39,11 +39,12 @@ _GONE_MODULES = legacy.LEGACY_MODULES - {"ray.train.lightning", "ray.train.huggi
 
 
 def rewrite_sites(
-    program: Program, settings: Settings, sites: list[CallSite], *, partly: bool = False
+    program: Program, settings: Settings, sites: list[CallSite], *, keeps_old_package: str = "", partly: bool = False
 ) -> tuple[list[Edit], list[Finding]]:
     """The edits that migrate some call sites of a program, and what to say about them; raises `Refusal`.
 
-    `partly` says that the program has other call sites, whose legacy names may stay.
+    `partly` says that the program has other call sites, whose legacy names may stay; `keeps_old_package` why the
+    program can't say `lightning.pytorch` instead of `pytorch_lightning`.
     """
     check_uses(program, sites)
     settings = replace(settings, source_version=settings.source_version or written_for(program))
@@ -53,7 +54,7 @@ def rewrite_sites(
         lambda name: moved_name(name, settings),
         by_module=isinstance(sites[0].call.func, cst.Attribute),
     )
-    rewrite = Rewrite(program, settings, imports)
+    rewrite = Rewrite(program, settings, imports, keeps_old_package)
     _remove_legacy_imports(rewrite)
     replaced = migrate_moved_names(rewrite)
     migrate_configs(rewrite)

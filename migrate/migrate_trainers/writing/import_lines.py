@@ -133,6 +133,7 @@ class ImportWriter:
         for statement in (near, *reversed(self._program.imports)):
             if (
                 isinstance(statement, cst.ImportFrom)
+                and not isinstance(statement.names, cst.ImportStar)
                 and self._block(statement) is self._block(near)
                 and dotted_name(statement.module).partition(".")[0] == package
             ):

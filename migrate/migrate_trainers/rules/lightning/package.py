@@ -6,18 +6,16 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers.reading import legacy
+from migrate_trainers.reading.lightning_names import NEW_PACKAGE, OLD_PACKAGE
 from migrate_trainers.reading.scopes import Binding, BindingKind, dotted_name
 from migrate_trainers.reading.values import lightning_name
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.lightning.conversion import imported_packages, prefers_lightning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from migrate_trainers.rules.rewrite import Rewrite
-
-# Since this release `ray.train.lightning` takes `lightning.pytorch` where both packages are installed.
-_PREFERS_LIGHTNING = (2, 8)
 
 
 class LightningPackage:
@@ -28,17 +26,17 @@ class LightningPackage:
 
     def __init__(self, rewrite: Rewrite, module_class: cst.BaseExpression) -> None:
         self._rewrite = rewrite
-        imported = {name: package for name, package in self._imported_packages() if package}
-        packages = set(imported.values())
+        packages = imported_packages(rewrite.program)
         if len(packages) > 1:
             raise Refusal("MT106", module_class, "the file mixes `pytorch_lightning` and `lightning.pytorch`")
-        newer = rewrite.settings.target_version >= _PREFERS_LIGHTNING and not rewrite.settings.bundled
-        self.name = packages.pop() if packages else legacy.LIGHTNING_PACKAGES[0 if newer else 1]
+        newer = prefers_lightning(rewrite.settings)
+        default = NEW_PACKAGE if newer and not rewrite.keeps_old_package else OLD_PACKAGE
+        self.name = next(iter(packages), default)
         if any(finding.code == "MT113" for finding in rewrite.findings):
             return
-        if self.name == "pytorch_lightning" and newer:
-            rewrite.review("MT113", module_class, "this file uses `pytorch_lightning`")
-        elif not imported:
+        if self.name == OLD_PACKAGE and newer:
+            rewrite.review("MT113", module_class, rewrite.keeps_old_package)
+        elif not packages:
             rewrite.review("MT113", module_class, f"this file imports neither, and now `{self.name}`")
 
     @property
@@ -54,7 +52,7 @@ class LightningPackage:
     def named(self, name: str) -> str:
         """The expression for a class of the package, through the file's own alias where it has one."""
         for prefix in (self.name, "lightning"):
-            if prefix == "lightning" and self.name != "lightning.pytorch":
+            if prefix == "lightning" and self.name != NEW_PACKAGE:
                 continue
             alias = self._alias(prefix)
             if alias is not None:
@@ -88,13 +86,13 @@ class LightningPackage:
         for binding in self._import_bindings():
             if binding.imported == module and self._is_module_alias(binding, module):
                 return binding.name
-        if module == "lightning.pytorch" and self._imports_plainly(module):
+        if module == NEW_PACKAGE and self._imports_plainly(module):
             return module
         return None
 
     def _is_module_alias(self, binding: Binding, module: str) -> bool:
         # `import lightning.pytorch` binds `lightning`, which reaches the package in another way.
-        return module != "lightning" or not self._imports_plainly("lightning.pytorch")
+        return module != "lightning" or not self._imports_plainly(NEW_PACKAGE)
 
     def _imports_plainly(self, module: str) -> bool:
         return any(
@@ -108,21 +106,3 @@ class LightningPackage:
         for bindings in self._rewrite.program.module_scope.bindings.values():
             if len({binding.imported for binding in bindings}) == 1 and bindings[0].kind is BindingKind.IMPORT:
                 yield bindings[0]
-
-    def _imported_packages(self) -> Iterator[tuple[str, str | None]]:
-        """Every imported name with the Lightning package that it comes from, None for others."""
-        for scope in self._rewrite.program.all_scopes():
-            for bindings in scope.bindings.values():
-                for binding in bindings:
-                    yield binding.name, _package_of(binding.imported)
-
-
-def _package_of(imported: str | None) -> str | None:
-    if imported is None:
-        return None
-    top = imported.partition(".")[0]
-    if top == "pytorch_lightning":
-        return "pytorch_lightning"
-    if top == "lightning" and not imported.startswith(("lightning.fabric", "lightning.app")):
-        return "lightning.pytorch"
-    return None

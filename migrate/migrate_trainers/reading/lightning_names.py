@@ -1,0 +1,158 @@
+"""How Lightning's packages are called, and which names of `pytorch_lightning` 1.x are elsewhere or gone in 2.x: tables.
+
+Read from pytorch-lightning 1.5 to 2.6 and lightning 2.0 to 2.6: `lightning.pytorch` has every public name that
+`pytorch_lightning` of the same release has.
+"""
+
+from __future__ import annotations
+
+OLD_PACKAGE = "pytorch_lightning"
+NEW_PACKAGE = "lightning.pytorch"
+# Top-level package -> the same code within `lightning`.
+UNIFIED: dict[str, str] = {OLD_PACKAGE: NEW_PACKAGE, "lightning_fabric": "lightning.fabric"}
+# What the package on the right side of the table above is imported as.
+UNIFIED_ROOT = "lightning"
+
+# Dotted names below `pytorch_lightning` 1.x -> where 2.x has them.
+MOVED: dict[str, str] = {
+    "callbacks.base": "callbacks.callback",
+    "core.lightning": "core.module",
+    "profiler": "profilers",
+    "utilities.cli": "cli",
+    "utilities.distributed.rank_zero_debug": "utilities.rank_zero.rank_zero_debug",
+    "utilities.distributed.rank_zero_info": "utilities.rank_zero.rank_zero_info",
+    "utilities.distributed.rank_zero_only": "utilities.rank_zero.rank_zero_only",
+    "utilities.distributed.rank_zero_warn": "utilities.rank_zero.rank_zero_warn",
+    "utilities.seed.seed_everything": "seed_everything",
+}
+# Dotted names below `pytorch_lightning` 1.x that 2.x has nowhere, with all that is below them.
+GONE: frozenset[str] = frozenset(
+    {
+        "accelerators.GPUAccelerator",
+        "accelerators.HPUAccelerator",
+        "accelerators.IPUAccelerator",
+        "accelerators.TPUAccelerator",
+        "accelerators.gpu",
+        "callbacks.GPUStatsMonitor",
+        "callbacks.ProgressBarBase",
+        "callbacks.QuantizationAwareTraining",
+        "callbacks.XLAStatsMonitor",
+        "callbacks.gpu_stats_monitor",
+        "callbacks.progress.ProgressBarBase",
+        "callbacks.progress.base",
+        "callbacks.quantization",
+        "callbacks.xla_stats_monitor",
+        "core.decorators",
+        "core.memory",
+        "distributed",
+        "lite",
+        "loggers.LightningLoggerBase",
+        "loggers.LoggerCollection",
+        "loggers.TestTubeLogger",
+        "loggers.base",
+        "loggers.test_tube",
+        "loops.base",
+        "loops.batch",
+        "loops.dataloader",
+        "loops.epoch",
+        "metrics",
+        "overrides.base",
+        "overrides.data_parallel",
+        "overrides.fairscale",
+        "plugins.ApexMixedPrecisionPlugin",
+        "plugins.ColossalAIPrecisionPlugin",
+        "plugins.DDP2Plugin",
+        "plugins.DDPFullyShardedPlugin",
+        "plugins.DDPPlugin",
+        "plugins.DDPShardedPlugin",
+        "plugins.DDPSpawnPlugin",
+        "plugins.DDPSpawnShardedPlugin",
+        "plugins.DataParallelPlugin",
+        "plugins.DeepSpeedPlugin",
+        "plugins.FullyShardedNativeMixedPrecisionPlugin",
+        "plugins.HorovodPlugin",
+        "plugins.NativeMixedPrecisionPlugin",
+        "plugins.NativeSyncBatchNorm",
+        "plugins.ParallelPlugin",
+        "plugins.ShardedNativeMixedPrecisionPlugin",
+        "plugins.SingleDevicePlugin",
+        "plugins.TPUSpawnPlugin",
+        "plugins.TrainingTypePlugin",
+        "plugins.precision.ApexMixedPrecisionPlugin",
+        "plugins.precision.NativeMixedPrecisionPlugin",
+        "plugins.precision.native_amp",
+        "plugins.training_type",
+        "profiler.AbstractProfiler",
+        "profiler.BaseProfiler",
+        "profiler.base",
+        "profiler.profilers",
+        "strategies.BaguaStrategy",
+        "strategies.ColossalAIStrategy",
+        "strategies.DDP2Strategy",
+        "strategies.DDPFullyShardedNativeStrategy",
+        "strategies.DDPFullyShardedStrategy",
+        "strategies.DDPShardedStrategy",
+        "strategies.DDPSpawnShardedStrategy",
+        "strategies.DDPSpawnStrategy",
+        "strategies.DataParallelStrategy",
+        "strategies.HivemindStrategy",
+        "strategies.HorovodStrategy",
+        "strategies.ddp_spawn",
+        "strategies.dp",
+        "strategies.fully_sharded",
+        "strategies.fully_sharded_native",
+        "strategies.sharded",
+        "trainer.data_loading",
+        "trainer.supporters",
+        "tuner.auto_gpu_select",
+        "utilities.AMPType",
+        "utilities.DeviceType",
+        "utilities.DistributedType",
+        "utilities.apply_func",
+        "utilities.auto_restart",
+        "utilities.cloud_io",
+        "utilities.device_parser",
+        "utilities.distributed",
+        "utilities.finite_checks",
+        "utilities.meta",
+        "utilities.metrics",
+        "utilities.optimizer",
+        "utilities.xla_device",
+    }
+)
+# Installed packages that define classes of `pytorch_lightning`'s, and never of `lightning.pytorch`'s.
+BUILT_ON_OLD_PACKAGE: frozenset[str] = frozenset({"flash", "lightning_transformers", "pl_bolts", "ray_lightning"})
+# Installed packages whose classes are not derived from Lightning's, or fit both packages.
+WITHOUT_LIGHTNING: frozenset[str] = frozenset(
+    {
+        "PIL",
+        "accelerate",
+        "aim",
+        "comet_ml",
+        "datasets",
+        "deepspeed",
+        "evaluate",
+        "fairscale",
+        "hydra",
+        "lightning",
+        "lightning_utilities",
+        "mlflow",
+        "numpy",
+        "omegaconf",
+        "pandas",
+        "ray",
+        "scipy",
+        "sklearn",
+        "timm",
+        "tokenizers",
+        "torch",
+        "torchaudio",
+        "torchmetrics",
+        "torchtext",
+        "torchvision",
+        "tqdm",
+        "transformers",
+        "wandb",
+        "yaml",
+    }
+)
