@@ -50,6 +50,25 @@ trainer = LightningTrainer(config, scaling_config={_SCALING}{arguments})
 """
 
 
+def _own_module(line: str = "") -> str:
+    """A LightningTrainer of a module that the same file defines."""
+    return f"""\
+import pytorch_lightning as pl
+import ray
+from ray.air.config import ScalingConfig
+from ray.train.lightning import LightningConfigBuilder, LightningTrainer
+
+{line}
+class Net(pl.LightningModule):
+    ...
+
+
+def train(loader):
+    config = LightningConfigBuilder().module(Net).fit_params(train_dataloaders=loader).build()
+    LightningTrainer(lightning_config=config, scaling_config={_SCALING}).fit()
+"""
+
+
 def _transformers(training_arguments: str = '"out"', arguments: str = "") -> str:
     return f"""{_TRANSFORMERS}\
 def make_trainer(train_dataset, eval_dataset=None, **config):
@@ -160,6 +179,8 @@ def make_trainer(run_config):
             "import RunConfig", "import FailureConfig, RunConfig"
         )
     ),
+    "MT118": Example(_own_module()),
+    "MT119": Example(_own_module('ray.init(runtime_env={"pip": ["pytorch-lightning"]})\n')),
     # TransformersTrainer
     "MT200": Example(_transformers()),
     "MT201": Example(
