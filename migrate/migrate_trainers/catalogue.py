@@ -135,6 +135,13 @@ _ENTRIES = (
         "If the string is a requirement, write `lightning` there.",
     ),
     Entry(
+        "MT125",
+        Kind.MANUAL,
+        "This predictor can't be followed",
+        "Current Ray has no predictors: a class of the script that Ray Data calls for each batch does their work.",
+        "Write a class that loads the model in `__init__` and predicts in `__call__`, and give it to `Dataset.map_batches`.",
+    ),
+    Entry(
         "MT200",
         Kind.MIGRATED,
         "TransformersTrainer became a TorchTrainer with a train function",
@@ -301,6 +308,27 @@ _ENTRIES = (
         "The script still uses Ray itself",
         "The bundled runtime stands in for `ray.train` only.",
         "Remove the call, or run the script with `python -m train_runtime`, which serves `ray.init` and `ray.shutdown`.",
+    ),
+    Entry(
+        "MT410",
+        Kind.MIGRATED,
+        "A model is loaded from its checkpoint's file",
+        "Checkpoints have no `get_model` any more; Lightning's `load_from_checkpoint` did the work.",
+        "Nothing to do.",
+    ),
+    Entry(
+        "MT411",
+        Kind.MANUAL,
+        "It can't be followed what is done with a Lightning checkpoint",
+        "Checkpoints are directories now, with the file that Lightning wrote; the code that reads one has to be seen.",
+        'Load the file: `with checkpoint.as_directory() as folder: Model.load_from_checkpoint(os.path.join(folder, "checkpoint.ckpt"))`.',
+    ),
+    Entry(
+        "MT412",
+        Kind.REVIEW,
+        "Workers read the given checkpoint themselves",
+        "The legacy trainers sent a local checkpoint's files to the workers; now each worker opens the path.",
+        "On several machines, put the checkpoint where all of them can read it.",
     ),
     Entry(
         "MT501",

@@ -58,7 +58,7 @@ def _migrate_parsed(source: Source, settings: Settings) -> FileResult:
     except (ValueError, RecursionError) as error:
         return FileResult(data, data, findings=(_error("MT903", str(error)),))
     sites = legacy_uses.call_sites(program)
-    if not sites:
+    if not sites and not legacy_uses.only_reads(program):
         findings = legacy_uses.findings_without_call_site(program)
         return FileResult(data, data, findings=tuple(sorted(findings)))
     if any(site.trainer == legacy.LIGHTNING_TRAINER for site in sites) and prefers_lightning(settings):
@@ -111,7 +111,7 @@ def _migrate_sites(
         from migrate_trainers.rules.rewrite import finding
 
         faults = [finding(program, "MT903", site.call.func, problem) for site in sites]
-        return FileResult(data, data, len(sites), 0, tuple(sorted(faults)))
+        return FileResult(data, data, len(sites), 0, tuple(sorted(faults or [_error("MT903", problem)])))
     return FileResult(data, after, len(sites), len(sites), tuple(sorted(findings)))
 
 

@@ -25,7 +25,7 @@ def check(before: Program, after: bytes, settings: Settings) -> str | None:
         return f"the output does not parse: {error.message}"
     if _compiles(before.source.text) and not _compiles(source.text):
         return "the output does not compile"
-    if any(True for _ in legacy_uses.references(program)):
+    if any(True for find in (legacy_uses.references, legacy_uses.reader_references) for _ in find(program)):
         return "a legacy name is left"
     new_names = program.unresolved_names() - before.unresolved_names() - set(dir(builtins))
     if new_names:

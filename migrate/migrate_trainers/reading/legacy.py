@@ -31,15 +31,23 @@ TRAINERS: dict[str, str] = {
 }
 BUILDERS: frozenset[str] = frozenset(f"{module}.LightningConfigBuilder" for module in _LIGHTNING_MODULES)
 
+# What reads the checkpoints that LightningTrainer left.
+LIGHTNING_CHECKPOINTS: frozenset[str] = frozenset(
+    f"{module}.{name}"
+    for module in ("ray.train.lightning", "ray.train.lightning.lightning_checkpoint")
+    for name in ("LightningCheckpoint", "LegacyLightningCheckpoint")
+)
+LIGHTNING_PREDICTORS: frozenset[str] = frozenset(
+    f"{module}.LightningPredictor" for module in ("ray.train.lightning", "ray.train.lightning.lightning_predictor")
+)
+BATCH_PREDICTOR = "ray.train.batch_predictor.BatchPredictor"
+# The classes of which a file has use without making a trainer.
+READERS: frozenset[str] = LIGHTNING_CHECKPOINTS | LIGHTNING_PREDICTORS | {BATCH_PREDICTOR}
+
 # Qualified names without a counterpart in current Ray: code around them can't be kept running by renaming.
 UNSUPPORTED: dict[str, str] = {
     f"{module}.{name}": name
     for modules, names in (
-        (
-            ("ray.train.lightning", "ray.train.lightning.lightning_checkpoint"),
-            ("LightningCheckpoint", "LegacyLightningCheckpoint"),
-        ),
-        (("ray.train.lightning", "ray.train.lightning.lightning_predictor"), ("LightningPredictor",)),
         (
             ("ray.train.lightning._lightning_utils",),
             ("RayModelCheckpoint", "RayDataModule", "RayIterableDataset", "RayEnvironment"),
@@ -62,7 +70,6 @@ UNSUPPORTED: dict[str, str] = {
             ),
             ("TransformersPredictor", "HuggingFacePredictor"),
         ),
-        (("ray.train.batch_predictor",), ("BatchPredictor",)),
         (("ray.train.torch", "ray.train.torch.torch_predictor"), ("TorchPredictor",)),
         (("ray.air", "ray.air.config"), ("DatasetConfig",)),
     )
@@ -80,6 +87,8 @@ NEEDLES: tuple[bytes, ...] = (
     b"TransformersTrainer",
     b"HuggingFaceTrainer",
     b"AccelerateTrainer",
+    b"LightningCheckpoint",
+    b"LightningPredictor",
 )
 # Star imports of these bring legacy names in unseen.
 LEGACY_MODULES: frozenset[str] = frozenset((*_LIGHTNING_MODULES, *_TRANSFORMERS_MODULES, *_ACCELERATE_MODULES))

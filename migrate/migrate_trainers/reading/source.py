@@ -25,6 +25,19 @@ class Edit:
     text: str
 
 
+def without_nested(edits: Iterable[Edit]) -> list[Edit]:
+    """The edits in order, but for those inside a larger one: that one was written from the text as it stood."""
+    kept: list[Edit] = []
+    outer = Edit(0, 0, "")
+    for edit in sorted(dict.fromkeys(edits), key=lambda edit: (edit.start, -edit.end)):
+        is_inside = edit.start < outer.end and edit.end <= outer.end
+        if not is_inside or edit.start == edit.end == outer.start:
+            kept.append(edit)
+        if edit.end > outer.end:
+            outer = edit
+    return kept
+
+
 @dataclass(frozen=True)
 class Source:
     """A file's bytes with what is needed to put edited text back as bytes.

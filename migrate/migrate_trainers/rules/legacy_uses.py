@@ -39,6 +39,18 @@ def references(program: Program) -> Iterator[cst.Name | cst.Attribute]:
             yield node
 
 
+def reader_references(program: Program) -> Iterator[cst.Name | cst.Attribute]:
+    """Every expression that reaches a class which reads what LightningTrainer left, in the order of the file."""
+    nodes: list[cst.Name | cst.Attribute] = [*program.names, *program.attributes]
+    found = [node for node in nodes if program.qualified_name(node) in legacy.READERS]
+    yield from sorted(found, key=lambda node: program.span(node)[0])
+
+
+def only_reads(program: Program) -> bool:
+    """Whether a program makes no trainer, but reads what one left."""
+    return next(references(program), None) is None and next(reader_references(program), None) is not None
+
+
 def findings_without_call_site(program: Program) -> list[Finding]:
     """What a person must look at in a file that constructs no legacy trainer."""
     found = [finding(program, "MT904", node, _use(program, node)) for node in references(program)]
@@ -63,8 +75,6 @@ def check_uses(program: Program, sites: list[CallSite]) -> None:
             raise Refusal("MT401", node, f"`{legacy.UNSUPPORTED[qualified]}`")
         if _is_tuning(qualified):
             raise Refusal("MT501", node, f"`{qualified}`")
-    for attribute in program.attributes:
-        _check_checkpoint_method(program, attribute)
     for binding in program.module_scope.bindings.get("__all__", []):
         exported = {string for string in _strings(binding.node) if string in _LEGACY_NAMES}
         if exported:
@@ -107,11 +117,17 @@ def _check_place(program: Program, site: CallSite) -> None:
 
 def import_statement(program: Program, site: CallSite) -> cst.Import | cst.ImportFrom:
     """The import through which a call site reaches the legacy trainer; raises `Refusal` if it may not run."""
-    root: cst.BaseExpression = site.call.func
+    assert isinstance(site.call.func, cst.Name | cst.Attribute)
+    return import_of(program, site.call.func)
+
+
+def import_of(program: Program, node: cst.Name | cst.Attribute) -> cst.Import | cst.ImportFrom:
+    """The import through which a legacy name is reached; raises `Refusal` if it may not run."""
+    root: cst.BaseExpression = node
     while isinstance(root, cst.Attribute):
         root = root.value
     assert isinstance(root, cst.Name)
-    qualified = program.qualified_name(site.call.func) or ""
+    qualified = program.qualified_name(node) or ""
     candidates = []
     for binding in program.bindings(root):
         statement = program.parent(binding.node)
@@ -122,7 +138,7 @@ def import_statement(program: Program, site: CallSite) -> cst.Import | cst.Impor
     if program.enclosing(statement, cst.Try) is not None or program.enclosing(statement, cst.TryStar) is not None:
         raise Refusal("MT904", statement, "the import is guarded by `try`")
     block = program.block(program.statement(statement))
-    if not program.contains(block, site.call):
+    if not program.contains(block, node):
         raise Refusal("MT904", statement, "the import is made under a condition")
     return statement
 
@@ -133,36 +149,6 @@ def _is_tuning(qualified: str) -> bool:
         return False
     name = qualified.removeprefix(legacy.TUNE_PREFIX)
     return name.rpartition(".")[2] not in legacy.TUNE_CONFIGS
-
-
-def _check_checkpoint_method(program: Program, attribute: cst.Attribute) -> None:
-    """Refuse methods of the old Checkpoint where the object is surely a checkpoint of Ray."""
-    if attribute.attr.value not in legacy.REMOVED_CHECKPOINT_METHODS:
-        return
-    owner = attribute.value
-    is_class = (program.qualified_name(owner) or "").rpartition(".")[0] in (
-        "ray.air",
-        "ray.air.checkpoint",
-        "ray.train",
-    )
-    if is_class or is_checkpoint(program, owner):
-        raise Refusal("MT401", attribute, f"`{attribute.attr.value}` of a checkpoint")
-
-
-def is_checkpoint(program: Program, node: cst.BaseExpression) -> bool:
-    """Whether an expression is surely a checkpoint of Ray: a result's, or what a worker got."""
-    if isinstance(node, cst.Attribute):
-        return node.attr.value == "checkpoint"
-    if isinstance(node, cst.Call):
-        qualified = program.qualified_name(node.func) or ""
-        return qualified in ("ray.air.session.get_checkpoint", "ray.train.get_checkpoint")
-    if isinstance(node, cst.Name):
-        return any(
-            binding.value is not None and binding.value is not node and is_checkpoint(program, binding.value)
-            for binding in program.bindings(node)
-            if not isinstance(binding.value, cst.Name)
-        )
-    return False
 
 
 def _hidden_constructions(program: Program) -> Iterator[Refusal]:

@@ -53,7 +53,8 @@ def _replacement(rewrite: Rewrite, attribute: cst.Attribute) -> str | None:
 
 def _is_class_of_target(qualified: str) -> bool:
     """Whether a dotted `ray.train` name ends in a class or function rather than a module on the way to one."""
-    if qualified in legacy.TRAINERS or qualified in legacy.BUILDERS:
+    classes = legacy.TRAINERS.keys() | legacy.BUILDERS | legacy.READERS
+    if qualified in classes or qualified.rpartition(".")[0] in classes:
         return False
     return qualified.startswith("ray.train.") and qualified not in legacy.TARGET_MODULES
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from migrate_trainers.catalogue import CATALOGUE
 from migrate_trainers.findings import Finding, Kind
 from migrate_trainers.reading import legacy
+from migrate_trainers.reading.source import Edit, without_nested
 from migrate_trainers.writing import templates
 from migrate_trainers.writing.arguments import ArgumentEdits
 from migrate_trainers.writing.placement import definition
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     import libcst as cst
 
     from migrate_trainers.reading.program import Program, Statement
-    from migrate_trainers.reading.source import Edit
     from migrate_trainers.settings import Settings
     from migrate_trainers.writing.imports import ImportPlan
 
@@ -47,6 +47,8 @@ class Rewrite:
     """The decisions about one program; rules add to it and never look at what other rules added.
 
     `keeps_old_package` says why `pytorch_lightning` can't become `lightning.pytorch`, where it can't.
+    `must_stand` are edits that have to be among the output, each with the node that it is about; `carried` the spans
+    whose edited text was taken to another place.
     """
 
     program: Program
@@ -57,7 +59,9 @@ class Rewrite:
     findings: list[Finding] = field(default_factory=list)
     argument_edits: dict[cst.Call, ArgumentEdits] = field(default_factory=dict)
     adapted: set[cst.Call] = field(default_factory=set)
-    _callbacks: dict[str, tuple[str, cst.CSTNode]] = field(default_factory=dict)
+    must_stand: list[tuple[cst.CSTNode, Edit]] = field(default_factory=list)
+    carried: list[tuple[int, int]] = field(default_factory=list)
+    _definitions: dict[str, tuple[str, cst.CSTNode]] = field(default_factory=dict)
 
     def review(self, code: str, node: cst.CSTNode, detail: str) -> None:
         self.findings.append(finding(self.program, code, node, detail))
@@ -81,24 +85,34 @@ class Rewrite:
         self.imports.reserve(name)
         return name
 
-    def callback_class(self, candidate: str, place: Statement, text: Callable[[str], str]) -> tuple[str, list[str]]:
-        """The name of a callback class for code at a place, and the definition that has to stand there, if any.
+    def text_of(self, node: cst.BaseExpression) -> str:
+        """An expression's text with the edits made in it so far, for code that takes it to another place."""
+        start, end = self.program.outer_span(node)
+        self.carried.append((start, end))
+        source, parts, done = self.program.source, [], start
+        for edit in without_nested(edit for edit in self.edits if start <= edit.start and edit.end <= end):
+            parts += [source.slice(done, edit.start), edit.text]
+            done = edit.end
+        return "".join([*parts, source.slice(done, end)])
 
-        `text` gives the definition for a name. The class goes to module level, unless the imports that it needs are in
-        a function; a class that an earlier place in reach defines serves again.
+    def own_definition(self, candidate: str, place: Statement, text: Callable[[str], str]) -> tuple[str, list[str]]:
+        """The name of a class or function for code at a place, and the definition that has to stand there, if any.
+
+        `text` gives the definition for a name. It goes to module level, unless the imports that it needs are in a
+        function; a definition that an earlier place in reach has serves again.
         """
-        if candidate in self._callbacks:
-            name, block = self._callbacks[candidate]
+        if candidate in self._definitions:
+            name, block = self._definitions[candidate]
             if self.program.contains(block, place):
                 return name, []
         name = self.new_name(candidate)
         unit = self.program.module.default_indent
         top_level = self.program.top_level_statement(place)
         if top_level is not place and self.imports.are_at_module_level:
-            self._callbacks[candidate] = name, self.program.module
+            self._definitions[candidate] = name, self.program.module
             self.edits += definition(self.program, top_level, [templates.indented(text(name), "", unit)])
             return name, []
-        self._callbacks[candidate] = name, self.program.block(place)
+        self._definitions[candidate] = name, self.program.block(place)
         return name, [templates.indented(text(name), self.program.indent(place), unit)]
 
     def class_named(self, qualified: str) -> str:

@@ -10,11 +10,19 @@ import libcst as cst
 
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.scopes import dotted_name
-from migrate_trainers.reading.source import Edit
+from migrate_trainers.reading.source import Edit, without_nested
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.accelerate import migrate_accelerate
+from migrate_trainers.rules.checkpoints.migrate import migrate_readers
 from migrate_trainers.rules.configs import migrate_configs
-from migrate_trainers.rules.legacy_uses import check_uses, import_statement, references, written_for
+from migrate_trainers.rules.legacy_uses import (
+    check_uses,
+    import_of,
+    import_statement,
+    reader_references,
+    references,
+    written_for,
+)
 from migrate_trainers.rules.lightning.migrate import migrate_lightning
 from migrate_trainers.rules.moved_names import migrate_moved_names
 from migrate_trainers.rules.rewrite import Rewrite, finding, moved_name
@@ -35,29 +43,35 @@ _RULES = {
     legacy.ACCELERATE_TRAINER: ("MT300", migrate_accelerate),
 }
 # Modules that no longer exist, or are empty: a plain import of one has to go.
-_GONE_MODULES = legacy.LEGACY_MODULES - {"ray.train.lightning", "ray.train.huggingface.transformers"}
+_GONE_NAMES = legacy.TRAINERS.keys() | legacy.BUILDERS | legacy.READERS
+_GONE_MODULES = (legacy.LEGACY_MODULES | {name.rpartition(".")[0] for name in legacy.READERS}) - {
+    "ray.train.lightning",
+    "ray.train.huggingface.transformers",
+}
 
 
 def rewrite_sites(
     program: Program, settings: Settings, sites: list[CallSite], *, keeps_old_package: str = "", partly: bool = False
 ) -> tuple[list[Edit], list[Finding]]:
-    """The edits that migrate some call sites of a program, and what to say about them; raises `Refusal`.
+    """The edits that migrate some call sites of a program and its readers, and what to say about them.
 
     `partly` says that the program has other call sites, whose legacy names may stay; `keeps_old_package` why the
-    program can't say `lightning.pytorch` instead of `pytorch_lightning`.
+    program can't say `lightning.pytorch` instead of `pytorch_lightning`. Raises `Refusal`.
     """
     check_uses(program, sites)
     settings = replace(settings, source_version=settings.source_version or written_for(program))
+    names = [site.call.func for site in sites] or list(reader_references(program))
     imports = ImportPlan(
         program,
-        _anchor(program, sites),
+        _anchor(program, names),
         lambda name: moved_name(name, settings),
-        by_module=isinstance(sites[0].call.func, cst.Attribute),
+        by_module=isinstance(names[0], cst.Attribute),
     )
     rewrite = Rewrite(program, settings, imports, keeps_old_package)
     _remove_legacy_imports(rewrite)
-    replaced = migrate_moved_names(rewrite)
+    rewrite.edits += [Edit(*program.span(node), text) for node, text in migrate_moved_names(rewrite).items()]
     migrate_configs(rewrite)
+    migrate_readers(rewrite)
     for trainer, (code, rule) in _RULES.items():
         own = [site for site in sites if site.trainer == trainer]
         for group in _by_import(program, own):
@@ -68,12 +82,22 @@ def rewrite_sites(
     edits = list(rewrite.edits)
     for arguments in rewrite.argument_edits.values():
         edits += arguments.edits()
-    edits += [Edit(*program.span(node), text) for node, text in replaced.items()]
     if not partly:
         edits += _rename_annotations(rewrite, edits)
     edits += _rename_string_annotations(rewrite)
     edits += rewrite.imports.edits()
-    return _without_nested(edits), rewrite.findings
+    edits = without_nested(edits)
+    _check_readers_stand(rewrite, edits)
+    return edits, rewrite.findings
+
+
+def _check_readers_stand(rewrite: Rewrite, edits: list[Edit]) -> None:
+    """Raise `Refusal` where a reader's new text was lost with the code around it."""
+    kept = set(edits)
+    for node, edit in rewrite.must_stand:
+        is_carried = any(start <= edit.start and edit.end <= end for start, end in rewrite.carried)
+        if edit not in kept and not is_carried:
+            raise Refusal("MT411", node, "it stands in code that moves into the train function")
 
 
 def _by_import(program: Program, sites: list[CallSite]) -> list[list[CallSite]]:
@@ -85,9 +109,9 @@ def _by_import(program: Program, sites: list[CallSite]) -> list[list[CallSite]]:
     return list(groups.values())
 
 
-def _anchor(program: Program, sites: list[CallSite]) -> cst.Import | cst.ImportFrom:
-    """The import beside which new imports go: at module level if any call site's is."""
-    statements = [import_statement(program, site) for site in sites]
+def _anchor(program: Program, names: list[cst.BaseExpression]) -> cst.Import | cst.ImportFrom:
+    """The import beside which new imports go: at module level if that of any legacy name is."""
+    statements = [import_of(program, name) for name in names if isinstance(name, cst.Name | cst.Attribute)]
     for statement in statements:
         if isinstance(program.block(program.statement(statement)), cst.Module):
             return statement
@@ -119,7 +143,7 @@ def _remove_legacy_imports(rewrite: Rewrite) -> None:
                 gone = name in _GONE_MODULES
             else:
                 qualified = f"{dotted_name(statement.module)}.{name}"
-                gone = qualified in legacy.TRAINERS or qualified in legacy.BUILDERS or qualified in _GONE_MODULES
+                gone = qualified in _GONE_NAMES or qualified in _GONE_MODULES
             if gone and not _is_relative(statement):
                 rewrite.imports.remove(alias)
 
@@ -170,15 +194,3 @@ def _rename_string_annotations(rewrite: Rewrite) -> list[Edit]:
                 name = rewrite.class_named("ray.train.torch.TorchTrainer")
                 edits.append(Edit(*program.span(node), re.sub(pattern, name, text)))
     return edits
-
-
-def _without_nested(edits: list[Edit]) -> list[Edit]:
-    """Drop edits inside a larger edit: that one was written from the text as it stood."""
-    kept: list[Edit] = []
-    for edit in sorted(dict.fromkeys(edits), key=lambda edit: (edit.start, -edit.end)):
-        outer = kept[-1] if kept else None
-        is_inside = outer is not None and outer.start < outer.end and edit.start < outer.end and edit.end <= outer.end
-        is_insertion_before = outer is not None and edit.start == edit.end == outer.start
-        if not is_inside or is_insertion_before:
-            kept.append(edit)
-    return kept

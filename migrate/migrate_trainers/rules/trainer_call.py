@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from migrate_trainers.reading import legacy
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.configs import arguments_behind, dictionary_behind
@@ -116,6 +117,16 @@ def train_function_argument(rewrite: Rewrite, site: CallSite, argument: cst.Arg,
         separator = ", " if edits.line_indent is None else f",\n{edits.line_indent}"
         text += f"{separator}train_loop_config={config}"
     edits.replace(argument, text)
+
+
+def is_given_for_resuming(rewrite: Rewrite, node: cst.BaseExpression) -> bool:
+    """Whether an expression is a trainer's `resume_from_checkpoint` on a target whose trainers don't take it."""
+    argument = rewrite.program.parent(node)
+    call = rewrite.program.parent(argument) if isinstance(argument, cst.Arg) else None
+    if not isinstance(argument, cst.Arg) or not isinstance(call, cst.Call) or not rewrite.settings.strict_target:
+        return False
+    is_trainer = rewrite.program.qualified_name(call.func) in legacy.TRAINERS
+    return is_trainer and argument.keyword is not None and argument.keyword.value == "resume_from_checkpoint"
 
 
 def may_resume(rewrite: Rewrite, arguments: dict[str, cst.Arg]) -> bool:

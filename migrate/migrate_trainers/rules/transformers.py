@@ -10,7 +10,7 @@ import libcst as cst
 from migrate_trainers.reading.scopes import own_returns
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
-from migrate_trainers.rules.legacy_uses import is_checkpoint
+from migrate_trainers.rules.checkpoints.removed import is_checkpoint
 from migrate_trainers.rules.trainer_call import (
     function_argument,
     is_absent,
@@ -282,7 +282,7 @@ class _TrainFunction:
         if self._uses_guide_form:
             self._callback = rewrite.class_named("ray.train.huggingface.transformers.RayTrainReportCallback")
             return []
-        self._callback, definitions = rewrite.callback_class(
+        self._callback, definitions = rewrite.own_definition(
             _CALLBACK_NAME,
             place,
             lambda name: templates.TRANSFORMERS_CALLBACK.format(

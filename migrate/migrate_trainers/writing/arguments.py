@@ -60,6 +60,10 @@ class ArgumentEdits:
         """Add an argument behind the others; `render` gives its text for a line of a given indentation."""
         self._appended.append(render)
 
+    def stand_at(self, indent: str) -> None:
+        """Note that the call's line gets another indentation."""
+        self._base_indent = indent
+
     def base_indent(self) -> str:
         """The indentation of the line on which the call starts."""
         if self._base_indent is not None:
@@ -169,7 +173,7 @@ class ArgumentEdits:
         """Spread this call because one among its arguments spreads, which then starts on a line of its own."""
         self.spread()
         if self.spreads():
-            inner._base_indent = self.base_indent() + self._program.module.default_indent
+            inner.stand_at(self.base_indent() + self._program.module.default_indent)
 
     @property
     def line_indent(self) -> str | None:

@@ -48,6 +48,10 @@ class ImportPlan:
         """Whether what new code imports can be read everywhere in the module."""
         return isinstance(self._block(self._anchor), cst.Module)
 
+    def reaches(self, node: cst.CSTNode) -> bool:
+        """Whether the code at a node can read what is imported beside the anchor."""
+        return self._program.contains(self._block(self._anchor), node)
+
     def stand_at(self, anchor: cst.Import | cst.ImportFrom) -> None:
         """Put what is asked for from now on beside a statement, so that code in its block can read it."""
         self._anchor = anchor

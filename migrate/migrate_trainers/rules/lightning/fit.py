@@ -10,6 +10,7 @@ from migrate_trainers.writing.render import free_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from migrate_trainers.rules.lightning.sites import GivenCheckpoint
     from migrate_trainers.rules.rewrite import Rewrite
 
 
@@ -17,15 +18,15 @@ def fit_lines(
     rewrite: Rewrite,
     body: str,
     used: Collection[str],
-    given: str | None,
+    given: GivenCheckpoint | None,
     file: str,
     fit: Callable[[int, str | None], str],
 ) -> list[str]:
     """Lines that fit from the latest checkpoint if there is one.
 
-    `body` is the function's indentation, `used` names that may not be hidden, `given` how the function reads a
-    checkpoint that the trainer was given, `file` how new checkpoints name theirs, and `fit` the call at a depth of
-    blocks, from a checkpoint file or afresh.
+    `body` is the function's indentation, `used` names that may not be hidden, `given` what the trainer was given to
+    start from, with the text by which the function reads it, `file` how new checkpoints name theirs, and `fit` the call
+    at a depth of blocks, from a checkpoint file or afresh.
     """
     unit = rewrite.program.module.default_indent
     checkpoint = free_name(used, "checkpoint", "ray_checkpoint")
@@ -34,14 +35,17 @@ def fit_lines(
     found = f"{rewrite.function_named('ray.train.get_checkpoint')}()"
     os = rewrite.imports.module("os")
     inner, deeper = body + unit, body + unit * 2
+    start = given.text if given and given.is_file else None
+    given_text = f" or {given.text}" if given and not given.is_file else ""
     lines = [
-        f"{body}{checkpoint} = {found} or {given}" if given else f"{body}{checkpoint} = {found}",
+        f"{body}{checkpoint} = {found}{given_text}",
         f"{body}if {checkpoint}:",
         f"{inner}with {checkpoint}.as_directory() as {folder}:",
         f'{deeper}{path} = {os}.path.join({folder}, "{file}")',
     ]
-    if given and file != templates.LEGACY_LIGHTNING_CHECKPOINT:
-        old = f'{os}.path.join({folder}, "{templates.LEGACY_LIGHTNING_CHECKPOINT}")'
+    if given_text:
+        other = templates.other_file(file)
+        comment = "  # as LightningTrainer wrote it" if other == templates.LEGACY_LIGHTNING_CHECKPOINT else ""
         lines.append(f"{deeper}if not {os}.path.exists({path}):")
-        lines.append(f"{deeper}{unit}{path} = {old}  # as LightningTrainer wrote it")
-    return [*lines, f"{deeper}{fit(2, path)}", f"{body}else:", f"{inner}{fit(1, None)}"]
+        lines.append(f'{deeper}{unit}{path} = {os}.path.join({folder}, "{other}"){comment}')
+    return [*lines, f"{deeper}{fit(2, path)}", f"{body}else:", f"{inner}{fit(1, start)}"]

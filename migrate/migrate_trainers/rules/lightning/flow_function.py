@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from migrate_trainers.rules.lightning.builder import MethodCall
     from migrate_trainers.rules.lightning.flow import FlowStatement
+    from migrate_trainers.rules.lightning.sites import GivenCheckpoint
     from migrate_trainers.rules.rewrite import Rewrite
 
 
@@ -72,8 +74,8 @@ class FlowFunction:
         self._pass_through_config()
         given = take_given_checkpoint(rewrite, self.sites)
         if given is not None:
-            self.config["resume_from_checkpoint"] = given
-            given = f'{self.config_name}["resume_from_checkpoint"]'
+            self.config["resume_from_checkpoint"] = given.text
+            given = replace(given, text=f'{self.config_name}["resume_from_checkpoint"]')
         body = self._function_lines(given)
         name = rewrite.new_name("train_func")
         header = f"def {name}({self.config_name if self.config else ''}):"
@@ -212,7 +214,7 @@ class FlowFunction:
 
     # The train function
 
-    def _function_lines(self, given_checkpoint: str | None) -> list[str]:
+    def _function_lines(self, given_checkpoint: GivenCheckpoint | None) -> list[str]:
         body = self.body
         used = {*self.names.values(), self.module_class, self.package.root, self.config_name}
         model, trainer = free_name(used, "model"), free_name(used, "trainer")

@@ -90,7 +90,7 @@ class Reports:
                 tempfile=rewrite.imports.module("tempfile"),
             )
 
-        name, self.definitions = rewrite.callback_class(_CALLBACK_NAME, place, text)
+        name, self.definitions = rewrite.own_definition(_CALLBACK_NAME, place, text)
         return name
 
 
@@ -106,7 +106,7 @@ def read_reports(rewrite: Rewrite, config: LightningConfig) -> Reports:
     if not reasons and not _sees_class(rewrite.program, config.module_class.value):
         rewrite.review("MT114", config.module_class.value, "it is defined elsewhere")
     writes_files = any(name in config.checkpointing for name in _FILE_ARGUMENTS)
-    return Reports(bool(reasons), writes_files, config.strategy_name, _checkpoint_file(rewrite.program))
+    return Reports(bool(reasons), writes_files, config.strategy_name, checkpoint_file(rewrite.program))
 
 
 def read_flow_reports(rewrite: Rewrite, flow: BuilderFlow) -> Reports:
@@ -134,7 +134,7 @@ def read_flow_reports(rewrite: Rewrite, flow: BuilderFlow) -> Reports:
     strategies = [argument.value for argument in flow.keywords("strategy").get("name", ())]
     strategy = "deepspeed" if any(string(node) == "deepspeed" for node in strategies) else "ddp"
     writes_files = any(name in checkpointing for name in _FILE_ARGUMENTS)
-    return Reports(bool(reasons), writes_files, strategy, _checkpoint_file(program))
+    return Reports(bool(reasons), writes_files, strategy, checkpoint_file(program))
 
 
 def _reasons(program: Program, config: LightningConfig) -> Iterator[tuple[cst.CSTNode, str]]:
@@ -150,7 +150,7 @@ def _reasons(program: Program, config: LightningConfig) -> Iterator[tuple[cst.CS
     yield from _reasons_in_code(program, [config.module_class.value])
 
 
-def _checkpoint_file(program: Program) -> str:
+def checkpoint_file(program: Program) -> str:
     """The file's name in checkpoints: the old one where the script opens it."""
     if next(_model_file_readers(program), None) is not None:
         return templates.LEGACY_LIGHTNING_CHECKPOINT

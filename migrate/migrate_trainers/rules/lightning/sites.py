@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import libcst as cst
+
 from migrate_trainers.reading import legacy
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.checkpoints.models import file_argument, model_file_call
 from migrate_trainers.rules.configs import uses_gpu
 from migrate_trainers.rules.trainer_call import is_absent, refuse_datasets, refuse_unsupported, trainer_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    import libcst as cst
-
+    from migrate_trainers.reading.program import Program
     from migrate_trainers.rules.rewrite import CallSite, Rewrite
 
 _OWN_ARGUMENTS = ("lightning_config", "datasets_iter_config")
@@ -71,8 +73,16 @@ def refuse_earlier_effects(rewrite: Rewrite, site: LightningSite) -> None:
             raise Refusal("MT102", other, "it is called before the configuration is made, in the same statement")
 
 
-def take_given_checkpoint(rewrite: Rewrite, sites: Sequence[LightningSite]) -> str | None:
-    """Take `resume_from_checkpoint` out of a trainer's call, as current trainers don't take it; returns its text."""
+@dataclass(frozen=True)
+class GivenCheckpoint:
+    """What a trainer was told to resume from: text for the trainer's call, a checkpoint or (`is_file`) its file."""
+
+    text: str
+    is_file: bool
+
+
+def take_given_checkpoint(rewrite: Rewrite, sites: Sequence[LightningSite]) -> GivenCheckpoint | None:
+    """Take `resume_from_checkpoint` out of a trainer's call, as current trainers don't take it."""
     given = [site for site in sites if not is_absent(site.arguments, "resume_from_checkpoint")]
     if not given or not rewrite.settings.strict_target:
         return None
@@ -80,4 +90,18 @@ def take_given_checkpoint(rewrite: Rewrite, sites: Sequence[LightningSite]) -> s
         raise Refusal("MT102", given[0].call_site.call, "several trainers share the configuration of one that resumes")
     argument = given[0].arguments["resume_from_checkpoint"]
     rewrite.arguments_of(given[0].call_site.call).remove(argument)
-    return rewrite.program.outer_text(argument.value)
+    if _is_local(rewrite.program, argument.value):
+        rewrite.review("MT412", argument, "")
+    made = model_file_call(rewrite.program, argument.value)
+    if made is not None:
+        return GivenCheckpoint(rewrite.text_of(file_argument(made).value), is_file=True)
+    return GivenCheckpoint(rewrite.text_of(argument.value), is_file=False)
+
+
+def _is_local(program: Program, value: cst.BaseExpression) -> bool:
+    """Whether a checkpoint is made of a path of the machine on which the script runs."""
+    if isinstance(value, cst.Name):
+        return any(isinstance(one.value, cst.Call) and _is_local(program, one.value) for one in program.bindings(value))
+    if not isinstance(value, cst.Call) or not isinstance(value.func, cst.Attribute):
+        return False
+    return value.func.attr.value in ("from_directory", "from_path")

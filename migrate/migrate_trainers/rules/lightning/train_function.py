@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from migrate_trainers.rules.lightning.builder import Given, LightningConfig
+    from migrate_trainers.rules.lightning.sites import GivenCheckpoint
     from migrate_trainers.rules.rewrite import Rewrite
 
 _MERGED = ("callbacks", "plugins", "enable_checkpointing", *IGNORED)
@@ -86,7 +87,7 @@ class TrainFunction:
             warn_of_continuation(rewrite, self.sites[0].arguments)
         given = take_given_checkpoint(rewrite, self.sites)
         if given is not None:
-            given = self.mover.add_config("resume_from_checkpoint", given)
+            given = replace(given, text=self.mover.add_config("resume_from_checkpoint", given.text))
         lines = self._function_lines(given)
         name = rewrite.new_name("train_func")
         parameter = self.config_name if self.mover.config else ""
@@ -132,7 +133,7 @@ class TrainFunction:
 
     # The function's lines
 
-    def _function_lines(self, given_checkpoint: str | None) -> list[str]:
+    def _function_lines(self, given_checkpoint: GivenCheckpoint | None) -> list[str]:
         self.used |= self.mover.names
         model = free_name(self.used, "model", "lightning_module")
         trainer = free_name(self.used, "trainer", "lightning_trainer")
@@ -268,7 +269,7 @@ class TrainFunction:
             return True
         return any(not self.package.is_no_checkpoint(element.value) for element in given.value.elements)
 
-    def _fit_lines(self, model: str, trainer: str, given_checkpoint: str | None) -> list[str]:
+    def _fit_lines(self, model: str, trainer: str, given_checkpoint: GivenCheckpoint | None) -> list[str]:
         if not self.resumes:
             return [f"{self.body}{self._fit(model, trainer, 0)}"]
         fit = partial(self._fit, model, trainer)

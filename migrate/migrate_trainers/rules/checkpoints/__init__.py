@@ -1,0 +1,1 @@
+"""Code that reads what a legacy trainer left: results, checkpoints, predictors, experiments."""

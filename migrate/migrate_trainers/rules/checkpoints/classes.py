@@ -1,0 +1,145 @@
+"""`LightningCheckpoint` and the ways to make one: a directory is all that a checkpoint is now."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from migrate_trainers.reading import legacy
+from migrate_trainers.reading.source import Edit
+from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.checkpoints.models import file_argument, is_only_loaded
+from migrate_trainers.rules.trainer_call import is_given_for_resuming
+from migrate_trainers.writing import templates
+
+if TYPE_CHECKING:
+    from migrate_trainers.rules.checkpoints.readers import Readers
+
+# Keywords of the constructor (as it was in Ray 2.6 and in 2.7) that say where the checkpoint is.
+_PLACES = ("local_path", "path", "uri")
+_OPERANDS = (cst.Name, cst.Attribute, cst.Call, cst.Subscript)
+
+
+def migrate_classes(readers: Readers) -> None:
+    """Rewrite every construction of a LightningCheckpoint, and its name in annotations."""
+    program = readers.program
+    for call in sorted(program.calls, key=lambda call: program.span(call)[0]):
+        module, _, method = (program.qualified_name(call.func) or "").rpartition(".")
+        if f"{module}.{method}" in legacy.LIGHTNING_CHECKPOINTS:
+            _write_constructor(readers, call, call.func)
+        elif module in legacy.LIGHTNING_CHECKPOINTS:
+            assert isinstance(call.func, cst.Attribute)
+            _write_method(readers, call, method, call.func.value)
+
+
+def _write_method(readers: Readers, call: cst.Call, method: str, name: cst.BaseExpression) -> None:
+    readers.explain(name)
+    if method == "from_directory":
+        readers.edit(call, Edit(*readers.program.span(name), readers.rewrite.class_named("ray.train.Checkpoint")))
+    elif method == "from_uri":
+        _write_constructor(readers, call, name)
+    elif method == "from_checkpoint":
+        _write_same(readers, call)
+    elif method == "from_path":
+        _write_file(readers, call)
+    else:
+        raise Refusal("MT401", call.func, f"`{method}` of a LightningCheckpoint")
+
+
+def _write_constructor(readers: Readers, call: cst.Call, name: cst.BaseExpression) -> None:
+    """`LightningCheckpoint(path)`, `.from_uri(uri)`: a Checkpoint takes paths and URIs alike."""
+    program = readers.program
+    readers.explain(name)
+    given = [one for one in call.args if one.keyword is None or one.keyword.value in _PLACES]
+    if len(call.args) != 1 or not given or given[0].star:
+        raise Refusal("MT401", call, "a LightningCheckpoint that is not made of a path")
+    readers.edit(call, Edit(*program.outer_span(call.func), readers.rewrite.class_named("ray.train.Checkpoint")))
+    keyword = given[0].keyword
+    if keyword is not None:
+        readers.edit(call, Edit(program.span(keyword)[0], program.outer_span(given[0].value)[0], ""))
+
+
+def _write_same(readers: Readers, call: cst.Call) -> None:
+    """`LightningCheckpoint.from_checkpoint(checkpoint)` is the checkpoint."""
+    program = readers.program
+    if len(call.args) != 1 or call.args[0].star:
+        raise Refusal("MT106", call, "`from_checkpoint` takes a checkpoint")
+    value = call.args[0].value
+    start, end = program.span(call)
+    if isinstance(value, _OPERANDS) and "\n" not in program.text(call):
+        readers.edit(call, Edit(start, program.span(value)[0], ""), Edit(program.span(value)[1], end, ""))
+        return
+    opening = program.source.buffer.index(b"(", program.outer_span(call.func)[1])
+    readers.edit(call, Edit(start, opening, ""))
+    keyword = call.args[0].keyword
+    if keyword is not None:
+        readers.edit(call, Edit(program.span(keyword)[0], program.outer_span(value)[0], ""))
+
+
+def _write_file(readers: Readers, call: cst.Call) -> None:
+    """`LightningCheckpoint.from_path(file)` copied the file: so does a function, where it isn't loaded at once."""
+    program, rewrite = readers.program, readers.rewrite
+    file = file_argument(call)
+    if is_only_loaded(program, call) or is_given_for_resuming(rewrite, call):
+        return
+
+    def text(name: str) -> str:
+        return templates.CHECKPOINT_OF_FILE.format(
+            name=name,
+            os=rewrite.imports.module("os"),
+            shutil=rewrite.imports.module("shutil"),
+            tempfile=rewrite.imports.module("tempfile"),
+            checkpoint=rewrite.class_named("ray.train.Checkpoint"),
+            file=readers.file,
+        )
+
+    readers.edit(call, Edit(*program.outer_span(call.func), readers.function("checkpoint_of_file", call, text)))
+    for argument in call.args:
+        if argument is not file:
+            rewrite.arguments_of(call).remove(argument)
+
+
+def migrate_class_names(readers: Readers) -> None:
+    """Rename LightningCheckpoint in annotations and `isinstance`; raises `Refusal` where it is used otherwise."""
+    program = readers.program
+    for node in (*program.names, *program.attributes):
+        if program.qualified_name(node) not in legacy.LIGHTNING_CHECKPOINTS or node in readers.explained:
+            continue
+        if program.enclosing(node, cst.Annotation) is None and not _is_type_test(readers, node):
+            raise Refusal("MT411", node, f"`{program.text(node)}` is neither constructed nor an annotation")
+        readers.explain(node)
+        readers.edit(node, Edit(*program.span(node), readers.rewrite.class_named("ray.train.Checkpoint")))
+    _rename_in_strings(readers)
+
+
+def _is_type_test(readers: Readers, node: cst.CSTNode) -> bool:
+    """Whether a class's name is what `isinstance` or `cast` compares with."""
+    program = readers.program
+    argument = program.parent(node)
+    call = program.parent(argument) if isinstance(argument, cst.Arg) else None
+    if not isinstance(call, cst.Call):
+        return False
+    if program.is_builtin(call.func, "isinstance"):
+        return call.args[-1] is argument
+    return program.qualified_name(call.func) == "typing.cast" and call.args[0] is argument
+
+
+def _rename_in_strings(readers: Readers) -> None:
+    """The class's name inside annotations that are strings."""
+    program = readers.program
+    local_names = {
+        binding.name
+        for scope in program.all_scopes()
+        for bindings in scope.bindings.values()
+        for binding in bindings
+        if binding.imported in legacy.LIGHTNING_CHECKPOINTS
+    }
+    if not local_names:
+        return
+    pattern = r"\b(" + "|".join(sorted(local_names)) + r")\b"
+    for node in program.strings:
+        if program.enclosing(node, cst.Annotation) is not None and re.search(pattern, program.text(node)):
+            name = readers.rewrite.class_named("ray.train.Checkpoint")
+            readers.edit(node, Edit(*program.span(node), re.sub(pattern, name, program.text(node))))
