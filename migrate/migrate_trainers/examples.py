@@ -25,6 +25,7 @@ from ray.air.config import RunConfig, ScalingConfig
 from ray.train.lightning import LightningConfigBuilder, LightningTrainer
 
 """
+_CHECKPOINT = "from ray.train.lightning import LightningCheckpoint\n"
 _TRANSFORMERS = """\
 from ray.air.config import ScalingConfig
 from ray.train.huggingface import TransformersTrainer
@@ -182,6 +183,30 @@ def make_trainer(run_config):
     "MT118": Example(_own_module()),
     "MT119": Example(_own_module('ray.init(runtime_env={"pip": ["pytorch-lightning"]})\n')),
     # TransformersTrainer
+    "MT125": Example(
+        "from ray.train.lightning import LightningPredictor\n"
+        + _lightning()
+        + "predictor = LightningPredictor.from_checkpoint(trainer.fit().checkpoint, Net)\n",
+        instead="""\
+import os
+
+import torch
+from digits import Net, dataset, result
+
+
+class Predictor:
+    def __init__(self, checkpoint):
+        with checkpoint.as_directory() as folder:
+            self.model = Net.load_from_checkpoint(os.path.join(folder, "checkpoint.ckpt")).eval()
+
+    def __call__(self, batch):
+        with torch.no_grad():
+            return {"predictions": self.model(torch.as_tensor(batch["image"])).numpy()}
+
+
+predictions = dataset.map_batches(Predictor, fn_constructor_args=[result.checkpoint], batch_size=64)
+""",
+    ),
     "MT200": Example(_transformers()),
     "MT201": Example(
         f"""{_TRANSFORMERS}\
@@ -244,14 +269,15 @@ trainer = AccelerateTrainer(
     "MT313": Example(_accelerate("{}", "    if accelerator.is_local_main_process:\n        print(1)\n")),
     # Checkpoints, sessions and other parts of AIR
     "MT401": Example(
-        _lightning() + "model = trainer.fit().checkpoint.get_model(Net)\n",
+        _lightning() + "weights = trainer.fit().checkpoint.to_dict()\n",
         instead="""\
 import os
 
-from digits import Net, trainer
+import torch
+from digits import trainer
 
 with trainer.fit().checkpoint.as_directory() as folder:
-    model = Net.load_from_checkpoint(os.path.join(folder, "checkpoint.ckpt"))
+    weights = torch.load(os.path.join(folder, "checkpoint.ckpt"))
 """,
     ),
     "MT402": Example(_lightning(arguments=", run_config=RunConfig(verbose=1)")),
@@ -273,6 +299,23 @@ def train_loop():
     ),
     "MT406": Example(_lightning() + 'print(trainer.fit().metrics["training_iteration"])\n'),
     "MT407": Example("import ray\n\nray.init()\n" + _lightning(), settings=Settings(bundled=True)),
+    "MT410": Example(_lightning() + "model = trainer.fit().checkpoint.get_model(Net)\n"),
+    "MT411": Example(
+        _CHECKPOINT + "from runs import last_run\n\n" + _lightning() + "model = last_run().checkpoint.get_model(Net)\n",
+        instead="""\
+import os
+
+from digits import Net
+from runs import last_run
+
+with last_run().checkpoint.as_directory() as folder:
+    model = Net.load_from_checkpoint(os.path.join(folder, "checkpoint.ckpt"))
+""",
+    ),
+    "MT412": Example(
+        _CHECKPOINT
+        + _lightning(arguments=', resume_from_checkpoint=LightningCheckpoint.from_path("/mnt/digits/last.ckpt")')
+    ),
     # Tune
     "MT501": Example(
         "from ray import tune\n" + _lightning() + "tune.Tuner(trainer).fit()\n",
