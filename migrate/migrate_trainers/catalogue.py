@@ -82,7 +82,7 @@ _ENTRIES = (
         "MT110",
         Kind.REVIEW,
         "An argument that LightningTrainer ignored is gone",
-        "Ray decides the devices, nodes and strategy of each worker; what `.trainer(...)` said about them had no effect.",
+        "Ray decides the devices, nodes and strategy of each worker, and LightningTrainer never called `trainer.tune()`; what `.trainer(...)` said about them had no effect.",
         "Nothing to do, unless the number of workers was meant: that is `ScalingConfig(num_workers=...)`.",
     ),
     Entry(
@@ -140,6 +140,20 @@ _ENTRIES = (
         "This predictor can't be followed",
         "Current Ray has no predictors: a class of the script that Ray Data calls for each batch does their work.",
         "Write a class that loads the model in `__init__` and predicts in `__call__`, and give it to `Dataset.map_batches`.",
+    ),
+    Entry(
+        "MT127",
+        Kind.REVIEW,
+        "Lightning 2 has another name for this argument",
+        "`pl.Trainer` of Lightning 2 doesn't take the old one.",
+        "Keep the old name only where the script goes on with Lightning 1.",
+    ),
+    Entry(
+        "MT128",
+        Kind.MANUAL,
+        "Lightning 2 doesn't take this argument",
+        "`pl.Trainer` had it in Lightning 1; the environments of current Ray have Lightning 2, where it raises an error.",
+        "Replace it in the builder's call as the message says, then run the tool again.",
     ),
     Entry(
         "MT200",

@@ -182,7 +182,6 @@ def make_trainer(run_config):
     ),
     "MT118": Example(_own_module()),
     "MT119": Example(_own_module('ray.init(runtime_env={"pip": ["pytorch-lightning"]})\n')),
-    # TransformersTrainer
     "MT125": Example(
         "from ray.train.lightning import LightningPredictor\n"
         + _lightning()
@@ -207,6 +206,12 @@ class Predictor:
 predictions = dataset.map_batches(Predictor, fn_constructor_args=[result.checkpoint], batch_size=64)
 """,
     ),
+    "MT127": Example(_lightning(".trainer(replace_sampler_ddp=False)")),
+    "MT128": Example(
+        _lightning('.trainer(weights_summary="top")'),
+        instead=_lightning(".trainer(enable_model_summary=True)"),
+    ),
+    # TransformersTrainer
     "MT200": Example(_transformers()),
     "MT201": Example(
         f"""{_TRANSFORMERS}\

@@ -114,7 +114,10 @@ def _builder_calls(draw: Draw) -> list[tuple[str, list[str]]]:
         calls.append(("trainer", keywords))
     calls.append(("fit_params", list(draw(st.sampled_from(_FIT)))))
     if draw(st.booleans()):
-        arguments = [draw(st.sampled_from(_STRATEGIES)), *_keywords(draw, "timeout", "stage", "bucket")]
+        arguments = [
+            draw(st.sampled_from(_STRATEGIES)),
+            *_keywords(draw, "timeout", "checkpoint_io", "precision_plugin"),
+        ]
         calls.append(("strategy", [argument for argument in arguments if argument]))
     if draw(st.booleans()):
         chosen = st.lists(st.sampled_from(_CHECKPOINTING), unique_by=lambda text: text.partition("=")[0], max_size=3)

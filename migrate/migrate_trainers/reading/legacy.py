@@ -77,6 +77,7 @@ UNSUPPORTED: dict[str, str] = {
     for name in names
 }
 TUNE_PREFIX = "ray.tune."
+TUNERS = frozenset({"ray.tune.Tuner", "ray.tune.tuner.Tuner"})
 # What of ray.tune a script may use beside a trainer without the trainer being tuned: configs that move to ray.train.
 TUNE_CONFIGS = frozenset({"RunConfig", "ScalingConfig", "CheckpointConfig", "FailureConfig", "SyncConfig", "Result"})
 

@@ -10,7 +10,7 @@ import libcst as cst
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.scopes import Binding, BindingKind
 from migrate_trainers.refusal import Refusal
-from migrate_trainers.rules.literals import display_of, is_flag, keywords_of
+from migrate_trainers.rules.literals import display_of, is_flag, is_none, keywords_of
 from migrate_trainers.writing.arguments import bound_arguments
 
 if TYPE_CHECKING:
@@ -91,6 +91,21 @@ def uses_gpu(rewrite: Rewrite, scaling_config: cst.BaseExpression | None) -> boo
         return False
     value = argument.value.value if isinstance(argument.value, cst.Name) else None
     return {"True": True, "False": False}.get(str(value))
+
+
+def lacks_workers(rewrite: Rewrite, scaling_config: cst.BaseExpression | None) -> bool:
+    """Whether a trainer's ScalingConfig surely says no `num_workers`, which the legacy trainers refused."""
+    program = rewrite.program
+    if scaling_config is None or is_none(scaling_config):
+        return True
+    if f"{program.text(scaling_config)}.num_workers" in program.assigned_attributes:
+        return False
+    dictionary = dictionary_behind(program, scaling_config)
+    if dictionary is not None:
+        entries = keywords_of(dictionary) if isinstance(dictionary, cst.Call) else display_of(dictionary)
+        return entries is not None and is_none(entries.get("num_workers", cst.Name("None")))
+    arguments = arguments_behind(rewrite, scaling_config, "ScalingConfig")
+    return arguments is not None and ("num_workers" not in arguments or is_none(arguments["num_workers"].value))
 
 
 def dictionary_behind(program: Program, value: cst.BaseExpression) -> cst.Dict | cst.Call | None:

@@ -26,6 +26,7 @@ from migrate_trainers.rules.legacy_uses import (
 from migrate_trainers.rules.lightning.migrate import migrate_lightning
 from migrate_trainers.rules.moved_names import migrate_moved_names
 from migrate_trainers.rules.rewrite import Rewrite, finding, moved_name
+from migrate_trainers.rules.trainer_call import check_workers
 from migrate_trainers.rules.transformers import migrate_transformers
 from migrate_trainers.writing.imports import ImportPlan
 
@@ -78,6 +79,7 @@ def rewrite_sites(
             rewrite.imports.stand_at(import_statement(program, group[0]))
             rule(rewrite, group)
         for site in own:
+            check_workers(rewrite, site)
             rewrite.findings.append(finding(program, code, site.call.func, ""))
     edits = list(rewrite.edits)
     for arguments in rewrite.argument_edits.values():

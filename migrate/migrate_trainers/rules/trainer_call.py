@@ -9,7 +9,7 @@ import libcst as cst
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
-from migrate_trainers.rules.configs import arguments_behind, dictionary_behind
+from migrate_trainers.rules.configs import arguments_behind, dictionary_behind, find_config_call, lacks_workers
 from migrate_trainers.writing.arguments import bound_arguments
 from migrate_trainers.writing.render import Argument, sequence
 
@@ -78,6 +78,7 @@ def refuse_unsupported(rewrite: Rewrite, site: CallSite, arguments: dict[str, cs
     if rewrite.settings.strict_target and not is_absent(arguments, "metadata"):
         raise Refusal("MT403", arguments["metadata"], "`metadata=...`")
     drop_absent(rewrite, site, arguments, "preprocessor")
+    _check_configurations(rewrite, arguments)
     scaling = arguments.get("scaling_config")
     if scaling is not None and dictionary_behind(rewrite.program, scaling.value) is not None:
         name = rewrite.class_named("ray.train.ScalingConfig")
@@ -85,6 +86,25 @@ def refuse_unsupported(rewrite: Rewrite, site: CallSite, arguments: dict[str, cs
         rewrite.edits += [Edit(start, start, f"{name}(**"), Edit(end, end, ")")]
     if rewrite.settings.strict_target:
         drop_absent(rewrite, site, arguments, "metadata", "resume_from_checkpoint")
+
+
+def _check_configurations(rewrite: Rewrite, arguments: dict[str, cst.Arg]) -> None:
+    """Refuse a configuration that is given as another one."""
+    program = rewrite.program
+    for name, expected in (("scaling_config", "ScalingConfig"), ("run_config", "RunConfig")):
+        for other in legacy.DROPPED_ARGUMENTS:
+            if name in arguments and other != expected and find_config_call(program, arguments[name].value, other):
+                raise Refusal("MT106", arguments[name], f"`{name}` is a `{other}`")
+
+
+def check_workers(rewrite: Rewrite, site: CallSite) -> None:
+    """Refuse a trainer without a number of workers, unless `Tuner` may bring it in its `param_space`."""
+    program = rewrite.program
+    if any(program.qualified_name(call.func) in legacy.TUNERS for call in program.calls):
+        return
+    scaling = next((one for one in site.call.args if one.keyword and one.keyword.value == "scaling_config"), None)
+    if lacks_workers(rewrite, scaling.value if scaling is not None else None):
+        raise Refusal("MT106", scaling or site.call, f"`{site.trainer}` required `ScalingConfig(num_workers=...)`")
 
 
 def rename_trainer(rewrite: Rewrite, site: CallSite) -> None:

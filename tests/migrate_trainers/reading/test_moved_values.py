@@ -72,8 +72,8 @@ thing.inner = Thing()
 """
 BUILDERS = {
     "module": ".module(Net, given={value})",
-    "trainer": ".module(Net).trainer(given={value})",
-    "strategy": '.module(Net).strategy("ddp", given={value})',
+    "trainer": ".module(Net).trainer(profiler={value})",
+    "strategy": '.module(Net).strategy("ddp", timeout={value})',
     "fit": ".module(Net).fit_params(val_dataloaders={value})",
 }
 

@@ -68,7 +68,7 @@ def test_brackets_close_at_the_indent_of_their_line(call: str, depth: str) -> No
 
 def test_lines_are_not_longer_than_they_have_to_be() -> None:
     program = lightning(
-        ".trainer(max_epochs=1, accelerator='gpu', precision=16).checkpointing(monitor='validation_loss', mode='max')"
+        ".trainer(max_epochs=1, accelerator='tpu', precision=16).checkpointing(monitor='validation_loss', mode='max')"
     )
 
     old = set(program.splitlines())

@@ -168,11 +168,18 @@ def is_build(node: cst.BaseExpression) -> bool:
 
 
 def _chain_root_is_builder(program: Program, node: cst.BaseExpression) -> bool:
+    """Whether an expression is a builder, perhaps after some of its methods, or a variable that is assigned one."""
     while isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute):
         node = node.func.value
         if is_builder_call(program, node):
             return True
-    return False
+    bindings = program.bindings(node) if isinstance(node, cst.Name) else ()
+    if len(bindings) != 1 or bindings[0].value in (None, node):
+        return False
+    value = bindings[0].value
+    assert value is not None
+    is_built = is_build(value) or program.contains(value, node)
+    return not is_built and (is_builder_call(program, value) or _chain_root_is_builder(program, value))
 
 
 def split_chain(

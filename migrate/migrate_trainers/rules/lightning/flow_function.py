@@ -14,6 +14,7 @@ from migrate_trainers.rules.lightning.builder import keyword, strategy_name_of
 from migrate_trainers.rules.lightning.checkpoints import FilledIn, keep_checkpoints
 from migrate_trainers.rules.lightning.fit import fit_lines
 from migrate_trainers.rules.lightning.flow import DICTIONARIES, BuilderFlow
+from migrate_trainers.rules.lightning.mistakes import check_arguments, current_name
 from migrate_trainers.rules.lightning.package import LightningPackage
 from migrate_trainers.rules.lightning.reports import read_flow_reports
 from migrate_trainers.rules.lightning.sites import (
@@ -51,6 +52,7 @@ class FlowFunction:
         self.place = self.flow.place
         self.unit = self.program.module.default_indent
         self.body = self.program.indent(self.place) + self.unit
+        check_arguments(rewrite, sites, self.flow.calls)
         classes = self.flow.keywords("module")["cls"]
         self.package = LightningPackage(rewrite, classes[0].value)
         self.reports = read_flow_reports(rewrite, self.flow)
@@ -184,7 +186,10 @@ class FlowFunction:
             else:
                 value = relocated(self.program, argument.value, indent + self.unit)
                 before, behind = self.comments.before(argument), self.comments.behind(argument)
-                arguments.append(Argument(value, keyword(argument), argument.star, before, behind))
+                name = keyword(argument)
+                if name is not None and one.method == "trainer":
+                    name = current_name(name, self.rewrite.settings)
+                arguments.append(Argument(value, name, argument.star, before, behind))
         if one.method == "strategy":
             lines += self._strategy_lines(strategy)
         if arguments:

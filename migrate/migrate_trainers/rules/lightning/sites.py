@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.reading import legacy
+from migrate_trainers.reading.lightning_arguments import WITHOUT_EFFECT_UNDER_RAY
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.checkpoints.models import file_argument, model_file_call
 from migrate_trainers.rules.configs import uses_gpu
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _OWN_ARGUMENTS = ("lightning_config", "datasets_iter_config")
 _FIT_ARGUMENTS = frozenset({"train_dataloaders", "val_dataloaders", "datamodule", "ckpt_path", "weights_only"})
 # Arguments of `.trainer(...)` that LightningTrainer overwrote or that Ray decides.
-IGNORED = ("strategy", "devices", "num_nodes")
+IGNORED = ("strategy", "devices", "num_nodes", *WITHOUT_EFFECT_UNDER_RAY)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from migrate_trainers.reading import legacy
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.lightning.checkpoints import filled_in_config, keep_checkpoints
 from migrate_trainers.rules.lightning.fit import fit_lines
+from migrate_trainers.rules.lightning.mistakes import check_arguments, current_name
 from migrate_trainers.rules.lightning.package import LightningPackage
 from migrate_trainers.rules.lightning.reports import read_reports
 from migrate_trainers.rules.lightning.sites import (
@@ -61,6 +62,7 @@ class TrainFunction:
         self.run = preceding_run(self.program, self.place, statements) if self.place in statements else []
         self.unit = self.program.module.default_indent
         self.body = self.program.indent(self.place) + self.unit
+        check_arguments(rewrite, sites, config.calls)
         self.package = LightningPackage(rewrite, self.module_class.value)
         self.reports = read_reports(rewrite, self.config)
         self.resumes = any(may_resume(rewrite, site.arguments) for site in sites)
@@ -173,7 +175,8 @@ class TrainFunction:
 
     def _trainer_arguments(self) -> list[Argument]:
         config, rewrite = self.config, self.rewrite
-        arguments = self._arguments(config.trainer, but=_MERGED)
+        given = {current_name(name, rewrite.settings): value for name, value in config.trainer.items()}
+        arguments = self._arguments(given, but=_MERGED)
         if self._must_stay_on_cpu():
             arguments = [
                 replace(argument, value='"cpu"') if argument.name == "accelerator" else argument

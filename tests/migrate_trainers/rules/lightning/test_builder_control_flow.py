@@ -13,13 +13,15 @@ from migrate_trainers.findings import Kind
 TRAINER = f"trainer = LightningTrainer(lightning_config=config, scaling_config={SCALING})\ntrainer.fit()\n"
 START = """\
 builder = LightningConfigBuilder().module(Net, lr=1).fit_params(datamodule=DM())
-builder.trainer(accelerator="gpu")
+builder.trainer(accelerator="tpu")
 """
 END = "config = builder.build()\n"
 FLOWS = {
     "a call under a condition": "if flag:\n    builder.trainer(max_epochs=effect(2))\n",
-    "a call in each branch": "if flag:\n    builder.trainer(a=1)\nelse:\n    builder.trainer(a=2, b=3)\n",
-    "a strategy under a condition": "if flag:\n    builder.strategy('fsdp', a=1)\n",
+    "a call in each branch": (
+        "if flag:\n    builder.trainer(max_steps=1)\nelse:\n    builder.trainer(max_steps=2, min_steps=3)\n"
+    ),
+    "a strategy under a condition": "if flag:\n    builder.strategy('fsdp', timeout=1)\n",
     "a strategy in each branch": (
         "if flag:\n    builder.strategy('fsdp')\nelse:\n    builder.strategy('deepspeed', stage=2)\n"
     ),
@@ -32,27 +34,31 @@ FLOWS = {
     ),
     "ignored arguments under a condition": "if flag:\n    builder.trainer(devices=effect(2), strategy='ddp')\n",
     "calls in a loop": "for number in range(3):\n    builder.module(Net, **{f'x{number}': effect(number)})\n",
-    "the last turn wins": "for number in range(3):\n    builder.trainer(a=number)\n",
-    "unpacked trainer arguments": "options = {'a': 1, 'devices': 2}\nbuilder.trainer(**options)\noptions['a'] = 2\n",
-    "unpacked over keywords": "builder.trainer(a=1, **{'b': 2})\nbuilder.trainer(b=3)\n",
+    "the last turn wins": "for number in range(3):\n    builder.trainer(max_steps=number)\n",
+    "unpacked trainer arguments": (
+        "options = {'max_steps': 1, 'devices': 2}\nbuilder.trainer(**options)\noptions['max_steps'] = 2\n"
+    ),
+    "unpacked over keywords": "builder.trainer(max_steps=1, **{'min_steps': 2})\nbuilder.trainer(min_steps=3)\n",
     "unpacked callbacks": "builder.trainer(**{'callbacks': [1], 'plugins': [2]})\n",
     "unpacked checkpointing": "builder.checkpointing(**{'monitor': 'loss', 'mode': 'max'})\n",
     "unpacked fit arguments in two calls": (
         "builder.fit_params(**{'ckpt_path': 'a'})\nbuilder.fit_params(ckpt_path='b')\n"
     ),
-    "changed after an early build": "early = builder.build()\nbuilder.trainer(a=1)\n",
+    "changed after an early build": "early = builder.build()\nbuilder.trainer(max_steps=1)\n",
     "a try block": (
-        "try:\n    builder.trainer(a=effect(1))\n    1 / 0\nexcept ZeroDivisionError:\n    builder.trainer(b=2)\n"
+        "try:\n    builder.trainer(max_steps=effect(1))\n    1 / 0\n"
+        "except ZeroDivisionError:\n    builder.trainer(min_steps=2)\n"
     ),
     "a branch that leaves": (
-        "while True:\n    builder.trainer(a=1)\n    if flag:\n        break\n    builder.trainer(a=2)\n    break\n"
+        "while True:\n    builder.trainer(max_steps=1)\n    if flag:\n        break\n"
+        "    builder.trainer(max_steps=2)\n    break\n"
     ),
     "two builders": (
         "if flag:\n    builder = LightningConfigBuilder().module(Net, lr=9).fit_params(datamodule=DM(3))\n"
         "    builder.trainer(accelerator='cpu')\n"
     ),
-    "an alias": "other = builder\nother.trainer(a=1)\n",
-    "a helper function": "def fill(b):\n    b.trainer(a=1)\nfill(builder)\n",
+    "an alias": "other = builder\nother.trainer(max_steps=1)\n",
+    "a helper function": "def fill(b):\n    b.trainer(max_steps=1)\nfill(builder)\n",
 }
 
 

@@ -157,20 +157,20 @@ MERGES = {
         {"max_epochs": 2, "precision": 16},
     ),
     "an effect that is overwritten still happens": (
-        ".trainer(a=effect(1)).trainer(a=effect(2))",
+        ".trainer(max_steps=effect(1)).trainer(max_steps=effect(2))",
         "pl.Trainer",
-        {"a": 2},
+        {"max_steps": 2},
     ),
     "fit parameters add up": (".fit_params(val_dataloaders=[1])", "fit", {"val_dataloaders": [1]}),
     "a strategy's arguments outlive its name": (
-        '.strategy("fsdp", a=1).strategy("ddp")',
+        '.strategy("fsdp", timeout=1).strategy("ddp")',
         "pl.Trainer",
-        {"strategy": ("RayDDPStrategy", (), {"a": 1}, {})},
+        {"strategy": ("RayDDPStrategy", (), {"timeout": 1}, {})},
     ),
     "a later strategy without a name is ddp": (
-        '.strategy("fsdp").strategy(a=1)',
+        '.strategy("fsdp").strategy(timeout=1)',
         "pl.Trainer",
-        {"strategy": ("RayDDPStrategy", (), {"a": 1}, {})},
+        {"strategy": ("RayDDPStrategy", (), {"timeout": 1}, {})},
     ),
     "a strategy's name in a constant": (
         ".strategy(name=NAME)",
@@ -205,7 +205,7 @@ MERGES = {
         {"max_epochs": 1},
     ),
     "checkpointing can't be switched off": (".trainer(enable_checkpointing=False)", "pl.Trainer", {}),
-    "an accelerator of one's own stays": ('.trainer(accelerator="gpu")', "pl.Trainer", {"accelerator": "gpu"}),
+    "an accelerator of one's own stays": ('.trainer(accelerator="tpu")', "pl.Trainer", {"accelerator": "tpu"}),
     "workers without a GPU stay on the CPU": ('.trainer(accelerator="auto")', "pl.Trainer", {"accelerator": "cpu"}),
 }
 
@@ -284,7 +284,7 @@ def test_two_trainers_of_their_own() -> None:
 def test_the_train_functions_own_names_hide_none_of_the_users(clash: str) -> None:
     program = (
         lightning(
-            f".module(Net, value={clash}).trainer(other={clash}).fit_params(ckpt_path={clash})",
+            f".module(Net, value={clash}).trainer(profiler={clash}).fit_params(ckpt_path={clash})",
             before=f"{clash} = 'mine'\n",
             trainer="run_config=RunConfig(failure_config=FailureConfig(max_failures=1))",
             behind=f"effect({clash} == 'mine')\n",
