@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from migrate_trainers import Kind, migrate_source
+from migrate_trainers import Kind, migrate_project, migrate_source
 from migrate_trainers.catalogue import CATALOGUE
 from migrate_trainers.cli import main
 from migrate_trainers.examples import EXAMPLES
@@ -27,7 +27,11 @@ def test_shows_a_pair_for_each_trainer() -> None:
 
 @pytest.mark.parametrize(("before", "after"), [pair[1:] for pair in PAIRS], ids=[pair[0] for pair in PAIRS])
 def test_pair_is_what_the_tool_writes(before: str, after: str) -> None:
-    result = migrate_source(before.encode())
+    # The module that the README's script takes its classes from.
+    digits = b"import pytorch_lightning as pl\n\nClassifier, DigitsData = pl.LightningModule, pl.LightningDataModule\n"
+    script = Path("train.py")
+
+    result = migrate_project({script: before.encode(), Path("digits.py"): digits})[script]
 
     assert result.after.decode() == after
     assert not result.has(Kind.MANUAL)

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import sys
 import textwrap
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from migrate_trainers.discovery import python_files
-from migrate_trainers.engine import migrate_source
-from migrate_trainers.findings import FileResult, Finding, Kind
+from migrate_trainers.discovery import files_around, python_files
+from migrate_trainers.engine import error_finding, migrate_source
+from migrate_trainers.files import FilesOnDisk, replace_files
+from migrate_trainers.findings import FileResult, Kind
+from migrate_trainers.project import migrate_project
 from migrate_trainers.reading import legacy
 from migrate_trainers.report import Summary, finding_lines, unified_diff
 from migrate_trainers.settings import Settings, parse_version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
 _STANDARD_INPUT = "-"
 
@@ -130,14 +133,13 @@ def _run_on_standard_input(settings: Settings, *, show_diff: bool, check: bool) 
 
 
 def _run(paths: Sequence[Path], settings: Settings, *, show_diff: bool, dry: bool, quiet: bool) -> None:
-    summary = Summary()
-    results = []
-    for path in python_files(paths):
-        result = _migrate_file(path, settings, dry=dry)
+    files = FilesOnDisk(python_files(paths))
+    results = migrate_project(files, settings, FilesOnDisk(files_around(paths)))
+    if not dry:
+        results = _written(results)
+    summary = Summary(len(files))
+    for path, result in results.items():
         summary.add(result)
-        if not result.findings:
-            continue
-        results.append(result)
         if show_diff:
             _print_diff(path, result)
         elif not quiet and result.changed:
@@ -148,7 +150,7 @@ def _run(paths: Sequence[Path], settings: Settings, *, show_diff: bool, dry: boo
                 click.echo(line, err=True)
     if not quiet:
         click.echo(summary.text(dry=dry), err=show_diff)
-    sys.exit(_exit_code(results, dry=dry))
+    sys.exit(_exit_code(results.values(), dry=dry))
 
 
 def _print_diff(path: Path, result: FileResult) -> None:
@@ -162,27 +164,23 @@ def _print_diff(path: Path, result: FileResult) -> None:
     sys.stdout.buffer.flush()
 
 
-def _migrate_file(path: Path, settings: Settings, *, dry: bool) -> FileResult:
-    """Migrate one file on disk; what goes wrong with it is a finding, so that the others are still done."""
-    data = b""
-    try:
-        data = path.read_bytes()
-        result = migrate_source(data, settings)
-        if result.changed and not dry:
-            from migrate_trainers.files import replace_file
-
-            replace_file(path, result.before, result.after)
-    except OSError as error:
-        from migrate_trainers.catalogue import CATALOGUE
-
-        entry = CATALOGUE["MT902"]
-        message = f"{entry.title}: {error.strerror or error}"
-        finding = Finding(1, 1, 1, 1, entry.code, Kind.ERROR, message, entry.help)
-        return FileResult(data, data, findings=(finding,))
-    return result
+def _written(results: dict[Path, FileResult]) -> dict[Path, FileResult]:
+    """Write what has changed; files that belong together are all written, or all left with a finding."""
+    written = dict(results)
+    pending = {path: result for path, result in results.items() if result.changed}
+    while pending:
+        first = next(iter(pending))
+        group = {path: pending.pop(path) for path in (pending[first].together or {first})}
+        try:
+            replace_files({path: (result.before, result.after) for path, result in group.items()})
+        except OSError as error:
+            finding = error_finding("MT902", error.strerror or str(error))
+            for path, result in group.items():
+                written[path] = replace(result, after=result.before, migrated=0, findings=(finding,))
+    return written
 
 
-def _exit_code(results: Sequence[FileResult], *, dry: bool) -> int:
+def _exit_code(results: Collection[FileResult], *, dry: bool) -> int:
     if any(result.has(Kind.ERROR) for result in results):
         return 2
     if any(result.has(Kind.MANUAL) or (dry and result.changed) for result in results):

@@ -26,6 +26,37 @@ def python_files(paths: Iterable[Path]) -> Iterator[Path]:
                 yield file
 
 
+def files_around(paths: Iterable[Path]) -> Iterator[Path]:
+    """The Python files of the trees that some paths belong to: a git work tree, else a folder with its packages."""
+    seen: set[Path] = set()
+    for path in paths:
+        folder = path if path.is_dir() else path.parent
+        if not folder.is_dir():
+            continue
+        root = _work_tree(folder)
+        if root not in seen and folder not in seen:
+            seen |= {folder} if root is None else {root}
+            yield from _packages_below(folder) if root is None else _below(root)
+
+
+def _work_tree(folder: Path) -> Path | None:
+    try:
+        command = ["git", "rev-parse", "--show-toplevel"]
+        name = subprocess.run(command, cwd=folder, capture_output=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return Path(os.fsdecode(name.rstrip(b"\n")))
+
+
+def _packages_below(folder: Path) -> Iterator[Path]:
+    """A folder's own files, and those of the packages in it."""
+    for entry in sorted(folder.iterdir()):
+        if entry.suffix == ".py" and entry.is_file():
+            yield entry
+        elif (entry / "__init__.py").is_file():
+            yield from _packages_below(entry)
+
+
 def _below(folder: Path) -> Iterator[Path]:
     listed = _git_files(folder)
     if listed is None:

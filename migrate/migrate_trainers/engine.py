@@ -6,15 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from migrate_trainers.findings import FileResult, Finding, Kind
-from migrate_trainers.reading import legacy
-from migrate_trainers.reading.lightning_names import OLD_PACKAGE
 from migrate_trainers.reading.search import may_import_legacy_name, mentions_legacy_name
 from migrate_trainers.reading.source import Source, UndecodableError
 from migrate_trainers.settings import Settings
 
 if TYPE_CHECKING:
     from migrate_trainers.reading.program import Program
-    from migrate_trainers.rules.rewrite import CallSite
+    from migrate_trainers.rules.rewrite import CallSite, Package
 
 
 def migrate_source(data: bytes, settings: Settings | None = None) -> FileResult:
@@ -27,80 +25,77 @@ def migrate_source(data: bytes, settings: Settings | None = None) -> FileResult:
     come back as they were.
     """
     settings = settings or Settings()
+    program = read_program(data)
+    if isinstance(program, FileResult):
+        return program
+    from migrate_trainers.rules.lightning.conversion import package_alone
+
+    try:
+        return migrate_program(program, settings, package_alone(program, settings))
+    except Exception as error:  # A fault of the tool in one file must not keep it from the others.
+        return failure(data, error)
+
+
+def read_program(data: bytes) -> Program | FileResult:
+    """A source with a legacy name, parsed, or else the result: nothing to do, or bytes that can't be read."""
     if not mentions_legacy_name(data):
         return FileResult(data, data)
     try:
         source = Source.decode(data)
     except UndecodableError as error:
-        return FileResult(data, data, findings=(_error("MT901", str(error)),))
+        return FileResult(data, data, findings=(error_finding("MT901", str(error)),))
     if not may_import_legacy_name(source.text):
         return FileResult(data, data)
-    try:
-        return _migrate_parsed(source, settings)
-    except Exception as error:  # A fault of the tool in one file must not keep it from the others.
-        return FileResult(data, data, findings=(_error("MT903", f"{type(error).__name__}: {error}"),))
-
-
-def _migrate_parsed(source: Source, settings: Settings) -> FileResult:
     # Imported late: only a file with a hit pays for libcst.
     import libcst as cst
 
     from migrate_trainers.reading.program import Program
-    from migrate_trainers.rules import legacy_uses
-    from migrate_trainers.rules.lightning.conversion import prefers_lightning
 
-    data = source.data
     try:
-        program = Program(source)
+        return Program(source)
     except cst.ParserSyntaxError as error:
-        finding = _error("MT900", error.message, error.editor_line, error.editor_column)
+        finding = error_finding("MT900", error.message, error.editor_line, error.editor_column)
         return FileResult(data, data, findings=(finding,))
-    except (ValueError, RecursionError) as error:
-        return FileResult(data, data, findings=(_error("MT903", str(error)),))
+    except Exception as error:
+        return failure(data, error)
+
+
+def migrate_program(program: Program, settings: Settings, package: Package) -> FileResult:
+    """The result for a parsed source, whose Lightning package is settled."""
+    from migrate_trainers.reading.program import Program
+    from migrate_trainers.refusal import Refusal
+    from migrate_trainers.rules import legacy_uses
+    from migrate_trainers.rules.lightning.conversion import convert
+    from migrate_trainers.rules.rewrite import Package
+
+    data = program.source.data
     sites = legacy_uses.call_sites(program)
     if not sites and not legacy_uses.only_reads(program):
         findings = legacy_uses.findings_without_call_site(program)
         return FileResult(data, data, findings=tuple(sorted(findings)))
-    if any(site.trainer == legacy.LIGHTNING_TRAINER for site in sites) and prefers_lightning(settings):
-        return _migrate_with_new_package(program, settings, sites)
-    return _migrate_sites(program, settings, sites)
-
-
-def _migrate_with_new_package(program: Program, settings: Settings, sites: list[CallSite]) -> FileResult:
-    """Migrate a file that has to say `lightning.pytorch` from now on, if its Lightning classes can all do so."""
-    from migrate_trainers.reading.program import Program
-    from migrate_trainers.refusal import Refusal
-    from migrate_trainers.rules import legacy_uses
-    from migrate_trainers.rules.lightning.conversion import convert, imported_packages, outside_names
-
-    if imported_packages(program) != {OLD_PACKAGE}:
-        return _migrate_sites(program, settings, sites)
-    for _, imported in outside_names(program):
-        reason = f"`{imported}` is defined where it can't be seen"
-        return _migrate_sites(program, settings, sites, keeps_old_package=reason)
+    if not package.converts:
+        return _migrate_sites(program, settings, sites, package)
     try:
         conversion = convert(program)
     except Refusal as refusal:
-        return _migrate_sites(program, settings, sites, keeps_old_package=refusal.detail)
-    program = Program(program.source.rewritten(conversion.edits))
-    result = _migrate_sites(program, settings, legacy_uses.call_sites(program))
+        return _migrate_sites(program, settings, sites, Package(keeps_old=refusal.detail))
+    program = Program(program.source.rewritten(conversion.edits), program.elsewhere)
+    result = _migrate_sites(program, settings, legacy_uses.call_sites(program), package)
     if result.changed:
         return replace(result, findings=tuple(sorted((*result.findings, *conversion.findings))))
     return result
 
 
-def _migrate_sites(
-    program: Program, settings: Settings, sites: list[CallSite], *, keeps_old_package: str = ""
-) -> FileResult:
+def _migrate_sites(program: Program, settings: Settings, sites: list[CallSite], package: Package) -> FileResult:
     from migrate_trainers.refusal import Refusal
     from migrate_trainers.rules.rewriter import rewrite_sites
     from migrate_trainers.verify import check
 
     data = program.source.data
     try:
-        edits, findings = rewrite_sites(program, settings, sites, keeps_old_package=keeps_old_package)
+        edits, findings = rewrite_sites(program, settings, sites, package)
     except Refusal as refusal:
-        findings = _explain_refusal(program, settings, sites, refusal)
+        findings = _explain_refusal(program, settings, sites, package, refusal)
         return FileResult(data, data, len(sites), 0, tuple(sorted(findings)))
     try:
         after = program.source.apply(edits)
@@ -111,11 +106,13 @@ def _migrate_sites(
         from migrate_trainers.rules.rewrite import finding
 
         faults = [finding(program, "MT903", site.call.func, problem) for site in sites]
-        return FileResult(data, data, len(sites), 0, tuple(sorted(faults or [_error("MT903", problem)])))
+        return FileResult(data, data, len(sites), 0, tuple(sorted(faults or [error_finding("MT903", problem)])))
     return FileResult(data, after, len(sites), len(sites), tuple(sorted(findings)))
 
 
-def _explain_refusal(program: Program, settings: Settings, sites: list[CallSite], refusal: Exception) -> list[Finding]:
+def _explain_refusal(
+    program: Program, settings: Settings, sites: list[CallSite], package: Package, refusal: Exception
+) -> list[Finding]:
     """Why each call site was left: its own reason, or that another one was."""
     from migrate_trainers.refusal import Refusal
     from migrate_trainers.rules.rewrite import finding
@@ -130,7 +127,7 @@ def _explain_refusal(program: Program, settings: Settings, sites: list[CallSite]
     add(finding(program, refusal.code, refusal.node, refusal.detail))
     for site in sites:
         try:
-            rewrite_sites(program, settings, [site], partly=True)
+            rewrite_sites(program, settings, [site], package, partly=True)
         except Refusal as own:
             add(finding(program, own.code, own.node, own.detail))
         else:
@@ -138,7 +135,13 @@ def _explain_refusal(program: Program, settings: Settings, sites: list[CallSite]
     return list(reasons.values())
 
 
-def _error(code: str, message: str, line: int = 1, column: int = 1) -> Finding:
+def failure(data: bytes, error: Exception) -> FileResult:
+    """The result for a source in which the tool itself failed."""
+    return FileResult(data, data, findings=(error_finding("MT903", f"{type(error).__name__}: {error}"),))
+
+
+def error_finding(code: str, message: str, line: int = 1, column: int = 1) -> Finding:
+    """A finding about a whole file."""
     from migrate_trainers.catalogue import CATALOGUE
 
     entry = CATALOGUE[code]

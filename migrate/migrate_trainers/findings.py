@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Kind(Enum):
@@ -31,13 +35,17 @@ class Finding:
 
 @dataclass(frozen=True)
 class FileResult:
-    """What became of one source: its new bytes (the old ones where nothing was rewritten) and the findings."""
+    """What became of one source: its new bytes (the old ones where nothing was rewritten) and the findings.
+
+    `together` are the files of a project that are changed with this one, or none of them is.
+    """
 
     before: bytes
     after: bytes
     call_sites: int = 0
     migrated: int = 0
     findings: tuple[Finding, ...] = ()
+    together: frozenset[Path] = frozenset()
 
     @property
     def changed(self) -> bool:

@@ -60,7 +60,6 @@ class Summary:
     errors: int = 0
 
     def add(self, result: FileResult) -> None:
-        self.files += 1
         self.changed += result.changed
         self.call_sites += result.call_sites
         self.migrated += result.migrated

@@ -23,7 +23,7 @@ def check(before: Program, after: bytes, settings: Settings) -> str | None:
         program = Program(source)
     except cst.ParserSyntaxError as error:
         return f"the output does not parse: {error.message}"
-    if _compiles(before.source.text) and not _compiles(source.text):
+    if compiles(before.source.text) and not compiles(source.text):
         return "the output does not compile"
     if any(True for find in (legacy_uses.references, legacy_uses.reader_references) for _ in find(program)):
         return "a legacy name is left"
@@ -33,7 +33,7 @@ def check(before: Program, after: bytes, settings: Settings) -> str | None:
     return None
 
 
-def _compiles(text: str) -> bool:
+def compiles(text: str) -> bool:
     """Whether this Python accepts a source; newer syntax than its own it does not."""
     try:
         compile(text, "<migrated>", "exec", flags=ast.PyCF_ONLY_AST)

@@ -25,7 +25,7 @@ class LegacyFit:
 
 @dataclass(frozen=True)
 class Case:
-    """A legacy program `before.py` and the program `after.py` that it must become."""
+    """A legacy program and the program that it must become; `main` is run where it has several files."""
 
     name: str
     folder: Path
@@ -34,10 +34,12 @@ class Case:
     refused: str | None  # the finding that says why it is left as it was
     metrics: tuple[str, ...]
     legacy_fits: tuple[LegacyFit, ...]
+    main: str | None
 
     @property
     def after(self) -> Path:
-        return self.folder / "after.py"
+        """The script of the migrated program."""
+        return self.folder / "after.py" if self.main is None else self.folder / "after" / self.main
 
 
 def runnable_cases() -> list[Case]:
@@ -60,4 +62,5 @@ def _read(file: Path) -> Case:
         refused=settings.get("refused"),
         metrics=tuple(settings.get("metrics", ())),
         legacy_fits=tuple(LegacyFit(fit["metrics"], fit["checkpoints"]) for fit in legacy.get("fits", ())),
+        main=settings.get("main"),
     )

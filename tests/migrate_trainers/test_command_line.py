@@ -336,13 +336,70 @@ def test_file_that_changes_while_it_is_migrated_is_left(tmp_path: Path, monkeypa
     file = tmp_path / "legacy.py"
     import migrate_trainers.cli as cli
 
-    migrate = cli.migrate_source
+    migrate = cli.migrate_project
 
     def meanwhile(*arguments: object) -> object:
+        results = migrate(*arguments)  # type: ignore[arg-type]
         file.write_text("changed = True\n")
-        return migrate(*arguments)  # type: ignore[arg-type]
+        return results
 
-    monkeypatch.setattr(cli, "migrate_source", meanwhile)
+    monkeypatch.setattr(cli, "migrate_project", meanwhile)
 
     assert run(file).exit_code == 2
     assert file.read_text() == "changed = True\n"
+
+
+MODULES = {"train": LEGACY.replace("project", "models"), "models": "import pytorch_lightning as pl\nNet = DM = pl\n"}
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {file.stem: file.read_text() for file in folder.glob("*.py")}
+
+
+def test_files_that_belong_together_are_written_together(tmp_path: Path) -> None:
+    write(tmp_path, **MODULES)
+
+    assert run("--check", tmp_path).exit_code == 1
+    assert "+++ b/" in run("--diff", tmp_path).output
+    assert contents(tmp_path) == MODULES
+    assert run(tmp_path).exit_code == 0
+    assert all("import lightning.pytorch as pl\n" in text for text in contents(tmp_path).values())
+
+
+def test_nothing_is_written_where_one_of_the_files_changes_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, **MODULES, other=LEGACY)
+    import migrate_trainers.cli as cli
+
+    migrate = cli.migrate_project
+
+    def meanwhile(*arguments: object) -> object:
+        results = migrate(*arguments)  # type: ignore[arg-type]
+        (tmp_path / "models.py").write_text("changed = True\n")
+        return results
+
+    monkeypatch.setattr(cli, "migrate_project", meanwhile)
+
+    result = run(tmp_path)
+
+    assert result.exit_code == 2
+    assert contents(tmp_path)["train"] == MODULES["train"]
+    assert contents(tmp_path)["models"] == "changed = True\n"
+    assert "TorchTrainer(" in contents(tmp_path)["other"], "a file of its own is still migrated"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["models.py", "other.py", "train.py"]
+
+
+@pytest.mark.parametrize("in_git", [False, True], ids=["a folder", "a git work tree"])
+def test_file_given_by_name_is_left_for_a_run_with_the_other(in_git: bool, tmp_path: Path) -> None:
+    if in_git:
+        subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    write(tmp_path, **MODULES)
+
+    result = run(tmp_path / "train.py")
+
+    assert result.exit_code == 1
+    assert "MT906" in result.output
+    assert contents(tmp_path) == MODULES
+    assert run(tmp_path / "train.py", tmp_path / "models.py").exit_code == 0
+    assert "TorchTrainer(" in contents(tmp_path)["train"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from migrate_trainers import FileResult, Settings, migrate_source
+from migrate_trainers import FileResult, Settings, migrate_project
 from migrate_trainers.findings import Kind
 from migrate_trainers.settings import parse_version
 
@@ -20,8 +20,8 @@ else:
     import tomli as tomllib
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
-FOLDERS = sorted(before.parent for before in FIXTURES.glob("*/*/before.py"))
-MIGRATED = [folder for folder in FOLDERS if (folder / "after.py").exists()]
+FOLDERS = sorted(before.parent for before in FIXTURES.glob("*/*/before*"))
+MIGRATED = [folder for folder in FOLDERS if any(folder.glob("after*"))]
 UNTOUCHED = [folder for folder in FOLDERS if folder.parent.name == "untouched"]
 # Comments that say something about code which is gone, by fixture.
 COMMENTS_THAT_GO: dict[str, set[str]] = {}
@@ -40,8 +40,18 @@ def _settings(folder: Path) -> Settings:
     )
 
 
-def _migrated(folder: Path) -> FileResult:
-    return migrate_source((folder / "before.py").read_bytes(), _settings(folder))
+def _sources(folder: Path, name: str) -> dict[Path, bytes]:
+    """A program before or after, by the paths of its files: one, or all in a folder."""
+    files = [folder / f"{name}.py", *sorted((folder / name).rglob("*.py"))]
+    return {file.relative_to(folder): file.read_bytes() for file in files if file.exists()}
+
+
+def _as_before(path: Path) -> Path:
+    return Path(path.as_posix().replace("after", "before", 1))
+
+
+def _migrated(folder: Path, name: str = "before") -> dict[Path, FileResult]:
+    return migrate_project(_sources(folder, name), _settings(folder))
 
 
 def _comments(data: bytes) -> Counter[str]:
@@ -51,10 +61,11 @@ def _comments(data: bytes) -> Counter[str]:
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=_name)
 def test_output(folder: Path) -> None:
-    after = folder / "after.py"
-    expected = after if after.exists() else folder / "before.py"
+    before, results = _sources(folder, "before"), _migrated(folder)
+    expected = {_as_before(path): data.decode() for path, data in _sources(folder, "after").items()}
 
-    assert _migrated(folder).after.decode() == expected.read_bytes().decode()
+    output = {path: (results[path].after if path in results else data).decode() for path, data in before.items()}
+    assert output == (expected or {path: data.decode() for path, data in before.items()})
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=_name)
@@ -62,49 +73,49 @@ def test_findings(folder: Path) -> None:
     file = folder / "findings.txt"
     expected = file.read_text().splitlines() if file.exists() else []
 
-    assert [
-        f"{finding.line}:{finding.column} {finding.code} {finding.kind.value} {finding.message}"
-        for finding in _migrated(folder).findings
-    ] == expected
+    found = []
+    for path, result in _migrated(folder).items():
+        place = "" if path == Path("before.py") else f"{path.relative_to('before').as_posix()}:"
+        found += [
+            f"{place}{finding.line}:{finding.column} {finding.code} {finding.kind.value} {finding.message}"
+            for finding in result.findings
+        ]
+    assert found == expected
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=_name)
 def test_either_migrated_whole_or_left_with_a_reason(folder: Path) -> None:
-    result = _migrated(folder)
-
-    assert result.migrated == (result.call_sites if result.changed else 0)
-    assert not result.has(Kind.ERROR)
-    if result.call_sites:
-        assert result.changed != result.has(Kind.MANUAL)
+    for result in _migrated(folder).values():
+        assert result.migrated == (result.call_sites if result.changed else 0)
+        assert not result.has(Kind.ERROR)
+        if result.call_sites:
+            assert result.changed != result.has(Kind.MANUAL)
 
 
 @pytest.mark.parametrize("folder", MIGRATED, ids=_name)
 def test_second_run_changes_nothing(folder: Path) -> None:
-    again = migrate_source((folder / "after.py").read_bytes(), _settings(folder))
-
-    assert not again.changed
-    assert again.call_sites == 0
-    assert not again.has(Kind.MANUAL)
+    for again in _migrated(folder, "after").values():
+        assert not again.changed
+        assert again.call_sites == 0
+        assert not again.has(Kind.MANUAL)
 
 
 @pytest.mark.parametrize("folder", MIGRATED, ids=_name)
 def test_output_compiles(folder: Path) -> None:
-    source = (folder / "after.py").read_bytes()
-
-    assert compile(source, str(folder / "after.py"), "exec").co_names
+    for path, source in _sources(folder, "after").items():
+        compile(source, str(path), "exec")
 
 
 @pytest.mark.parametrize("folder", MIGRATED, ids=_name)
 def test_every_comment_is_kept(folder: Path) -> None:
-    before, after = _comments((folder / "before.py").read_bytes()), _comments((folder / "after.py").read_bytes())
+    before, after = (sum(map(_comments, _sources(folder, name).values()), Counter()) for name in ("before", "after"))
 
     assert set(before - after) == COMMENTS_THAT_GO.get(_name(folder), set())
 
 
 @pytest.mark.parametrize("folder", UNTOUCHED, ids=_name)
 def test_untouched_program_asks_nothing_of_anybody(folder: Path) -> None:
-    result = _migrated(folder)
-
-    assert result.after == result.before
-    assert not result.has(Kind.MANUAL)
-    assert result.call_sites == 0
+    for result in _migrated(folder).values():
+        assert result.after == result.before
+        assert not result.has(Kind.MANUAL)
+        assert result.call_sites == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,19 +16,26 @@ if TYPE_CHECKING:
 
     from migrate_trainers.reading.source import Source
 
+# Finds the program of a tree that an imported name comes from, and the name there; None for installed modules.
+Elsewhere = Callable[[str], "tuple[Program, str] | None"]
 Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
 _Node = TypeVar("_Node", bound=cst.CSTNode)
+
+
+def _nothing(imported: str) -> None:
+    """The finder of a program whose other files aren't known."""
 
 
 class Program:
     """One module: its tree, byte spans, parents, scopes and imports.
 
     Raises `libcst.ParserSyntaxError` if the source isn't Python, and `ValueError` if libcst can't give its text back
-    exactly (spans would be wrong then).
+    exactly (spans would be wrong then). `elsewhere` finds what a name is that is imported from another file.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, elsewhere: Elsewhere = _nothing) -> None:
         self.source = source
+        self.elsewhere = elsewhere
         module = cst.parse_module(source.text)
         if module.code != source.text:
             raise ValueError("the parser does not reproduce this file's text")
@@ -153,6 +161,26 @@ class Program:
         if len(names) != 1 or any(binding.kind is not BindingKind.IMPORT for binding in bindings):
             return None
         return names.pop()
+
+    def definitions(self, node: cst.BaseExpression) -> Iterator[tuple[Program, Binding]]:
+        """Where what an expression names is bound: in this file, or in the file of the tree that it comes from."""
+        pending: list[tuple[Program, tuple[Binding, ...]]] = []
+        if isinstance(node, cst.Name):
+            pending.append((self, self.bindings(node)))
+        elif (qualified := self.qualified_name(node)) is not None and (found := self.elsewhere(qualified)) is not None:
+            pending.append((found[0], found[0].module_scope.lookup(found[1])))
+        seen: set[Binding] = set()
+        while pending:
+            program, bindings = pending.pop()
+            for binding in bindings:
+                if binding in seen:
+                    continue
+                seen.add(binding)
+                found = program.elsewhere(binding.imported) if binding.imported is not None else None
+                if found is None:
+                    yield program, binding
+                else:
+                    pending.append((found[0], found[0].module_scope.lookup(found[1])))
 
     def is_builtin(self, node: cst.CSTNode, name: str) -> bool:
         """Whether a node is the name of a builtin that the module doesn't bind itself."""

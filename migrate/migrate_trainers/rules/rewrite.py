@@ -42,11 +42,22 @@ def finding(program: Program, code: str, node: cst.CSTNode, detail: str, *, kind
     return Finding(line, column, end_line, end_column, code, kind or entry.kind, message, entry.help)
 
 
+@dataclass(frozen=True)
+class Package:
+    """What is settled about a file's Lightning package before it is rewritten.
+
+    Either the file and all that it takes Lightning classes from say `lightning.pytorch` from now on (`converts`), or
+    `keeps_old` says why they keep `pytorch_lightning`, or nothing is known.
+    """
+
+    converts: bool = False
+    keeps_old: str = ""
+
+
 @dataclass
 class Rewrite:
     """The decisions about one program; rules add to it and never look at what other rules added.
 
-    `keeps_old_package` says why `pytorch_lightning` can't become `lightning.pytorch`, where it can't.
     `must_stand` are edits that have to be among the output, each with the node that it is about; `carried` the spans
     whose edited text was taken to another place.
     """
@@ -54,7 +65,7 @@ class Rewrite:
     program: Program
     settings: Settings
     imports: ImportPlan
-    keeps_old_package: str = ""
+    package: Package
     edits: list[Edit] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     argument_edits: dict[cst.Call, ArgumentEdits] = field(default_factory=dict)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from migrate_trainers.findings import Finding
     from migrate_trainers.reading.program import Program
-    from migrate_trainers.rules.rewrite import CallSite
+    from migrate_trainers.rules.rewrite import CallSite, Package
     from migrate_trainers.settings import Settings
 
 _RULES = {
@@ -52,12 +52,11 @@ _GONE_MODULES = (legacy.LEGACY_MODULES | {name.rpartition(".")[0] for name in le
 
 
 def rewrite_sites(
-    program: Program, settings: Settings, sites: list[CallSite], *, keeps_old_package: str = "", partly: bool = False
+    program: Program, settings: Settings, sites: list[CallSite], package: Package, *, partly: bool = False
 ) -> tuple[list[Edit], list[Finding]]:
     """The edits that migrate some call sites of a program and its readers, and what to say about them.
 
-    `partly` says that the program has other call sites, whose legacy names may stay; `keeps_old_package` why the
-    program can't say `lightning.pytorch` instead of `pytorch_lightning`. Raises `Refusal`.
+    `partly` says that the program has other call sites, whose legacy names may stay. Raises `Refusal`.
     """
     check_uses(program, sites)
     settings = replace(settings, source_version=settings.source_version or written_for(program))
@@ -68,7 +67,7 @@ def rewrite_sites(
         lambda name: moved_name(name, settings),
         by_module=isinstance(names[0], cst.Attribute),
     )
-    rewrite = Rewrite(program, settings, imports, keeps_old_package)
+    rewrite = Rewrite(program, settings, imports, package)
     _remove_legacy_imports(rewrite)
     rewrite.edits += [Edit(*program.span(node), text) for node, text in migrate_moved_names(rewrite).items()]
     migrate_configs(rewrite)

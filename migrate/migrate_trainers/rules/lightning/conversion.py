@@ -29,10 +29,10 @@ from migrate_trainers.reading.scopes import BindingKind, dotted_name
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.literals import string
-from migrate_trainers.rules.rewrite import finding
+from migrate_trainers.rules.rewrite import Package, finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from migrate_trainers.findings import Finding
     from migrate_trainers.reading.program import Program
@@ -56,6 +56,24 @@ _HOLD_LIGHTNING: dict[str, frozenset[str] | None] = {
 def prefers_lightning(settings: Settings) -> bool:
     """Whether the target's `ray.train.lightning` takes `lightning.pytorch` where both packages are installed."""
     return settings.target_version >= _PREFERS_LIGHTNING and not settings.bundled
+
+
+def package_alone(program: Program, settings: Settings) -> Package:
+    """What can be settled about the package of a file of which no other file is known."""
+    if not has_lightning_trainer(program) or not prefers_lightning(settings):
+        return Package()
+    if imported_packages(program) != {OLD_PACKAGE}:
+        return Package()
+    for imported in outside_names(program):
+        return Package(keeps_old=f"`{imported}` is defined where it can't be seen")
+    return Package(converts=True)
+
+
+def has_lightning_trainer(program: Program) -> bool:
+    return any(
+        legacy.TRAINERS.get(program.qualified_name(call.func) or "") == legacy.LIGHTNING_TRAINER
+        for call in program.calls
+    )
 
 
 def imported_packages(program: Program) -> set[str]:
@@ -111,13 +129,18 @@ def convert(program: Program) -> Conversion:
     return Conversion(edits, findings)
 
 
-def outside_names(program: Program) -> Iterator[tuple[cst.Name, str]]:
-    """Names imported from elsewhere that may bring in Lightning classes, with what they import.
+def outside_names(program: Program, name: str | None = None) -> Iterator[str]:
+    """What a file imports from elsewhere that may bring in Lightning classes, as far as the file shows it.
 
-    Such are, as far as the file shows it, the module's class and its bases, and what the builder's calls are given.
+    Such are the module's class and its bases, and what the builder's calls are given; or for one of the file's own
+    names what that is made of.
     """
     seen: set[cst.CSTNode] = set()
-    pending = list(_given_to_builders(program))
+    if name is None:
+        pending = list(_given_to_builders(program))
+    else:
+        pending = [node for binding in program.module_scope.lookup(name) for node in _defined_by(binding)]
+        yield from _brought_in(program.module_scope.lookup(name))
     while pending:
         node = pending.pop()
         if node in seen:
@@ -125,15 +148,16 @@ def outside_names(program: Program) -> Iterator[tuple[cst.Name, str]]:
         seen.add(node)
         if not isinstance(node, cst.Name):
             pending += _parts(node)
-            continue
-        if node not in program.names:
-            continue
-        for binding in program.bindings(node):
-            if binding.imported is not None:
-                if not node.value.isupper() and not _has_no_lightning(binding.imported):
-                    yield node, binding.imported
-            else:
-                pending += _defined_by(binding)
+        elif node in program.names:
+            bindings = program.bindings(node)
+            yield from () if node.value.isupper() else _brought_in(bindings)
+            pending += [part for binding in bindings for part in _defined_by(binding)]
+
+
+def _brought_in(bindings: Iterable[Binding]) -> Iterator[str]:
+    for binding in bindings:
+        if binding.imported is not None and not _has_no_lightning(binding.imported):
+            yield binding.imported
 
 
 def _given_to_builders(program: Program) -> Iterator[cst.CSTNode]:

@@ -30,13 +30,13 @@ class LightningPackage:
         if len(packages) > 1:
             raise Refusal("MT106", module_class, "the file mixes `pytorch_lightning` and `lightning.pytorch`")
         newer = prefers_lightning(rewrite.settings)
-        default = NEW_PACKAGE if newer and not rewrite.keeps_old_package else OLD_PACKAGE
+        default = NEW_PACKAGE if newer and not rewrite.package.keeps_old else OLD_PACKAGE
         self.name = next(iter(packages), default)
         if any(finding.code == "MT113" for finding in rewrite.findings):
             return
         if self.name == OLD_PACKAGE and newer:
-            rewrite.review("MT113", module_class, rewrite.keeps_old_package)
-        elif not packages:
+            rewrite.review("MT113", module_class, rewrite.package.keeps_old)
+        elif not packages and not rewrite.package.converts:
             rewrite.review("MT113", module_class, f"this file imports neither, and now `{self.name}`")
 
     @property
@@ -75,11 +75,12 @@ class LightningPackage:
         name = lightning_name(program.qualified_name(node.func))
         if name is not None:
             return not name.endswith("ModelCheckpoint")
-        if isinstance(node.func, cst.Name):
-            bindings = program.bindings(node.func)
-            if len(bindings) == 1 and isinstance(bindings[0].node, cst.ClassDef):
-                bases = [lightning_name(program.qualified_name(base.value)) for base in bindings[0].node.bases]
-                return all(base is not None and base.endswith("Callback") for base in bases) and bool(bases)
+        definitions = list(program.definitions(node.func))
+        if len(definitions) == 1 and isinstance(definitions[0][1].node, cst.ClassDef):
+            owner, binding = definitions[0]
+            assert isinstance(binding.node, cst.ClassDef)
+            bases = [lightning_name(owner.qualified_name(base.value)) for base in binding.node.bases]
+            return all(base is not None and base.endswith("Callback") for base in bases) and bool(bases)
         return False
 
     def _alias(self, module: str) -> str | None:

@@ -183,10 +183,11 @@ def _reasons_in_code(program: Program, classes: Iterable[cst.BaseExpression]) ->
         yield reader, "the script opens the file `model` of a checkpoint"
         break
     for node in classes:
-        for definition in _module_classes(program, node):
+        for owner, definition in _module_classes(program, node):
             method = _logging_hook(definition)
             if method is not None:
-                yield method.name, "the module logs in `on_train_epoch_end`, which runs after Ray's callback"
+                place = method.name if owner is program else node
+                yield place, "the module logs in `on_train_epoch_end`, which runs after Ray's callback"
                 return
 
 
@@ -201,32 +202,28 @@ def _is_literal(given: Given, *values: object) -> bool:
     return False
 
 
-def _module_classes(program: Program, module_class: cst.BaseExpression) -> Iterator[cst.ClassDef]:
-    """The module's class and its bases, as far as this file defines them."""
-    pending: list[cst.BaseExpression] = [module_class]
+def _module_classes(program: Program, module_class: cst.BaseExpression) -> Iterator[tuple[Program, cst.ClassDef]]:
+    """The module's class and its bases, as far as this file and others of its tree define them."""
+    pending = [(program, module_class)]
     seen: set[cst.ClassDef] = set()
     while pending:
-        node = pending.pop()
-        if not isinstance(node, cst.Name):
-            continue
-        for binding in program.bindings(node):
+        user, node = pending.pop()
+        for owner, binding in user.definitions(node):
             if isinstance(binding.node, cst.ClassDef) and binding.node not in seen:
                 seen.add(binding.node)
-                yield binding.node
-                pending += [base.value for base in binding.node.bases]
+                yield owner, binding.node
+                pending += [(owner, base.value) for base in binding.node.bases]
 
 
 def _sees_class(program: Program, module_class: cst.BaseExpression) -> bool:
-    """Whether all code of the module's class, but for Lightning's own, is in this file."""
+    """Whether all code of the module's class, but for Lightning's own, can be read."""
     classes = list(_module_classes(program, module_class))
     if not classes:
         return False
-    for definition in classes:
+    for owner, definition in classes:
         for base in definition.bases:
-            name = program.qualified_name(base.value) or ""
-            known = isinstance(base.value, cst.Name) and any(
-                isinstance(binding.node, cst.ClassDef) for binding in program.bindings(base.value)
-            )
+            name = owner.qualified_name(base.value) or ""
+            known = any(isinstance(binding.node, cst.ClassDef) for _, binding in owner.definitions(base.value))
             if not known and not name.endswith(".LightningModule"):
                 return False
     return True

@@ -1,0 +1,42 @@
+"""Many sources at once: files that depend on each other are migrated together, or not at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from migrate_trainers.engine import error_finding
+from migrate_trainers.findings import FileResult
+from migrate_trainers.reading.search import mentions_legacy_name
+from migrate_trainers.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+def migrate_project(
+    files: Mapping[Path, bytes], settings: Settings | None = None, others: Mapping[Path, bytes] | None = None
+) -> dict[Path, FileResult]:
+    """Rewrite the legacy trainers in some files; the results of those that have any, or change with them.
+
+    `others` are files around them that may be read, and stay as they are. Both may read a file when it is asked for
+    (and raise `OSError`): each is read once, unless a legacy trainer depends on other files. Nothing is written.
+    """
+    settings = settings or Settings()
+    results: dict[Path, FileResult] = {}
+    hits: dict[Path, bytes] = {}
+    for path in files:
+        try:
+            data = files[path]
+        except OSError as error:
+            message = error.strerror or str(error)
+            results[path] = FileResult(b"", b"", findings=(error_finding("MT902", message),))
+            continue
+        if mentions_legacy_name(data):
+            hits[path] = data
+    if hits:
+        # Imported late: only a tree with a hit pays for libcst.
+        from migrate_trainers.tree import migrate_hits
+
+        results |= migrate_hits(hits, files, others or {}, settings)
+    return {path: results[path] for path in files if path in results}

@@ -1,0 +1,315 @@
+"""Files that depend on each other: all of them change, or none does and a finding names the other file."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from textwrap import dedent
+from typing import TYPE_CHECKING
+
+import pytest
+
+from migrate_trainers import FileResult, Settings, migrate_project
+from migrate_trainers.findings import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ROOT = Path("/project")
+MODEL = "from pytorch_lightning import LightningModule\n\n\nclass Net(LightningModule):\n    pass\n"
+OLD, NEW = "pytorch_lightning", "lightning.pytorch"
+
+
+def train(imports: str, *, pl: str = "import pytorch_lightning as pl", net: str = "Net", call: str = "") -> str:
+    """A script whose module's class is imported."""
+    return f"""\
+{pl}
+from ray.air.config import ScalingConfig
+from ray.train.lightning import LightningConfigBuilder, LightningTrainer
+{imports}
+
+config = LightningConfigBuilder().module({net}).fit_params(train_dataloaders=[]){call}.build()
+LightningTrainer(lightning_config=config, scaling_config=ScalingConfig(num_workers=2)).fit()
+"""
+
+
+def migrate(
+    files: Mapping[str, str], *, others: Mapping[str, str] | None = None, **settings: object
+) -> dict[str, FileResult]:
+    """The results by file; the text of a file is dedented."""
+
+    def sources(texts: Mapping[str, str]) -> dict[Path, bytes]:
+        return {ROOT / name: dedent(text).encode() for name, text in texts.items()}
+
+    results = migrate_project(sources(files), Settings(**settings), sources(others or {}))  # type: ignore[arg-type]
+    return {path.relative_to(ROOT).as_posix(): result for path, result in results.items()}
+
+
+def packages(files: Mapping[str, str], results: Mapping[str, FileResult]) -> dict[str, str]:
+    """Which Lightning package each file imports in the end."""
+    texts = {name: results[name].after.decode() if name in results else text for name, text in files.items()}
+    found = {}
+    for name, text in texts.items():
+        used = [package for package in (OLD, NEW) if f"import {package}" in text or f"from {package}" in text]
+        found[name] = " and ".join(used)
+    return {name: package for name, package in found.items() if package}
+
+
+def messages(result: FileResult, code: str) -> list[str]:
+    return [finding.message for finding in result.findings if finding.code == code]
+
+
+def all_codes(results: Mapping[str, FileResult]) -> set[str]:
+    return {finding.code for result in results.values() for finding in result.findings}
+
+
+CONVERTED = {
+    "a module beside the script": {"train.py": train("from models import Net"), "models.py": MODEL},
+    "a module imported whole": {"train.py": train("import models", net="models.Net"), "models.py": MODEL},
+    "a module of a package, imported from it": {
+        "train.py": train("from pkg import models", net="models.Net"),
+        "pkg/__init__.py": "",
+        "pkg/models.py": MODEL,
+    },
+    "what a package hands on": {
+        "train.py": train("from pkg import Net"),
+        "pkg/__init__.py": "from .models import Net as Net\n",
+        "pkg/models.py": MODEL,
+    },
+    "a script in a package, by relative imports": {
+        "pkg/scripts/train.py": train("from ..models.nets import Net"),
+        "pkg/__init__.py": "",
+        "pkg/scripts/__init__.py": "",
+        "pkg/models/__init__.py": "",
+        "pkg/models/nets.py": MODEL,
+    },
+    "a folder without __init__.py": {"train.py": train("from pkg.models import Net"), "pkg/models.py": MODEL},
+    "the src layout": {
+        "scripts/train.py": train("from pkg.models import Net"),
+        "src/pkg/__init__.py": "",
+        "src/pkg/models.py": MODEL,
+    },
+    "a base of the base": {
+        "train.py": train("from models import Net"),
+        "models.py": "from bases import Base\n\n\nclass Net(Base):\n    pass\n",
+        "bases.py": MODEL.replace("Net", "Base"),
+    },
+    "an import in a function": {
+        "train.py": train("def load():\n    from data import DM\n    return DM()\n\nfrom models import Net"),
+        "models.py": MODEL,
+        "data.py": "import pytorch_lightning as pl\nclass DM(pl.LightningDataModule):\n    pass\n",
+    },
+    "modules that import each other": {
+        "train.py": train("from models import Net"),
+        "models.py": f"import data\n{MODEL}",
+        "data.py": "import models\nimport pytorch_lightning as pl\n",
+    },
+    "a script that says neither package": {
+        "train.py": train("from models import Net", pl="import torch"),
+        "models.py": MODEL,
+    },
+    "two scripts with one model": {
+        "train.py": train("from models import Net"),
+        "tune.py": train("from models import Net"),
+        "models.py": MODEL,
+    },
+    "a script without Ray that uses the model": {
+        "train.py": train("from models import Net"),
+        "models.py": MODEL,
+        "plain.py": "import pytorch_lightning as pl\nfrom models import Net\npl.Trainer().fit(Net())\n",
+    },
+    "a script without Ray that imports the script": {
+        "train.py": train("from models import Net"),
+        "models.py": MODEL,
+        "plain.py": "import pytorch_lightning as pl\nfrom train import Net\npl.Trainer().fit(Net())\n",
+    },
+}
+
+
+@pytest.mark.parametrize("files", CONVERTED.values(), ids=CONVERTED)
+def test_files_get_the_new_package_together(files: dict[str, str]) -> None:
+    results = migrate(files)
+
+    assert set(packages(files, results).values()) == {NEW}
+    assert "MT113" not in all_codes(results)
+    changed = {name for name, result in results.items() if result.changed}
+    for name in changed:
+        assert {path.relative_to(ROOT).as_posix() for path in results[name].together} == changed
+
+
+KEPT = {
+    "the model's import is guarded": (
+        {"models.py": "try:\n    import pytorch_lightning as pl\nexcept ImportError:\n    raise\nclass Net: pass\n"},
+        "in `/project/models.py`, the import of `pytorch_lightning` is guarded by `try`",
+    ),
+    "the model is made of what 2.x has nowhere": (
+        {"models.py": f"from pytorch_lightning.metrics import Accuracy\n{MODEL}"},
+        "in `/project/models.py`, `lightning.pytorch` has no `metrics`",
+    ),
+    "the model derives from an installed library's": (
+        {"models.py": "import pytorch_lightning\nfrom library import Base\nclass Net(Base):\n    pass\n"},
+        "`library.Base` is defined where it can't be seen",
+    ),
+    "the model is handed on from an installed library": (
+        {"models.py": "import pytorch_lightning\nfrom library import Net\n"},
+        "`library.Net` is defined where it can't be seen",
+    ),
+    "another script with the model can't be migrated": (
+        {"models.py": MODEL, "other.py": train("from models import Net").replace("config,", "make(),")},
+        "`/project/other.py` uses the same modules and can't be migrated",
+    ),
+    "another script with the model can't be converted": (
+        {"models.py": MODEL, "plain.py": "from models import Net\nimport pytorch_lightning as pl, pl_bolts\n"},
+        "in `/project/plain.py`, `pl_bolts` is made for `pytorch_lightning`",
+    ),
+    "the model's file is no Python": ({"models.py": "class Net(:\n"}, "`models.Net` is defined where it can't be seen"),
+}
+
+
+@pytest.mark.parametrize(("around", "reason"), KEPT.values(), ids=KEPT)
+def test_all_files_keep_the_old_package_and_a_finding_says_why(around: dict[str, str], reason: str) -> None:
+    files = {"train.py": train("from models import Net"), **around}
+
+    results = migrate(files)
+
+    assert results["train.py"].changed
+    assert {name for name, result in results.items() if result.changed} <= {"train.py"}
+    assert NEW not in set(packages(files, results).values())
+    assert any(reason in message for message in messages(results["train.py"], "MT113"))
+
+
+def test_a_script_that_says_neither_follows_modules_that_keep_the_old_package() -> None:
+    model = f"from pytorch_lightning.metrics import Accuracy\n{MODEL}"
+    results = migrate({"train.py": train("from models import Net", pl=""), "models.py": model})
+
+    assert "from pytorch_lightning import Trainer\n" in results["train.py"].after.decode()
+    assert messages(results["train.py"], "MT113")
+
+
+@pytest.mark.parametrize("settings", [{"bundled": True}, {"target_version": (2, 7)}], ids=str)
+def test_nothing_is_converted_where_the_target_takes_the_old_package(settings: dict[str, object]) -> None:
+    files = {"train.py": train("from models import Net"), "models.py": MODEL}
+
+    results = migrate(files, **settings)
+
+    assert set(results) == {"train.py"}
+    assert packages(files, results) == {"train.py": OLD, "models.py": OLD}
+
+
+def test_unrelated_files_stay() -> None:
+    unrelated = {"other.py": "import pytorch_lightning as pl\n", "deep/models.py": MODEL, "broken.py": "import ("}
+
+    results = migrate({"train.py": train("from models import Net"), "models.py": MODEL, **unrelated})
+
+    assert set(results) == {"train.py", "models.py"}
+
+
+def test_files_around_are_read_and_the_script_is_left_for_a_run_with_both() -> None:
+    script = {"train.py": train("from models import Net")}
+
+    (result,) = migrate(script, others={**script, "models.py": MODEL}).values()
+
+    assert not result.changed
+    assert messages(result, "MT906") == [
+        "Left because of another file: `/project/models.py` has to say `lightning.pytorch` too, and was not given"
+    ]
+
+
+def test_files_around_that_need_no_change_are_enough() -> None:
+    script = {"train.py": train("from models import Net", pl="import lightning.pytorch as pl")}
+
+    (result,) = migrate(script, others={"models.py": MODEL.replace(OLD, NEW)}).values()
+
+    assert result.changed
+    assert {finding.code for finding in result.findings} == {"MT100"}
+
+
+LOGS = "\n    def on_train_epoch_end(self):\n        self.log('x', 1)\n"
+CLASSES = {
+    "read": ({"models.py": MODEL}, set()),
+    "read through a package": ({"models/__init__.py": "from .net import Net\n", "models/net.py": MODEL}, set()),
+    "logs at the end of an epoch": ({"models.py": MODEL + LOGS}, {"MT111"}),
+    "its base logs at the end of an epoch": (
+        {
+            "models.py": "from base import Base\nclass Net(Base):\n    pass\n",
+            "base.py": MODEL.replace("Net", "Base") + LOGS,
+        },
+        {"MT111"},
+    ),
+    "not there": ({"models.py": "from library import Net\n"}, {"MT114"}),
+    "one of two": ({"models.py": MODEL, "src/models.py": MODEL + LOGS}, {"MT114"}),
+}
+
+
+@pytest.mark.parametrize(("files", "expected"), CLASSES.values(), ids=CLASSES)
+def test_the_modules_class_is_read_in_its_own_file(files: dict[str, str], expected: set[str]) -> None:
+    results = migrate({"train.py": train("from models import Net"), **files})
+
+    found = {finding.code for finding in results["train.py"].findings}
+    assert found & {"MT111", "MT114"} == expected
+
+
+def test_legacy_names_in_modules_are_found_as_in_any_file() -> None:
+    """A file that is converted with others and holds a legacy name of its own is left, with all of them."""
+    derived = "from ray.train.lightning import LightningTrainer\nclass Mine(LightningTrainer):\n    pass\n"
+    files = {"train.py": train("from models import Net"), "models.py": MODEL + derived}
+
+    results = migrate(files)
+
+    assert packages(files, results) == {"train.py": OLD, "models.py": OLD}
+    assert messages(results["models.py"], "MT904")
+
+
+class Counted(dict[Path, bytes]):
+    """Files that count how often each is read."""
+
+    def __init__(self, files: Mapping[Path, bytes]) -> None:
+        super().__init__(files)
+        self.reads: Counter[Path] = Counter()
+
+    def __getitem__(self, path: Path) -> bytes:
+        self.reads[path] += 1
+        return super().__getitem__(path)
+
+
+class Untouchable(dict[Path, bytes]):
+    """Files that nobody may list."""
+
+    def __iter__(self) -> Iterator[Path]:
+        raise AssertionError("the files around were listed")
+
+
+def test_a_tree_without_a_hit_is_read_once_and_nothing_around_it_is_listed() -> None:
+    files = Counted({ROOT / "models.py": MODEL.encode(), ROOT / "plain.py": b"from models import Net\n"})
+
+    assert migrate_project(files, Settings(), Untouchable()) == {}
+    assert set(files.reads.values()) == {1}
+
+
+def test_a_tree_without_a_hit_costs_no_parser() -> None:
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom migrate_trainers import migrate_project\n"
+        "migrate_project({Path('models.py'): b'import pytorch_lightning'})\n"
+        "assert 'libcst' not in sys.modules\n"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_file_that_cannot_be_read_does_not_stop_the_others() -> None:
+    class Broken(dict[Path, bytes]):
+        def __getitem__(self, path: Path) -> bytes:
+            if path.name == "broken.py":
+                raise PermissionError("no")
+            return super().__getitem__(path)
+
+    script = train("from models import Net").encode()
+    files = Broken({ROOT / "broken.py": b"", ROOT / "models.py": MODEL.encode(), ROOT / "train.py": script})
+
+    results = migrate_project(files)
+
+    assert results[ROOT / "broken.py"].has(Kind.ERROR)
+    assert results[ROOT / "train.py"].changed
+    assert results[ROOT / "models.py"].changed
