@@ -108,7 +108,7 @@ def make_trainer(lr):
     "MT102": Example(
         f"""{_LIGHTNING}\
 def make_trainer(wide):
-    config = LightningConfigBuilder().module(Net).fit_params(datamodule=Data()).build()
+    config = {{"width": 1}}
     if wide:
         config = LightningConfigBuilder().module(Net, width=2).fit_params(datamodule=Data()).build()
     return LightningTrainer(config, scaling_config={_SCALING})
@@ -122,7 +122,7 @@ def make_trainer(wide):
 """,
     ),
     "MT103": Example(
-        _lightning() + "print(config)\n",
+        _lightning() + "pickle.dumps(config)\n",
         instead=_lightning(),
     ),
     "MT104": Example(
@@ -140,7 +140,8 @@ def make_trainer(scaling_config):
     "MT105": Example(
         f"""{_LIGHTNING}\
 def make_trainer(strategy):
-    config = LightningConfigBuilder().module(Net).fit_params(datamodule=Data()).strategy(strategy).build()
+    config = LightningConfigBuilder().module(Net).fit_params(datamodule=Data()).build()
+    config["_strategy_config"] = strategy
     return LightningTrainer(config, scaling_config={_SCALING})
 """,
         instead=_lightning('.strategy("fsdp")'),

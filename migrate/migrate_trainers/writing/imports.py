@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -46,7 +47,12 @@ class ImportPlan:
     @property
     def are_at_module_level(self) -> bool:
         """Whether what new code imports can be read everywhere in the module."""
-        return isinstance(self._block(self._anchor), cst.Module)
+        return isinstance(self.block, cst.Module)
+
+    @property
+    def block(self) -> cst.CSTNode:
+        """The block in which new code can read what it imports."""
+        return self._block(self._anchor)
 
     def reaches(self, node: cst.CSTNode) -> bool:
         """Whether the code at a node can read what is imported beside the anchor."""
@@ -57,6 +63,14 @@ class ImportPlan:
         self._anchor = anchor
         place = self._places.setdefault(self._block(anchor), NewImports(anchor))
         self._wanted, self._plain = place.wanted, place.plain
+
+    @contextmanager
+    def standing_at(self, anchor: cst.Import | cst.ImportFrom) -> Iterator[None]:
+        """The same for some lines of code only."""
+        before = self._anchor
+        self.stand_at(anchor)
+        yield
+        self.stand_at(before)
 
     def remove(self, alias: cst.ImportAlias) -> None:
         self._removed.add(alias)

@@ -18,7 +18,6 @@ LEFT = {
     "the model among the fit parameters": (f"LightningTrainer({CHAIN}.fit_params(model=1).build())", "MT106"),
     "a method that it never had": (f"LightningTrainer({CHAIN}.data(1).build())", "MT106"),
     "a strategy that it never had": (f"LightningTrainer({CHAIN}.strategy('horovod').build())", "MT106"),
-    "a strategy that is not written": (f"LightningTrainer({CHAIN}.strategy(effect('ddp')).build())", "MT105"),
     "an unknown checkpoint argument": (f"LightningTrainer({CHAIN}.checkpointing(keep=1).build())", "MT106"),
     "an imported configuration": (
         f"from project import config\nLightningTrainer(config, scaling_config={SCALING})",

@@ -14,7 +14,7 @@ from migrate_trainers.refusal import Refusal
 if TYPE_CHECKING:
     from migrate_trainers.reading.program import Program, Statement
 
-_METHODS = frozenset({"module", "trainer", "fit_params", "strategy", "ddp_strategy", "checkpointing"})
+METHODS = frozenset({"module", "trainer", "fit_params", "strategy", "ddp_strategy", "checkpointing"})
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ def split_chain(
     """Split `root.a(…).b(…)` into its root and its calls, first call first."""
     calls: list[MethodCall] = []
     while isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and not is_builder_call(program, node):
-        if node.func.attr.value not in _METHODS:
+        if node.func.attr.value not in METHODS:
             raise Refusal("MT106", node, f"`LightningConfigBuilder` has no method `{node.func.attr.value}`")
         calls.insert(0, MethodCall(node.func.attr.value, node, statement))
         node = node.func.value

@@ -30,6 +30,8 @@ from migrate_trainers.rules.lightning.builder import (
 if TYPE_CHECKING:
     from migrate_trainers.reading.program import Program, Statement
 
+# Where a file sets something: an argument, an entry of a dictionary, or an assignment to one.
+Setting = cst.Arg | cst.DictElement | cst.Assign
 # Builder method -> the dictionary that it updates.
 DICTIONARIES = {
     "module": "module_kwargs",
@@ -68,9 +70,14 @@ class BuilderFlow:
     def calls(self) -> list[MethodCall]:
         return [call for statement in self.statements for call in statement.calls]
 
-    def keywords(self, *methods: str) -> dict[str, list[cst.Arg]]:
+    @property
+    def other_strategies(self) -> tuple[str | None, ...]:
+        """Strategies that no call names, None for one that isn't known."""
+        return ()
+
+    def keywords(self, *methods: str) -> dict[str, list[Setting]]:
         """The keyword arguments that some methods are given anywhere, by name."""
-        found: dict[str, list[cst.Arg]] = {}
+        found: dict[str, list[Setting]] = {}
         for call in self.calls:
             if call.method in methods:
                 for index, argument in enumerate(call.call.args):

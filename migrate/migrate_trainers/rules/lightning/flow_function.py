@@ -6,11 +6,10 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from migrate_trainers.reading import legacy
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.reading.values import ValueAnalysis
 from migrate_trainers.refusal import Refusal
-from migrate_trainers.rules.lightning.builder import keyword, strategy_name_of
+from migrate_trainers.rules.lightning.builder import keyword
 from migrate_trainers.rules.lightning.checkpoints import FilledIn, keep_checkpoints
 from migrate_trainers.rules.lightning.fit import fit_lines
 from migrate_trainers.rules.lightning.flow import DICTIONARIES, BuilderFlow
@@ -25,6 +24,8 @@ from migrate_trainers.rules.lightning.sites import (
     stays_on_cpu,
     take_given_checkpoint,
 )
+from migrate_trainers.rules.lightning.strategy import strategy_class, unpacked_strategy
+from migrate_trainers.rules.literals import string
 from migrate_trainers.rules.trainer_call import function_argument, may_resume, rename_trainer, warn_of_continuation
 from migrate_trainers.writing.comments import MovedComments
 from migrate_trainers.writing.placement import definition
@@ -52,7 +53,7 @@ class FlowFunction:
         self.place = self.flow.place
         self.unit = self.program.module.default_indent
         self.body = self.program.indent(self.place) + self.unit
-        check_arguments(rewrite, sites, self.flow.calls)
+        check_arguments(rewrite, sites, self.flow.calls, self.flow.other_strategies)
         classes = self.flow.keywords("module")["cls"]
         self.package = LightningPackage(rewrite, classes[0].value)
         self.reports = read_flow_reports(rewrite, self.flow)
@@ -98,11 +99,10 @@ class FlowFunction:
 
     def _check(self) -> None:
         flow = self.flow
-        modules = [one for one in flow.calls if one.method == "module"]
-        if not modules:
+        if not flow.keywords("module").get("cls"):
             raise Refusal("MT106", self.sites[0].call_site.call, "no `.module(...)` names a class")
-        for one in modules:
-            if not any(_is_class(one, argument) for argument in one.call.args):
+        for one in flow.calls:
+            if one.method == "module" and not any(_is_class(one, argument) for argument in one.call.args):
                 raise Refusal("MT106", one.call, "this `.module(...)` names no class, which unsets it")
         check_fit_arguments(flow.keywords("fit_params"), flow.unpacks("fit_params"), self.sites[0].call_site)
         for name in IGNORED:
@@ -158,27 +158,27 @@ class FlowFunction:
         lines = []
         if one.creates:
             lines += [f"{name} = {{}}" for name in self.names.values()]
-            lines += self._strategy_lines("ddp")
+            lines += self._strategy_lines(None, "")
         for method_call in one.calls:
             lines += self._call_lines(method_call)
         return lines
 
-    def _strategy_lines(self, strategy: str) -> list[str]:
+    def _strategy_lines(self, name: cst.BaseExpression | None, indent: str) -> list[str]:
         if self.strategy_class is None:
             return []
-        name = self.rewrite.class_named(f"ray.train.lightning.{legacy.STRATEGIES[strategy]}")
-        return [f"{self.strategy_class} = {name}"]
+        text = relocated(self.program, name, indent) if name is not None else ""
+        return [f"{self.strategy_class} = {strategy_class(self.rewrite, name, text)}"]
 
     def _call_lines(self, one: MethodCall) -> list[str]:
         indent = self.program.indent(one.statement)
         lines = []
         arguments = []
-        strategy = "ddp"
+        strategy = None
         for argument in one.call.args:
             if _is_class(one, argument):
                 lines.append(f"{self.module_class} = {relocated(self.program, argument.value, indent)}")
             elif _is_strategy(one, argument):
-                strategy = strategy_name_of(self.program, argument)
+                strategy = argument.value
             elif not _is_kept(one, argument):
                 self.rewrite.review("MT110", argument, f"`{keyword(argument)}=...`")
             elif not argument.star and keyword(argument) is None:
@@ -190,11 +190,14 @@ class FlowFunction:
                 if name is not None and one.method == "trainer":
                     name = current_name(name, self.rewrite.settings)
                 arguments.append(Argument(value, name, argument.star, before, behind))
-        if one.method == "strategy":
-            lines += self._strategy_lines(strategy)
+        hides_name = strategy is None and any(argument.star for argument in one.call.args)
+        if one.method == "strategy" and not hides_name:
+            lines += self._strategy_lines(strategy, indent)
         if arguments:
             dictionary = self.names[DICTIONARIES[one.method]]
             lines.append(call(f"{dictionary}.update", arguments, indent, self.unit))
+        if one.method == "strategy" and hides_name:
+            lines.append(f"{self.strategy_class} = {unpacked_strategy(self.rewrite, dictionary)}")
         return lines
 
     def _pass_through_config(self) -> None:
@@ -263,9 +266,9 @@ class FlowFunction:
     def _trainer_items(self) -> dict[str, str]:
         rewrite, keywords, unpacks = self.rewrite, self.flow.keywords("trainer"), self.flow.unpacks("trainer")
         items = {}
-        if not self._sets_accelerator() and stays_on_cpu(rewrite, self.sites):
-            own = f'{self._read(self.names["trainer_kwargs"])}.get("accelerator", "cpu")' if keywords or unpacks else ""
-            items["accelerator"] = own if unpacks or "accelerator" in keywords else '"cpu"'
+        is_auto = any(string(setting.value) == "auto" for setting in keywords.get("accelerator", ()))
+        if (is_auto or not self._sets_accelerator()) and stays_on_cpu(rewrite, self.sites):
+            items["accelerator"] = self._accelerator_on_cpu(is_auto=is_auto)
         items["devices"] = '"auto"'
         if self.strategy_class is None:
             name = rewrite.class_named("ray.train.lightning.RayDDPStrategy")
@@ -281,6 +284,15 @@ class FlowFunction:
         else:
             items["enable_checkpointing"] = "False"
         return items
+
+    def _accelerator_on_cpu(self, *, is_auto: bool) -> str:
+        """What the workers need to be told so that Lightning takes no GPU which only the machine has."""
+        if "accelerator" not in self.flow.keywords("trainer") and not self.flow.unpacks("trainer"):
+            return '"cpu"'
+        own = self._read(self.names["trainer_kwargs"])
+        if not is_auto:
+            return f'{own}.get("accelerator", "cpu")'
+        return f'"cpu" if {own}.get("accelerator", "auto") == "auto" else {own}["accelerator"]'
 
     def _sets_accelerator(self) -> bool:
         """Whether the script names the accelerator in any case: wherever it makes the builder, it does so there."""

@@ -19,7 +19,7 @@ from migrate_trainers.rules.lightning.sites import IGNORED, stays_on_cpu
 from migrate_trainers.rules.literals import string
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from migrate_trainers.reading.program import Program
     from migrate_trainers.rules.lightning.builder import MethodCall
@@ -36,10 +36,19 @@ _OTHER_CLASSES = frozenset({"torch.nn.Module", "torch.nn.modules.module.Module",
 _OTHER_LIGHTNING_CLASSES = ("LightningDataModule", "Callback")
 
 
-def check_arguments(rewrite: Rewrite, sites: Sequence[LightningSite], calls: Sequence[MethodCall]) -> None:
-    """Raise `Refusal` for the first argument of a builder's calls that could not have worked; say which are renamed."""
+def check_arguments(
+    rewrite: Rewrite,
+    sites: Sequence[LightningSite],
+    calls: Sequence[MethodCall],
+    other_strategies: Iterable[str | None] = (),
+) -> None:
+    """Raise `Refusal` for the first argument of a builder's calls that could not have worked; say which are renamed.
+
+    `other_strategies` are the strategies that the calls don't name, None for one that isn't known.
+    """
     program = rewrite.program
     strategies = {_strategy_name(call) for call in calls if call.method in ("strategy", "ddp_strategy")}
+    strategies |= set(other_strategies)
     for call in calls:
         for name, argument in _keywords(call):
             if call.method == "module" and name == "cls":
@@ -49,6 +58,21 @@ def check_arguments(rewrite: Rewrite, sites: Sequence[LightningSite], calls: Seq
             elif call.method in ("strategy", "ddp_strategy") and name != "name":
                 _check_strategy_argument(name, argument, strategies)
     _check_accelerator(rewrite, sites, calls)
+
+
+def check_setting(rewrite: Rewrite, name: str, node: cst.CSTNode) -> None:
+    """The same for an argument of `pl.Trainer` that is set in the built configuration."""
+    if not _is_known(name):
+        raise Refusal("MT106", node, f"`pl.Trainer` has no argument `{name}`")
+    if _has_lightning_2(rewrite.settings) and name in REMOVED_IN_LIGHTNING_2:
+        raise Refusal("MT128", node, f"`{name}`; write {REMOVED_IN_LIGHTNING_2[name]}")
+    if current_name(name, rewrite.settings) != name:
+        raise Refusal("MT128", node, f"`{name}`; write `{current_name(name, rewrite.settings)}`")
+
+
+def _is_known(name: str) -> bool:
+    known = TRAINER_ARGUMENTS | RENAMED_IN_LIGHTNING_2.keys() | REMOVED_IN_LIGHTNING_2.keys()
+    return name in known or name in IGNORED
 
 
 def current_name(name: str, settings: Settings) -> str:
@@ -70,8 +94,7 @@ def _keywords(call: MethodCall) -> Iterator[tuple[str, cst.Arg]]:
 def _check_trainer_argument(rewrite: Rewrite, name: str, argument: cst.Arg) -> None:
     if name in REMOVED_IN_LIGHTNING_2 and _has_lightning_2(rewrite.settings):
         raise Refusal("MT128", argument, f"`{name}`; write {REMOVED_IN_LIGHTNING_2[name]}")
-    known = TRAINER_ARGUMENTS | RENAMED_IN_LIGHTNING_2.keys() | REMOVED_IN_LIGHTNING_2.keys()
-    if name not in known and name not in IGNORED:
+    if not _is_known(name):
         raise Refusal("MT106", argument, f"`pl.Trainer` has no argument `{name}`")
     if name == "callbacks" and _is_no_list(rewrite.program, argument.value, cst.Tuple):
         raise Refusal("MT106", argument, "LightningTrainer took `callbacks` as a list only")

@@ -1,0 +1,1 @@
+"""Builders and built configurations followed through a file: through functions, methods, attributes and containers."""
