@@ -51,6 +51,18 @@ trainer = LightningTrainer(config, scaling_config={_SCALING}{arguments})
 """
 
 
+def _with_datasets(arguments: str = "", calls: str = "") -> str:
+    """A LightningTrainer that is given a dataset, with further arguments and calls of its builder."""
+    return f"""{_LIGHTNING}\
+trainer = LightningTrainer(
+    LightningConfigBuilder().module(Net){calls}.build(),
+    scaling_config={_SCALING},
+    datasets={{"train": train}},
+    datasets_iter_config={{"batch_size": 32}}{arguments},
+)
+"""
+
+
 def _own_module(line: str = "") -> str:
     """A LightningTrainer of a module that the same file defines."""
     return f"""\
@@ -154,15 +166,15 @@ trainer = LightningTrainer(config, scaling_config={_SCALING})
         instead=_lightning(),
     ),
     "MT107": Example(
-        _lightning(arguments=', datasets={"train": train}, datasets_iter_config={"batch_size": 32}'),
+        _lightning(arguments=', datasets=make_datasets(), datasets_iter_config={"batch_size": 32}'),
         instead="""\
 import ray.train
 
 
 def train_func():
-    shard = ray.train.get_dataset_shard("train")
-    for batch in shard.iter_torch_batches(batch_size=32):
-        ...
+    train_shard = ray.train.get_dataset_shard("train")
+    train_batches = train_shard.iter_torch_batches(batch_size=32)
+    trainer.fit(model, train_dataloaders=train_batches)
 """,
     ),
     "MT110": Example(_lightning(".trainer(max_epochs=3, num_nodes=2)")),
@@ -183,6 +195,33 @@ def make_trainer(run_config):
     ),
     "MT118": Example(_own_module()),
     "MT119": Example(_own_module('ray.init(runtime_env={"pip": ["pytorch-lightning"]})\n')),
+    "MT120": Example(_with_datasets(), settings=Settings(source_version=(2, 5))),
+    "MT121": Example(_with_datasets(calls=".fit_params(datamodule=Data)")),
+    "MT122": Example(
+        "from ray.air.config import DatasetConfig\n"
+        + _with_datasets(', dataset_config={"train": DatasetConfig(global_shuffle=True)}'),
+        instead="""\
+from ray.train import DataConfig
+
+trainer = TorchTrainer(
+    train_func,
+    scaling_config=ScalingConfig(num_workers=2),
+    datasets={"train": train.random_shuffle()},
+    dataset_config=DataConfig(datasets_to_split=["train"]),
+)
+""",
+    ),
+    "MT123": Example(_with_datasets().replace('"batch_size": 32', '"batch_size": 32, "prefetch_blocks": 1')),
+    "MT124": Example(
+        _with_datasets(", preprocessor=scaler"),
+        instead="""\
+trainer = TorchTrainer(
+    train_func,
+    scaling_config=ScalingConfig(num_workers=2),
+    datasets={"train": scaler.fit_transform(train)},
+)
+""",
+    ),
     "MT125": Example(
         "from ray.train.lightning import LightningPredictor\n"
         + _lightning()

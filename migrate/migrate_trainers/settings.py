@@ -21,6 +21,11 @@ class Settings:
     bundled: bool = False
 
     @property
+    def source(self) -> Version:
+        """The Ray that the code was written for, as far as it is known."""
+        return self.source_version or legacy.USUAL_SOURCE
+
+    @property
     def strict_target(self) -> bool:
         """Whether the target raises on what earlier releases of the new API still took."""
         return self.bundled or self.target_version >= legacy.FIRST_STRICT_TARGET

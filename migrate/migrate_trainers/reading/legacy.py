@@ -258,6 +258,41 @@ REFUSED_ARGUMENTS: dict[str, frozenset[str]] = {
     "FailureConfig": frozenset({"fail_fast"}),
 }
 
+# The keywords of `iter_torch_batches`, without those that current Ray has dropped.
+ITER_TORCH_BATCHES_ARGUMENTS = frozenset(
+    {
+        "prefetch_batches",
+        "batch_size",
+        "dtypes",
+        "device",
+        "collate_fn",
+        "drop_last",
+        "local_shuffle_buffer_size",
+        "local_shuffle_seed",
+    }
+)
+DROPPED_ITER_TORCH_BATCHES_ARGUMENTS = frozenset({"prefetch_blocks"})
+DATASET_CONFIGS = frozenset({"ray.air.DatasetConfig", "ray.air.config.DatasetConfig"})
+DATA_CONFIGS = frozenset({"ray.train.DataConfig", "ray.train._internal.data_config.DataConfig"})
+BATCH_MAPPERS = frozenset({"ray.data.preprocessors.BatchMapper", "ray.data.preprocessors.batch_mapper.BatchMapper"})
+# DatasetConfig's field order; the settings of how the data are read that have no counterpart, with what they have off.
+DATASET_CONFIG_FIELDS = (
+    "fit",
+    "split",
+    "required",
+    "transform",
+    "max_object_store_memory_fraction",
+    "global_shuffle",
+    "randomize_block_order",
+    "per_epoch_preprocessor",
+)
+# From these releases on: LightningTrainer demanded an iter config, every dataset is split, blocks keep their order.
+FIRST_THAT_WANTS_ITER_CONFIG = (2, 6)
+FIRST_THAT_SPLITS_ALL = (2, 7)
+FIRST_THAT_KEEPS_BLOCK_ORDER = (2, 6)
+# From this release on trainers refused `preprocessor=`.
+FIRST_WITHOUT_PREPROCESSOR = (2, 7)
+
 STRATEGIES: dict[str, str] = {
     "ddp": "RayDDPStrategy",
     "fsdp": "RayFSDPStrategy",

@@ -71,7 +71,7 @@ def check_uses(program: Program, sites: list[CallSite]) -> None:
         qualified = program.qualified_name(node)
         if qualified is None:
             continue
-        if qualified in legacy.UNSUPPORTED:
+        if qualified in legacy.UNSUPPORTED and not is_given_as(program, node, "dataset_config"):
             raise Refusal("MT401", node, f"`{legacy.UNSUPPORTED[qualified]}`")
         if _is_tuning(qualified):
             raise Refusal("MT501", node, f"`{qualified}`")
@@ -141,6 +141,31 @@ def import_of(program: Program, node: cst.Name | cst.Attribute) -> cst.Import | 
     if not program.contains(block, node):
         raise Refusal("MT904", statement, "the import is made under a condition")
     return statement
+
+
+def is_given_as(program: Program, node: cst.CSTNode, keyword: str) -> bool:
+    """Whether a node is part of an argument of a LightningTrainer, or of a variable that is only given as that."""
+    for above in program.ancestors(node):
+        if isinstance(above, cst.Assign | cst.AnnAssign):
+            bindings = program.scope(above).lookup(_target_name(above))
+            uses = [use for binding in bindings if binding.node is above for use in program.uses(binding)]
+            return bool(uses) and all(_is_argument(program, program.parent(use), keyword) for use in uses)
+        if _is_argument(program, above, keyword):
+            return True
+    return False
+
+
+def _target_name(assignment: cst.Assign | cst.AnnAssign) -> str:
+    target = assignment.targets[0].target if isinstance(assignment, cst.Assign) else assignment.target
+    return target.value if isinstance(target, cst.Name) else ""
+
+
+def _is_argument(program: Program, node: cst.CSTNode | None, keyword: str) -> bool:
+    if not isinstance(node, cst.Arg) or node.keyword is None or node.keyword.value != keyword:
+        return False
+    call = program.parent(node)
+    trainer = legacy.TRAINERS.get(program.qualified_name(call.func) or "") if isinstance(call, cst.Call) else None
+    return trainer == legacy.LIGHTNING_TRAINER
 
 
 def _is_tuning(qualified: str) -> bool:

@@ -10,6 +10,7 @@ from migrate_trainers.reading.scopes import BindingKind
 from migrate_trainers.writing.placement import leading_comments_start, removal
 
 if TYPE_CHECKING:
+    from migrate_trainers.reading.program import Program
     from migrate_trainers.rules.rewrite import Rewrite
 
 
@@ -18,11 +19,14 @@ def written_out(rewrite: Rewrite, node: cst.BaseExpression) -> dict[str, cst.Bas
 
     A variable is followed if nothing but this use reads it; its assignment is then removed from the file.
     """
-    if isinstance(node, cst.Name):
-        node = _only_value(rewrite, node)
+    return entries_of(rewrite.program, inlined(rewrite, node) if isinstance(node, cst.Name) else node)
+
+
+def entries_of(program: Program, node: cst.BaseExpression) -> dict[str, cst.BaseExpression] | None:
+    """The entries of `{...}` or `dict(...)` by key, or None where they can't all be read."""
     if isinstance(node, cst.Dict):
         return display_of(node)
-    if isinstance(node, cst.Call) and rewrite.program.is_builtin(node.func, "dict"):
+    if isinstance(node, cst.Call) and program.is_builtin(node.func, "dict"):
         return keywords_of(node)
     return None
 
@@ -41,7 +45,8 @@ def is_flag(node: cst.BaseExpression | None) -> bool:
     return isinstance(node, cst.Name) and node.value in ("True", "False")
 
 
-def _only_value(rewrite: Rewrite, name: cst.Name) -> cst.BaseExpression:
+def inlined(rewrite: Rewrite, name: cst.Name) -> cst.BaseExpression:
+    """The value of a variable that nothing else reads, whose assignment is then removed; else the name itself."""
     program = rewrite.program
     bindings = program.bindings(name)
     if len(bindings) != 1 or bindings[0].kind is not BindingKind.ASSIGNMENT or bindings[0].value is None:

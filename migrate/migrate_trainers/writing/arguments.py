@@ -38,6 +38,7 @@ class ArgumentEdits:
         self._replaced: dict[cst.Arg, str] = {}
         self._renamed: dict[cst.Arg, Edit] = {}
         self._removed: set[cst.Arg] = set()
+        self._taken: set[cst.Arg] = set()
         self._appended: list[Callable[[str], str]] = []
         self._is_spread = False
         self._base_indent: str | None = None
@@ -55,6 +56,15 @@ class ArgumentEdits:
 
     def remove(self, argument: cst.Arg) -> None:
         self._removed.add(argument)
+
+    def take(self, argument: cst.Arg) -> tuple[int, int]:
+        """Take out an argument with the comments above, in and behind it, which the caller writes elsewhere.
+
+        Returns the region that holds them all.
+        """
+        self._removed.add(argument)
+        self._taken.add(argument)
+        return self._region(argument)
 
     def append(self, render: Callable[[str], str]) -> None:
         """Add an argument behind the others; `render` gives its text for a line of a given indentation."""
@@ -119,11 +129,28 @@ class ArgumentEdits:
             return self._program.source.buffer.index(b",", end) + 1
         return end
 
+    def _region(self, argument: cst.Arg) -> tuple[int, int]:
+        """An argument with its comma, the comment lines above it, and the comment behind it on its last line."""
+        source = self._program.source
+        start, end = self._program.span(argument)[0], self._end(argument)
+        first = source.line_start(start)
+        while first > 0 and not source.slice(source.line_start(start), start).strip():
+            above = source.slice(source.line_start(first - 1), first)
+            if not above.lstrip().startswith("#"):
+                break
+            first = source.line_start(first - 1)
+            start = first + len(above.encode()) - len(above.lstrip().encode())
+        behind = source.slice(end, source.line_end(end))
+        return start, end + len(behind.rstrip().encode()) if behind.lstrip().startswith("#") else end
+
     def _removal(self, first: int, last: int) -> Edit:
         """Take out a run of arguments; comments inside and behind them stay, on lines of their own."""
         source, arguments = self._program.source, self._call.args
         start = self._program.span(arguments[first])[0]
         end = self._end(arguments[last])
+        taken = [self._region(argument) for argument in arguments[first : last + 1] if argument in self._taken]
+        if arguments[first] in self._taken:
+            start = taken[0][0]
         following = self._program.span(arguments[last + 1])[0] if last + 1 < len(arguments) else None
         line_end = source.line_end(end)
         if following is None and source.slice(end, line_end).lstrip().startswith("#"):
@@ -133,6 +160,7 @@ class ArgumentEdits:
             self._program.text(comment)
             for comment in self._program.comments
             if start <= self._program.span(comment)[0] < (end if following is None else following)
+            and not any(low <= self._program.span(comment)[0] < high for low, high in taken)
         ]
         if following is not None:
             return Edit(start, following, "".join(f"{comment}\n{inner}" for comment in comments))

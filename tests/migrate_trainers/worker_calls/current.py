@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+from worker_calls.data import DataConfig, Dataset, Shard, shards
 from worker_calls.recorder import WORKERS, Made, described
 
 if TYPE_CHECKING:
@@ -140,6 +141,9 @@ def ray_train(recorder: Recorder) -> Modules:
         _rank()
         return recorder.restored
 
+    def get_dataset_shard(name: str) -> Shard:
+        return Shard(recorder.shards[_rank()][name])
+
     def report(metrics: dict[str, Any], checkpoint: Any = None) -> None:
         _rank()
         recorder.call("report", described(metrics), checkpoint and checkpoint.path)
@@ -153,7 +157,8 @@ def ray_train(recorder: Recorder) -> Modules:
             torch_config: Any = None,
             scaling_config: Any = None,
             run_config: Any = None,
-            datasets: None = None,
+            datasets: dict[str, Dataset] | None = None,
+            dataset_config: DataConfig | None = None,
         ) -> None:
             scaling, run = scaling_config or ScalingConfig(), run_config or RunConfig()
             assert isinstance(scaling, ScalingConfig), f"{scaling!r} is no ScalingConfig of ray.train"
@@ -162,6 +167,8 @@ def ray_train(recorder: Recorder) -> Modules:
             assert isinstance(run.failure_config, (FailureConfig, type(None)))
             self.function, self.config = train_loop_per_worker, train_loop_config
             self.settings = scaling, run, torch_config
+            assert all(isinstance(dataset, Dataset) for dataset in (datasets or {}).values())
+            self.datasets, self.data_config = datasets or {}, dataset_config or DataConfig()
 
         def fit(self) -> Result:
             required = [
@@ -175,6 +182,7 @@ def ray_train(recorder: Recorder) -> Modules:
                 # A function whose parameter has a default is called without the configuration.
                 self.function(*[copy.deepcopy(self.config or {}) for _ in required])
 
+            recorder.shards = shards(self.datasets, self.data_config.splits)
             return run_workers(recorder, configuration, worker, None)
 
     return {
@@ -188,6 +196,8 @@ def ray_train(recorder: Recorder) -> Modules:
             "Result": Result,
             "get_checkpoint": get_checkpoint,
             "get_context": Context,
+            "get_dataset_shard": get_dataset_shard,
+            "DataConfig": DataConfig,
             "report": report,
         },
         "ray.train.torch": {"TorchTrainer": TorchTrainer, "TorchConfig": TorchConfig},

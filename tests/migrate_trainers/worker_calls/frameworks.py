@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from worker_calls.data import Batches, RayDataModule
 from worker_calls.recorder import Made, described
 
 if TYPE_CHECKING:
@@ -67,14 +68,23 @@ def lightning(recorder: Recorder) -> Modules:
 
         def fit(self, model: Any, **kwargs: Any) -> None:
             assert recorder.rank is not None, "fit is called in a worker"
+            kwargs = {name: value for name, value in kwargs.items() if value is not None}
+            if isinstance(kwargs.get("datamodule"), RayDataModule):
+                if {"train_dataloaders", "val_dataloaders"} & set(kwargs):
+                    raise MisconfigurationException("dataloaders beside a datamodule")
+                module = kwargs.pop("datamodule")
+                kwargs["train_dataloaders"] = module.train
+                kwargs |= {"val_dataloaders": module.val} if module.val is not None else {}
             path = kwargs.get("ckpt_path")
             if isinstance(path, str) and os.path.basename(path) in ("model", "checkpoint.ckpt"):
                 kwargs["ckpt_path"] = f"from {os.path.dirname(path)}"
-            if kwargs.get("ckpt_path") is None:
-                kwargs.pop("ckpt_path", None)
             recorder.call("module", described(model))
             recorder.call("pl.Trainer", self._described())
-            recorder.call("fit", {name: described(value) for name, value in sorted(kwargs.items())})
+            given = {
+                name: value.epochs() if isinstance(value, Batches) else described(value)
+                for name, value in sorted(kwargs.items())
+            }
+            recorder.call("fit", given)
 
         def _described(self) -> dict[str, Any]:
             """The keyword arguments without what Ray decides; reports and strategies by what they do."""

@@ -10,6 +10,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from worker_calls.current import Checkpoint, TorchConfig, described_configuration, run_workers
+from worker_calls.data import (
+    Batches,
+    DataConfig,
+    DatasetConfig,
+    RayDataModule,
+    legacy_split,
+    preprocessed,
+    shards,
+)
 from worker_calls.recorder import Made, described
 
 if TYPE_CHECKING:
@@ -142,11 +151,15 @@ class _Trainer:
         self.run_config = copy.copy(run_config) if run_config is not None else self.run_config_class()
         self.torch_config = torch_config
         self.checkpoint = resume_from_checkpoint
+        self.datasets, self.dataset_config, self.preprocessor = datasets or {}, dataset_config, preprocessor
 
     def fit(self) -> Any:
         run = copy.copy(self.run_config)
         run.storage_path = getattr(run, "storage_path", None) or run.local_dir
         configuration = described_configuration(self.scaling_config, run, self.torch_config)
+        old_config = None if isinstance(self.dataset_config, DataConfig) else self.dataset_config
+        datasets = preprocessed(self.datasets, self.preprocessor, old_config)
+        self.recorder.shards = shards(datasets, legacy_split(self.version, self.dataset_config))
         return run_workers(self.recorder, configuration, self.work, self.checkpoint, self.checkpoint_class)
 
     def work(self) -> None:
@@ -190,7 +203,8 @@ def lightning_trainer(recorder: Recorder, frameworks: Modules, run_config: type,
 
         def __init__(self, lightning_config: Any = None, *, datasets_iter_config: Any = None, **kwargs: Any) -> None:
             super().__init__(**kwargs)
-            self.lightning_config = lightning_config or {}
+            assert not self.datasets or datasets_iter_config or version < (2, 6), "no datasets_iter_config"
+            self.lightning_config, self.iter_config = lightning_config or {}, datasets_iter_config
             self._fill_in_checkpoint_config()
 
         def _fill_in_checkpoint_config(self) -> None:
@@ -211,6 +225,7 @@ def lightning_trainer(recorder: Recorder, frameworks: Modules, run_config: type,
             }
             settings, fit = config["_trainer_init_config"], config["_trainer_fit_params"]
             checkpointing, strategy = config["_model_checkpoint_config"], config["_strategy_config"]
+            self._feed_datasets(fit)
             assert {"train_dataloaders", "datamodule"} & set(fit), "there are no data"
             module = config["_module_class"](**config["_module_init_config"])
             settings["devices"] = "auto"
@@ -227,6 +242,19 @@ def lightning_trainer(recorder: Recorder, frameworks: Modules, run_config: type,
             if recorder.restored is not None:
                 fit["ckpt_path"] = LightningCheckpoint.file_of(recorder.restored)
             pl["Trainer"](**settings).fit(module, **fit)
+
+        def _feed_datasets(self, fit: dict[str, Any]) -> None:
+            """Put what reads the shards called `train` and `val` in the place of any datamodule."""
+            assert recorder.rank is not None
+            own = recorder.shards[recorder.rank]
+            if "train" in own:
+                arguments = dict(self.iter_config)
+                arguments.pop("prefetch_blocks", None)
+                if arguments.get("device", "") is None:
+                    # The worker's own device, as current Ray takes it by default.
+                    del arguments["device"]
+                val = Batches(own["val"], arguments) if "val" in own else None
+                fit["datamodule"] = RayDataModule(Batches(own["train"], arguments), val)
 
         def _report_callbacks(self, checkpointing: dict[str, Any]) -> list[Any]:
             """The callback that reported, as the output has to name it: by schedule, and by the files it wrote."""
@@ -360,12 +388,18 @@ def ray(recorder: Recorder, frameworks: Modules, version: Version) -> Modules:
     accelerate = {"AccelerateTrainer": accelerate_trainer(recorder, run_config, version)}
     return {
         "ray": {},
-        "ray.air": {**configs, "Checkpoint": Checkpoint},
-        "ray.air.config": configs,
+        "ray.air": {**configs, "Checkpoint": Checkpoint, "DatasetConfig": DatasetConfig},
+        "ray.air.config": {**configs, "DatasetConfig": DatasetConfig},
         "ray.air.session": session,
         "ray.air.checkpoint": {"Checkpoint": Checkpoint},
         "ray.tune": configs,
-        "ray.train": {**configs, "Checkpoint": Checkpoint, "get_checkpoint": get_checkpoint, "report": report},
+        "ray.train": {
+            **configs,
+            "Checkpoint": Checkpoint,
+            "get_checkpoint": get_checkpoint,
+            "report": report,
+            "DataConfig": DataConfig,
+        },
         "ray.train.torch": {"TorchConfig": TorchConfig},
         "ray.train.lightning": lightning,
         "ray.train.lightning.lightning_trainer": lightning,

@@ -23,12 +23,13 @@ class Recording:
 
 @dataclass
 class Recorder:
-    """The state of a run: where the code is running, and what was recorded so far."""
+    """The state of a run: where the code is running, each worker's datasets, and what was recorded so far."""
 
     recording: Recording = field(default_factory=Recording)
     rank: int | None = None
     restored: Any = None
     calls: list[Any] = field(default_factory=list)
+    shards: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def place(self) -> str:

@@ -6,7 +6,7 @@ import builtins
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from worker_calls import current, frameworks, legacy
+from worker_calls import current, data, frameworks, legacy
 from worker_calls.recorder import Recorder, Recording
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # Modules that are there once their parent is imported, as in the packages themselves.
 _LOADED_WITH_PARENT = {
+    "ray": ("data",),
     "ray.air": ("config", "session", "checkpoint"),
     "transformers": ("trainer_utils",),
     **dict.fromkeys(("pytorch_lightning", "lightning.pytorch"), ("callbacks", "loggers", "plugins")),
@@ -72,6 +73,7 @@ def recorded(source: str | bytes, *, version: tuple[int, int] | None = None) -> 
         **frameworks.accelerate(recorder),
     }
     modules |= frameworks.project(recorder, modules)
+    modules |= data.ray_data(recorder, version)
     if version is None:
         modules |= current.ray_train(recorder)
     else:

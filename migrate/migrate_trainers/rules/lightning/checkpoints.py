@@ -33,7 +33,7 @@ def keep_checkpoints(
 
     None from it means that all checkpoints are kept, as TorchTrainer does. Raises `Refusal`.
     """
-    if (rewrite.settings.source_version or legacy.USUAL_SOURCE) < _FIRST_THAT_FILLS_IN:
+    if rewrite.settings.source < _FIRST_THAT_FILLS_IN:
         return
     run_config = arguments.get("run_config")
     if is_absent(arguments, "run_config"):

@@ -11,6 +11,7 @@ from migrate_trainers.reading.values import ValueAnalysis
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.lightning.builder import keyword
 from migrate_trainers.rules.lightning.checkpoints import FilledIn, keep_checkpoints
+from migrate_trainers.rules.lightning.data import REPLACED_BY_DATASETS, read_batches
 from migrate_trainers.rules.lightning.fit import fit_lines
 from migrate_trainers.rules.lightning.flow import DICTIONARIES, BuilderFlow
 from migrate_trainers.rules.lightning.mistakes import check_arguments, current_name
@@ -34,6 +35,7 @@ from migrate_trainers.writing.render import Argument, call, free_name, relocated
 if TYPE_CHECKING:
     import libcst as cst
 
+    from migrate_trainers.reading.program import Statement
     from migrate_trainers.rules.lightning.builder import MethodCall
     from migrate_trainers.rules.lightning.flow import FlowStatement
     from migrate_trainers.rules.lightning.sites import GivenCheckpoint
@@ -49,8 +51,9 @@ class FlowFunction:
         self.sites = sites
         self.flows = flows
         self.flow = flows[0]
+        self.batches = read_batches(rewrite, sites, self._find_place())
         self._check()
-        self.place = self.flow.place
+        self.place = self._find_place()
         self.unit = self.program.module.default_indent
         self.body = self.program.indent(self.place) + self.unit
         check_arguments(rewrite, sites, self.flow.calls, self.flow.other_strategies)
@@ -66,7 +69,8 @@ class FlowFunction:
         arguments = [argument for one in self.flow.calls for argument in one.call.args]
         regions = [self.program.span(one.statement) for one in self.flow.statements]
         self.comments = MovedComments(self.program, regions, arguments)
-        self.config_name = "config"
+        self.read_names = self.batches.names if self.batches is not None else set()
+        self.config_name = free_name(self.read_names, "config", "train_loop_config")
         self.config: dict[str, str] = {}
 
     def write(self) -> None:
@@ -75,10 +79,11 @@ class FlowFunction:
         if self.resumes:
             warn_of_continuation(rewrite, self.sites[0].arguments)
         self._pass_through_config()
+        if self.batches is not None:
+            self.batches.settle(self._add_config)
         given = take_given_checkpoint(rewrite, self.sites)
         if given is not None:
-            self.config["resume_from_checkpoint"] = given.text
-            given = replace(given, text=f'{self.config_name}["resume_from_checkpoint"]')
+            given = replace(given, text=self._add_config("resume_from_checkpoint", given.text))
         body = self._function_lines(given)
         name = rewrite.new_name("train_func")
         header = f"def {name}({self.config_name if self.config else ''}):"
@@ -97,6 +102,10 @@ class FlowFunction:
 
     # Reading
 
+    def _find_place(self) -> Statement:
+        """The statement before which (or in whose place) the train function goes."""
+        return self.flow.place
+
     def _check(self) -> None:
         flow = self.flow
         if not flow.keywords("module").get("cls"):
@@ -104,7 +113,11 @@ class FlowFunction:
         for one in flow.calls:
             if one.method == "module" and not any(_is_class(one, argument) for argument in one.call.args):
                 raise Refusal("MT106", one.call, "this `.module(...)` names no class, which unsets it")
-        check_fit_arguments(flow.keywords("fit_params"), flow.unpacks("fit_params"), self.sites[0].call_site)
+        fit_arguments = flow.keywords("fit_params")
+        check_fit_arguments(fit_arguments, flow.unpacks("fit_params"), self.sites[0].call_site, self.batches)
+        for name in REPLACED_BY_DATASETS if self.batches is not None else ():
+            for argument in fit_arguments.get(name, ()):
+                self.rewrite.review("MT121", argument, f"`{name}=...`")
         for name in IGNORED:
             for argument in flow.keywords("trainer").get(name, ()):
                 analysis = ValueAnalysis(self.program, self.program.statement(argument))
@@ -209,6 +222,11 @@ class FlowFunction:
             variables += [self.strategy_class] if self.strategy_class is not None else []
             self.config = {name: name for name in variables}
 
+    def _add_config(self, key: str, text: str) -> str:
+        """Pass an expression of the trainer's call through `train_loop_config`; returns how the function reads it."""
+        self.config[key] = text
+        return f'{self.config_name}["{key}"]'
+
     def _read(self, name: str) -> str:
         return f'{self.config_name}["{name}"]' if name in self.config else name
 
@@ -224,19 +242,17 @@ class FlowFunction:
 
     def _function_lines(self, given_checkpoint: GivenCheckpoint | None) -> list[str]:
         body = self.body
-        used = {*self.names.values(), self.module_class, self.package.root, self.config_name}
+        used = {*self.names.values(), self.module_class, self.package.root, self.config_name, *self.read_names}
         model, trainer = free_name(used, "model"), free_name(used, "trainer")
         made = call(self._read(self.module_class), self._unpacked("module_kwargs"), body, self.unit)
         prepare = self.rewrite.class_named("ray.train.lightning.prepare_trainer")
 
         def fit(depth: int, path: str | None) -> str:
-            arguments = [Argument(model), *self._unpacked("fit_kwargs")]
-            if path is not None:
-                inner = f'{{**{self._read(self.names["fit_kwargs"])}, "ckpt_path": {path}}}'
-                arguments = [Argument(model), Argument(inner, star="**")]
+            arguments = [Argument(model), *self._fit_arguments(path)]
             return call(f"{trainer}.fit", arguments, body + self.unit * depth, self.unit)
 
-        lines = [
+        lines = self.batches.lines(body, used) if self.batches is not None else []
+        lines += [
             f"{body}{model} = {made}",
             f"{body}{trainer} = {self._trainer_call()}",
             f"{body}{trainer} = {prepare}({trainer})",
@@ -244,6 +260,21 @@ class FlowFunction:
         if self.resumes:
             return [*lines, *fit_lines(self.rewrite, body, used, given_checkpoint, self.reports.checkpoint_file, fit)]
         return [*lines, f"{body}{fit(0, None)}"]
+
+    def _fit_arguments(self, path: str | None) -> list[Argument]:
+        """What `fit` is given: the script's dictionary, the batches of the datasets, a checkpoint file."""
+        arguments, batches = self._unpacked("fit_kwargs"), self.batches
+        keywords = self.flow.keywords("fit_params")
+        if batches is not None and (self.flow.unpacks("fit_params") or {*REPLACED_BY_DATASETS} & set(keywords)):
+            arguments = [batches.over(arguments[0].value)]
+        elif batches is not None:
+            arguments = [*batches.fit_arguments, *arguments]
+        if path is None:
+            return arguments
+        if arguments and arguments[-1].star:
+            *others, last = arguments
+            return [*others, Argument(f'{{**{last.value}, "ckpt_path": {path}}}', star="**")]
+        return [*arguments, Argument(path, "ckpt_path")]
 
     def _unpacked(self, dictionary: str) -> list[Argument]:
         name = self.names.get(dictionary)

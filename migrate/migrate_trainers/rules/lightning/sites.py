@@ -12,7 +12,8 @@ from migrate_trainers.reading.lightning_arguments import WITHOUT_EFFECT_UNDER_RA
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.checkpoints.models import file_argument, model_file_call
 from migrate_trainers.rules.configs import uses_gpu
-from migrate_trainers.rules.trainer_call import is_absent, refuse_datasets, refuse_unsupported, trainer_arguments
+from migrate_trainers.rules.lightning.data import Batches, RayData, read_data
+from migrate_trainers.rules.trainer_call import is_absent, refuse_unsupported, trainer_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,10 +29,11 @@ IGNORED = ("strategy", "devices", "num_nodes", *WITHOUT_EFFECT_UNDER_RAY)
 
 @dataclass(frozen=True, eq=False)
 class LightningSite:
-    """A LightningTrainer's call with its arguments by name."""
+    """A LightningTrainer's call with its arguments by name, and what it was given of Ray Data."""
 
     call_site: CallSite
     arguments: dict[str, cst.Arg]
+    data: RayData | None
 
     @property
     def config(self) -> cst.BaseExpression:
@@ -41,20 +43,25 @@ class LightningSite:
 def read_site(rewrite: Rewrite, site: CallSite) -> LightningSite:
     """Read a call's arguments; raises `Refusal` for those that can't be carried over."""
     arguments = trainer_arguments(site, _OWN_ARGUMENTS)
-    refuse_datasets(rewrite, site, arguments, "MT107", "datasets", "dataset_config", "datasets_iter_config")
-    refuse_unsupported(rewrite, site, arguments)
+    data = read_data(rewrite, site, arguments)
+    preprocessed = ("preprocessor",) if data is not None else ()
+    refuse_unsupported(
+        rewrite, site, {name: argument for name, argument in arguments.items() if name not in preprocessed}
+    )
     if is_absent(arguments, "lightning_config"):
         raise Refusal("MT106", site.call, "it has no `lightning_config`")
-    return LightningSite(site, arguments)
+    return LightningSite(site, arguments, data)
 
 
-def check_fit_arguments(names: Iterable[str], unpacks: bool, site: CallSite) -> None:
+def check_fit_arguments(names: Iterable[str], unpacks: bool, site: CallSite, batches: Batches | None) -> None:
     """Refuse a configuration that LightningTrainer would have refused when it was run."""
     names = set(names)
     unknown = sorted(names - _FIT_ARGUMENTS)
     if unknown:
         raise Refusal("MT106", site.call, f"`Trainer.fit` can't be given `{unknown[0]}`")
-    if not unpacks and not {"train_dataloaders", "datamodule"} & names:
+    if batches is not None:
+        batches.check_fit_arguments(names, unpacks=unpacks)
+    elif not unpacks and not {"train_dataloaders", "datamodule"} & names:
         raise Refusal("MT106", site.call, "it has neither `train_dataloaders`, nor a `datamodule`, nor datasets")
 
 

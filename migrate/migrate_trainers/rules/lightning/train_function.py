@@ -11,6 +11,7 @@ import libcst as cst
 from migrate_trainers.reading import legacy
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.lightning.checkpoints import filled_in_config, keep_checkpoints
+from migrate_trainers.rules.lightning.data import REPLACED_BY_DATASETS, read_batches
 from migrate_trainers.rules.lightning.fit import fit_lines
 from migrate_trainers.rules.lightning.mistakes import check_arguments, current_name
 from migrate_trainers.rules.lightning.package import LightningPackage
@@ -23,7 +24,7 @@ from migrate_trainers.rules.lightning.sites import (
     stays_on_cpu,
     take_given_checkpoint,
 )
-from migrate_trainers.rules.literals import string
+from migrate_trainers.rules.literals import is_none, string
 from migrate_trainers.rules.trainer_call import (
     function_argument,
     may_resume,
@@ -55,9 +56,10 @@ class TrainFunction:
         self.config = config
         if config.module_class is None:
             raise Refusal("MT106", sites[0].call_site.call, "the last `.module(...)` names no class")
-        check_fit_arguments(config.fit, bool(config.fit_splats), sites[0].call_site)
+        self.place = config.place
+        self.batches = read_batches(rewrite, sites, self.place)
+        check_fit_arguments(config.fit, bool(config.fit_splats), sites[0].call_site, self.batches)
         self.module_class = config.module_class
-        self.place = self.config.place
         statements = self.config.statements
         self.run = preceding_run(self.program, self.place, statements) if self.place in statements else []
         self.unit = self.program.module.default_indent
@@ -69,6 +71,8 @@ class TrainFunction:
         values = self.config.values()
         # Names that mean something to the user's expressions; the function's own must not hide them.
         self.used = {name for given in values for name in names_in(given.value)} | {self.package.root}
+        if self.batches is not None:
+            self.used |= self.batches.names
         self.config_name = free_name(self.used, "config", "train_loop_config")
         # No value that stays on the driver may get the parameter's name.
         rewrite.imports.reserve(self.config_name)
@@ -87,6 +91,8 @@ class TrainFunction:
         self._settle_values()
         if self.resumes:
             warn_of_continuation(rewrite, self.sites[0].arguments)
+        if self.batches is not None:
+            self.batches.settle(self.mover.add_config)
         given = take_given_checkpoint(rewrite, self.sites)
         if given is not None:
             given = replace(given, text=self.mover.add_config("resume_from_checkpoint", given.text))
@@ -116,6 +122,8 @@ class TrainFunction:
         config = self.config
         without_use = [*config.overwritten]
         without_use += [config.trainer[name] for name in (*IGNORED, "enable_checkpointing") if name in config.trainer]
+        replaced = REPLACED_BY_DATASETS if self.batches is not None else ()
+        without_use += [config.fit[name] for name in replaced if name in config.fit]
         self.mover.expect((given.value, given.statement) for given in config.values())
         for hint, given in config.named_values():
             if any(given is other for other in without_use):
@@ -132,16 +140,21 @@ class TrainFunction:
         for name in IGNORED:
             if name in config.trainer:
                 self.rewrite.review("MT110", config.trainer[name].argument, f"`{name}=...`")
+        for name in replaced:
+            if name in config.fit and not is_none(config.fit[name].value):
+                self.rewrite.review("MT121", config.fit[name].argument, f"`{name}=...`")
 
     # The function's lines
 
     def _function_lines(self, given_checkpoint: GivenCheckpoint | None) -> list[str]:
         self.used |= self.mover.names
+        reading = self.batches.lines(self.body, self.used) if self.batches is not None else []
         model = free_name(self.used, "model", "lightning_module")
         trainer = free_name(self.used, "trainer", "lightning_trainer")
         prepare = self.rewrite.class_named("ray.train.lightning.prepare_trainer")
         made = call(self.package.trainer, self._trainer_arguments(), self.body, self.unit, spread=True)
         return [
+            *reading,
             *self._module_lines(model),
             f"{self.body}{trainer} = {made}",
             f"{self.body}{trainer} = {prepare}({trainer})",
@@ -280,9 +293,14 @@ class TrainFunction:
 
     def _fit(self, model: str, trainer: str, depth: int, path: str | None = None) -> str:
         """The call of `fit`, from a checkpoint file if there is one: it took precedence over the user's `ckpt_path`."""
-        config = self.config
-        arguments = [Argument(model), *self._arguments(config.fit, but=("ckpt_path",) if path else (), depth=depth + 1)]
+        config, batches = self.config, self.batches
+        replaced = (*(("ckpt_path",) if path else ()), *(REPLACED_BY_DATASETS if batches is not None else ()))
+        arguments = [Argument(model), *self._arguments(config.fit, but=replaced, depth=depth + 1)]
         splats = self._splats(config.fit_splats, depth=depth + 1)
+        if batches is not None and splats:
+            splats = [batches.over(splat.value) for splat in splats]
+        elif batches is not None:
+            arguments += batches.fit_arguments
         if path and splats:
             splats = [Argument(f'{{**{splat.value}, "ckpt_path": {path}}}', star="**") for splat in splats]
         elif path:

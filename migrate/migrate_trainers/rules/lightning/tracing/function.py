@@ -18,6 +18,7 @@ from migrate_trainers.rules.lightning.tracing.dictionaries import Dictionaries
 from migrate_trainers.rules.lightning.tracing.keys import KEYS, MODULE_CLASS, STRATEGY, STRATEGY_CLASS, STRATEGY_KWARGS
 from migrate_trainers.rules.trainer_call import rename_trainer, train_function_argument, warn_of_continuation
 from migrate_trainers.writing.placement import definition
+from migrate_trainers.writing.render import Argument, sequence
 
 if TYPE_CHECKING:
     from migrate_trainers.reading.program import Statement
@@ -36,7 +37,6 @@ class TracedFunction(FlowFunction):
         self.traced = flow
         self.trace = trace
         self.dictionaries = Dictionaries(rewrite, trace, flow)
-        self.place = self._place_of(sites[0])
         self.body = self.program.indent(self.place) + self.unit
         self.names = {name: name for name in flow.sections}
         self.strategy_class = STRATEGY_CLASS if flow.chooses_strategy else None
@@ -50,6 +50,9 @@ class TracedFunction(FlowFunction):
         rewrite = self.rewrite
         if self.resumes:
             warn_of_continuation(rewrite, self.sites[0].arguments)
+        if self.batches is not None:
+            self.batches.settle(self._add_config)
+        passed = [Argument(f'"{key}": {text}') for key, text in self.config.items()]
         given = {site: take_given_checkpoint(rewrite, [site]) for site in self.sites}
         body = self._function_lines(self._read_checkpoint([one for one in given.values() if one is not None]))
         if self.traced.may_hold_nodes:
@@ -59,8 +62,11 @@ class TracedFunction(FlowFunction):
             self._keep_checkpoints(site)
             rename_trainer(rewrite, site.call_site)
             text = self._variables.get(site) or self._made_text(site)
+            items = list(passed)
             if (checkpoint := given[site]) is not None:
-                text = f'{{**{text}, "resume_from_checkpoint": {checkpoint.text}}}'
+                items.append(Argument(f'"resume_from_checkpoint": {checkpoint.text}'))
+            if items:
+                text = self._merged(site, text, items)
             train_function_argument(rewrite, site.call_site, site.arguments["lightning_config"], name, text)
         function = "\n".join([f"def {name}({self.config_name}):", *body])
         rewrite.edits += definition(self.program, self.place, [*self.reports.definitions, function])
@@ -77,11 +83,17 @@ class TracedFunction(FlowFunction):
             raise Refusal("MT102", self.sites[0].call_site.call, "the trainers start from files of several kinds")
         return GivenCheckpoint(f'{self.config_name}.get("resume_from_checkpoint")', is_file=some_are_files)
 
-    def _place_of(self, site: LightningSite) -> Statement:
-        """The statement that holds a trainer in the block in which its names are imported."""
+    def _merged(self, site: LightningSite, text: str, items: list[Argument]) -> str:
+        """What reaches a trainer's configuration with further items."""
+        self.rewrite.arguments_of(site.call_site.call).spread_if_too_long(sum(len(item.text) for item in items))
+        entries = [Argument(text, star="**"), *items]
+        return sequence("{", entries, "}", self._argument_indent(site), self.unit, before="train_loop_config=,")
+
+    def _find_place(self) -> Statement:
+        """The statement that holds the first trainer in the block in which its names are imported."""
         program = self.program
         block = self.rewrite.imports.block
-        place = site.call_site.statement
+        place = self.sites[0].call_site.statement
         while program.block(place) is not block:
             place = program.statement(program.block(place))
         return place

@@ -1,0 +1,195 @@
+"""Stand-ins for Ray Data: datasets of rows, how trainers split them, and the batches that a worker reads."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from worker_calls.recorder import WORKERS, described
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from worker_calls.frameworks import Modules
+    from worker_calls.recorder import Recorder
+
+Row = dict[str, Any]
+_ARGUMENTS = {
+    "prefetch_batches",
+    "batch_size",
+    "dtypes",
+    "device",
+    "collate_fn",
+    "drop_last",
+    "local_shuffle_buffer_size",
+    "local_shuffle_seed",
+}
+
+
+class Dataset:
+    def __init__(self, rows: list[Row]) -> None:
+        self.rows = rows
+
+    def map_batches(self, function: Callable[[dict[str, Any]], dict[str, Any]], *, batch_format: str) -> Dataset:
+        columns = function({name: [row[name] for row in self.rows] for name in self.rows[0]})
+        rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+        return Dataset([{**row, "as": batch_format} for row in rows])
+
+    def split(self) -> list[Dataset]:
+        """Equal parts for the workers; rows that are left over are dropped."""
+        size = len(self.rows) // WORKERS
+        return [Dataset(self.rows[rank * size : (rank + 1) * size]) for rank in range(WORKERS)]
+
+    def batches(self, arguments: dict[str, Any]) -> Iterator[Any]:
+        """What one epoch of `iter_torch_batches` gives: each batch by its rows, and how it is made a tensor."""
+        assert set(arguments) <= _ARGUMENTS, f"iter_torch_batches takes none of {sorted(set(arguments) - _ARGUMENTS)}"
+        size = arguments.get("batch_size", 256) or len(self.rows)
+        collate = arguments.get("collate_fn")
+        treatment = {name: value for name, value in arguments.items() if name not in ("collate_fn", "batch_size")}
+        for start in range(0, len(self.rows), size):
+            rows = self.rows[start : start + size]
+            if len(rows) == size or not arguments.get("drop_last", False):
+                yield described(collate(rows) if collate is not None else rows), described(treatment)
+
+
+class Shard:
+    """A worker's part of a dataset, on current Ray: what it gives can be read once an epoch."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+
+    def iter_torch_batches(self, **arguments: Any) -> Batches:
+        return Batches(self._dataset, arguments)
+
+
+@dataclass
+class Batches:
+    """What `fit` reads, epoch after epoch."""
+
+    dataset: Dataset
+    arguments: dict[str, Any]
+
+    def epochs(self) -> Any:
+        """The batches of two epochs."""
+        return "batches", [list(self.dataset.batches(self.arguments)) for _ in range(2)]
+
+
+@dataclass
+class RayDataModule:
+    """What LightningTrainer made of its datasets; `val` is None where none of that name was given."""
+
+    train: Batches
+    val: Batches | None
+
+
+def shards(datasets: dict[str, Dataset], split: Callable[[str], bool]) -> list[dict[str, Dataset]]:
+    """Every worker's datasets: parts of those that are split, all of the others."""
+    parts = {name: dataset.split() if split(name) else [dataset] * WORKERS for name, dataset in datasets.items()}
+    return [{name: part[rank] for name, part in parts.items()} for rank in range(WORKERS)]
+
+
+@dataclass
+class DataConfig:
+    """Which datasets are split; current Ray splits all by default, Ray 2.6 the one called `train`."""
+
+    datasets_to_split: Any = "all"
+    execution_options: Any = None
+
+    def splits(self, name: str) -> bool:
+        assert isinstance(self.datasets_to_split, list) or self.datasets_to_split == "all"
+        return self.datasets_to_split == "all" or name in self.datasets_to_split
+
+
+@dataclass
+class DatasetConfig:
+    """The settings of one dataset on legacy Ray; those that the programs here give."""
+
+    fit: bool | None = None
+    split: bool | None = None
+    required: bool | None = None
+    transform: bool | None = None
+    max_object_store_memory_fraction: float = -1
+    global_shuffle: bool = False
+    randomize_block_order: bool | None = None
+    per_epoch_preprocessor: Any = None
+
+
+def legacy_split(version: tuple[int, int], config: Any) -> Callable[[str], bool]:
+    """Whether a legacy trainer split a dataset of a name."""
+    if isinstance(config, DataConfig):
+        if config.datasets_to_split in (None, "all") and version < (2, 7):
+            return lambda name: name == "train"
+        return config.splits
+    if version >= (2, 7):
+        return lambda name: True
+
+    def splits(name: str) -> bool:
+        own = (config or {}).get(name)
+        if own is None and name != "train":
+            own = (config or {}).get("*")
+        return name == "train" if own is None or own.split is None else own.split
+
+    return splits
+
+
+class Preprocessor:
+    """Adds the number of the rows that it was fitted on to each row."""
+
+    def __init__(self, columns: list[str]) -> None:
+        self.columns = columns
+        self.fitted: int | None = None
+
+    def fit(self, dataset: Dataset) -> Preprocessor:
+        self.fitted = len(dataset.rows)
+        return self
+
+    def transform(self, dataset: Dataset) -> Dataset:
+        assert self.fitted is not None, "the preprocessor is not fitted"
+        return Dataset([{**row, "fitted": self.fitted} for row in dataset.rows])
+
+    def fit_transform(self, dataset: Dataset) -> Dataset:
+        return self.fit(dataset).transform(dataset)
+
+
+class Chain(Preprocessor):
+    def __init__(self, *preprocessors: Any) -> None:
+        super().__init__([])
+        self.preprocessors = preprocessors
+
+
+@dataclass
+class BatchMapper:
+    """Only legacy Ray has it; there is nothing to fit."""
+
+    fn: Callable[[dict[str, Any]], dict[str, Any]]
+    batch_format: str
+    batch_size: Any = "default"
+    fitted: int | None = field(default=0, init=False)
+
+    def transform(self, dataset: Dataset) -> Dataset:
+        return dataset.map_batches(self.fn, batch_format=self.batch_format)
+
+
+def preprocessed(datasets: dict[str, Dataset], preprocessor: Any, config: Any) -> dict[str, Dataset]:
+    """The datasets as a legacy trainer's run transformed them: with a copy of the preprocessor."""
+    if preprocessor is None:
+        return datasets
+    preprocessor = copy.deepcopy(preprocessor)
+    if preprocessor.fitted is None:
+        preprocessor.fit(datasets["train"])
+    kept = {name for name, one in (config or {}).items() if one.transform is False}
+    return {name: dataset if name in kept else preprocessor.transform(dataset) for name, dataset in datasets.items()}
+
+
+def ray_data(recorder: Recorder, version: tuple[int, int] | None) -> Modules:
+    """`ray.data` and its preprocessors."""
+
+    def from_items(items: list[Any]) -> Dataset:
+        recorder.recording.effects.append((recorder.place, f"{len(items)} rows"))
+        return Dataset([item if isinstance(item, dict) else {"item": item} for item in items])
+
+    preprocessors: dict[str, Any] = {"StandardScaler": Preprocessor, "Chain": Chain}
+    if version is not None:
+        preprocessors["BatchMapper"] = BatchMapper
+    return {"ray.data": {"from_items": from_items, "Dataset": Dataset}, "ray.data.preprocessors": preprocessors}
