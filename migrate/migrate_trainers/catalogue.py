@@ -177,6 +177,13 @@ _ENTRIES = (
         "Write a class that loads the model in `__init__` and predicts in `__call__`, and give it to `Dataset.map_batches`.",
     ),
     Entry(
+        "MT126",
+        Kind.REVIEW,
+        "A class of the script predicts as LightningPredictor did",
+        "Current Ray has no predictors. The class gives the same columns; a preprocessor that an old checkpoint holds is not applied.",
+        "Look at how the class makes tensors of columns: a class for the script's own columns can be shorter.",
+    ),
+    Entry(
         "MT127",
         Kind.REVIEW,
         "Lightning 2 has another name for this argument",
@@ -378,6 +385,20 @@ _ENTRIES = (
         "Workers read the given checkpoint themselves",
         "The legacy trainers sent a local checkpoint's files to the workers; now each worker opens the path.",
         "On several machines, put the checkpoint where all of them can read it.",
+    ),
+    Entry(
+        "MT415",
+        Kind.MANUAL,
+        "This can't be restored as LightningTrainer was",
+        "Current Ray has no `restore`: a run that is given the name and the storage path of an earlier one continues it.",
+        "Make the trainer with the same `name` and `storage_path` in its `RunConfig` each time, and delete the `restore`.",
+    ),
+    Entry(
+        "MT416",
+        Kind.REVIEW,
+        "Only runs of the new trainer are continued",
+        "What a LightningTrainer saved of its experiment can't be restored any more; its checkpoints can be read.",
+        "To go on from an old experiment, load its last checkpoint in the train function where `get_checkpoint()` gives none.",
     ),
     Entry(
         "MT501",

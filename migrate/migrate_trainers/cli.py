@@ -144,7 +144,8 @@ def _run(paths: Sequence[Path], settings: Settings, *, show_diff: bool, dry: boo
             _print_diff(path, result)
         elif not quiet and result.changed:
             verb = "would migrate" if dry else "migrated"
-            click.echo(f"{verb} {path} ({result.migrated} of {result.call_sites})")
+            count = f" ({result.migrated} of {result.call_sites})" if result.call_sites else ""
+            click.echo(f"{verb} {path}{count}")
         for line in finding_lines(str(path), result):
             if not quiet or result.has(Kind.ERROR):
                 click.echo(line, err=True)

@@ -65,21 +65,44 @@ def migrate_program(program: Program, settings: Settings, package: Package) -> F
     from migrate_trainers.reading.program import Program
     from migrate_trainers.refusal import Refusal
     from migrate_trainers.rules import legacy_uses
-    from migrate_trainers.rules.lightning.conversion import convert
-    from migrate_trainers.rules.rewrite import Package
+    from migrate_trainers.rules.checkpoints.restored import continue_by_name
 
     data = program.source.data
     sites = legacy_uses.call_sites(program)
     if not sites and not legacy_uses.only_reads(program):
         findings = legacy_uses.findings_without_call_site(program)
         return FileResult(data, data, findings=tuple(sorted(findings)))
+    try:
+        continuation = continue_by_name(program, settings)
+    except Refusal as refusal:
+        findings = _explain_refusal(program, settings, sites, package, refusal)
+        return FileResult(data, data, len(sites), 0, tuple(sorted(findings)))
+    if continuation.edits:
+        rewritten = program.source.rewritten(continuation.edits)
+        program = Program(rewritten, program.elsewhere, continues_runs=True)
+    result = _migrate_in_package(program, settings, package)
+    if result.changed:
+        return replace(result, findings=tuple(sorted((*result.findings, *continuation.findings))))
+    return result
+
+
+def _migrate_in_package(program: Program, settings: Settings, package: Package) -> FileResult:
+    """The result for a program that only constructs its trainers."""
+    from migrate_trainers.reading.program import Program
+    from migrate_trainers.refusal import Refusal
+    from migrate_trainers.rules import legacy_uses
+    from migrate_trainers.rules.lightning.conversion import convert
+    from migrate_trainers.rules.rewrite import Package
+
+    sites = legacy_uses.call_sites(program)
     if not package.converts:
         return _migrate_sites(program, settings, sites, package)
     try:
         conversion = convert(program)
     except Refusal as refusal:
         return _migrate_sites(program, settings, sites, Package(keeps_old=refusal.detail))
-    program = Program(program.source.rewritten(conversion.edits), program.elsewhere)
+    rewritten = program.source.rewritten(conversion.edits)
+    program = Program(rewritten, program.elsewhere, continues_runs=program.continues_runs)
     result = _migrate_sites(program, settings, legacy_uses.call_sites(program), package)
     if result.changed:
         return replace(result, findings=tuple(sorted((*result.findings, *conversion.findings))))

@@ -223,14 +223,17 @@ trainer = TorchTrainer(
 """,
     ),
     "MT125": Example(
+        "from ray.train.batch_predictor import BatchPredictor\n"
         "from ray.train.lightning import LightningPredictor\n"
+        "from runs import datasets\n\n"
         + _lightning()
-        + "predictor = LightningPredictor.from_checkpoint(trainer.fit().checkpoint, Net)\n",
+        + "predictor = BatchPredictor.from_checkpoint(trainer.fit().checkpoint, LightningPredictor, model_class=Net)\n"
+        + "predictions = [*map(predictor.predict, datasets)]\n",
         instead="""\
 import os
 
 import torch
-from digits import Net, dataset, result
+from digits import Net, datasets, result
 
 
 class Predictor:
@@ -243,8 +246,14 @@ class Predictor:
             return {"predictions": self.model(torch.as_tensor(batch["image"])).numpy()}
 
 
-predictions = dataset.map_batches(Predictor, fn_constructor_args=[result.checkpoint], batch_size=64)
+arguments = {"fn_constructor_args": [result.checkpoint], "batch_size": 64}
+predictions = [dataset.map_batches(Predictor, **arguments) for dataset in datasets]
 """,
+    ),
+    "MT126": Example(
+        "from ray.train.lightning import LightningPredictor\n"
+        + _lightning()
+        + "predictor = LightningPredictor.from_checkpoint(trainer.fit().checkpoint, Net)\n"
     ),
     "MT127": Example(_lightning(".trainer(replace_sampler_ddp=False)")),
     "MT128": Example(
@@ -360,6 +369,26 @@ with last_run().checkpoint.as_directory() as folder:
     "MT412": Example(
         _CHECKPOINT
         + _lightning(arguments=', resume_from_checkpoint=LightningCheckpoint.from_path("/mnt/digits/last.ckpt")')
+    ),
+    "MT415": Example(
+        _lightning() + 'trainer = LightningTrainer.restore("~/ray_results/digits")\n',
+        instead="""\
+from digits import scaling_config, train_func
+from ray.train import RunConfig
+from ray.train.torch import TorchTrainer
+
+trainer = TorchTrainer(train_func, scaling_config=scaling_config, run_config=RunConfig(name="digits"))
+""",
+    ),
+    "MT416": Example(
+        _LIGHTNING
+        + f"""\
+config = LightningConfigBuilder().module(Net).fit_params(datamodule=Data()).build()
+if LightningTrainer.can_restore("~/ray_results/digits"):
+    trainer = LightningTrainer.restore("~/ray_results/digits")
+else:
+    trainer = LightningTrainer(config, scaling_config={_SCALING}, run_config=RunConfig(name="digits"))
+"""
     ),
     # Tune
     "MT501": Example(

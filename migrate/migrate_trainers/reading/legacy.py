@@ -31,6 +31,8 @@ TRAINERS: dict[str, str] = {
 }
 BUILDERS: frozenset[str] = frozenset(f"{module}.LightningConfigBuilder" for module in _LIGHTNING_MODULES)
 
+RESTORING_METHODS = ("restore", "can_restore")
+
 # What reads the checkpoints that LightningTrainer left.
 LIGHTNING_CHECKPOINTS: frozenset[str] = frozenset(
     f"{module}.{name}"

@@ -29,13 +29,15 @@ def _nothing(imported: str) -> None:
 class Program:
     """One module: its tree, byte spans, parents, scopes and imports.
 
-    Raises `libcst.ParserSyntaxError` if the source isn't Python, and `ValueError` if libcst can't give its text back
-    exactly (spans would be wrong then). `elsewhere` finds what a name is that is imported from another file.
+    `elsewhere` finds what a name is that is imported from another file; `continues_runs` says that the trainers
+    continue earlier runs, as an earlier step of the migration has seen. Raises `libcst.ParserSyntaxError` if the source
+    isn't Python, and `ValueError` if libcst can't give its text back exactly (spans would be wrong then).
     """
 
-    def __init__(self, source: Source, elsewhere: Elsewhere = _nothing) -> None:
+    def __init__(self, source: Source, elsewhere: Elsewhere = _nothing, *, continues_runs: bool = False) -> None:
         self.source = source
         self.elsewhere = elsewhere
+        self.continues_runs = continues_runs
         module = cst.parse_module(source.text)
         if module.code != source.text:
             raise ValueError("the parser does not reproduce this file's text")

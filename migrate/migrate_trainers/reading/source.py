@@ -24,12 +24,17 @@ class Edit:
     end: int
     text: str
 
+    @property
+    def order(self) -> tuple[int, int, bool]:
+        """What sorts edits: at the same place, whole lines go before text that the line goes on behind."""
+        return self.start, self.end, not self.text.endswith("\n")
+
 
 def without_nested(edits: Iterable[Edit]) -> list[Edit]:
     """The edits in order, but for those inside a larger one: that one was written from the text as it stood."""
     kept: list[Edit] = []
     outer = Edit(0, 0, "")
-    for edit in sorted(dict.fromkeys(edits), key=lambda edit: (edit.start, -edit.end)):
+    for edit in sorted(dict.fromkeys(edits), key=lambda edit: (edit.start, -edit.end, edit.order)):
         is_inside = edit.start < outer.end and edit.end <= outer.end
         if not is_inside or edit.start == edit.end == outer.start:
             kept.append(edit)
@@ -85,7 +90,7 @@ class Source:
 
     def rewritten(self, edits: Iterable[Edit]) -> Source:
         """The text after a first step of the migration; positions are still those in the file."""
-        ordered = tuple(sorted(edits, key=lambda edit: (edit.start, edit.end)))
+        ordered = tuple(sorted(edits, key=lambda edit: edit.order))
         return replace(self, buffer=self._spliced(ordered), earlier=self, edits=ordered)
 
     def position(self, offset: int) -> tuple[int, int]:
@@ -97,7 +102,7 @@ class Source:
 
     def apply(self, edits: Iterable[Edit]) -> bytes:
         """The file's bytes with the edits made; overlapping edits are a mistake of the caller (`ValueError`)."""
-        text = self._spliced(sorted(edits, key=lambda edit: (edit.start, edit.end))).decode("utf-8")
+        text = self._spliced(sorted(edits, key=lambda edit: edit.order)).decode("utf-8")
         if self.newline == "\r":
             text = text.replace("\n", "\r")
         return text.encode(self.encoding)

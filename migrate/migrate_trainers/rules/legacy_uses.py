@@ -53,7 +53,7 @@ def only_reads(program: Program) -> bool:
 
 def findings_without_call_site(program: Program) -> list[Finding]:
     """What a person must look at in a file that constructs no legacy trainer."""
-    found = [finding(program, "MT904", node, _use(program, node)) for node in references(program)]
+    found = [finding(program, *_use(program, node)) for node in references(program)]
     found += [
         finding(program, refusal.code, refusal.node, refusal.detail) for refusal in _hidden_constructions(program)
     ]
@@ -215,11 +215,14 @@ def _plain_imports(program: Program) -> Iterator[cst.ImportAlias]:
                     yield binding.node
 
 
-def _use(program: Program, node: cst.CSTNode) -> str:
+def _use(program: Program, node: cst.CSTNode) -> tuple[str, cst.CSTNode, str]:
+    """The finding about a use of a legacy name in a file that makes no trainer: its code, place and detail."""
     name = program.text(node)
     parent = program.parent(node)
+    if isinstance(parent, cst.Attribute) and parent.attr.value in legacy.RESTORING_METHODS:
+        return "MT415", parent, "no trainer is made in this file"
     if isinstance(parent, cst.Call) and parent.func is node:
-        return f"`{name}` is filled here for a trainer in another place"
+        return "MT904", node, f"`{name}` is filled here for a trainer in another place"
     if isinstance(parent, cst.Arg) and isinstance(program.parent(parent), cst.ClassDef):
-        return f"a class derives from `{name}`"
-    return f"`{name}` is used without being constructed"
+        return "MT904", node, f"a class derives from `{name}`"
+    return "MT904", node, f"`{name}` is used without being constructed"

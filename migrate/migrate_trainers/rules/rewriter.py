@@ -14,6 +14,7 @@ from migrate_trainers.reading.source import Edit, without_nested
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.accelerate import migrate_accelerate
 from migrate_trainers.rules.checkpoints.migrate import migrate_readers
+from migrate_trainers.rules.checkpoints.restored import is_restoring
 from migrate_trainers.rules.configs import migrate_configs
 from migrate_trainers.rules.legacy_uses import (
     check_uses,
@@ -154,14 +155,17 @@ def _is_relative(statement: cst.Import | cst.ImportFrom) -> bool:
 
 
 def _rename_annotations(rewrite: Rewrite, edits: list[Edit]) -> list[Edit]:
-    """Legacy names that no edit covers: annotations are renamed, anything else is a `Refusal`."""
+    """Legacy names that no edit covers: annotations and `restore` are renamed, anything else is a `Refusal`."""
     program = rewrite.program
     renamed = []
     for node in references(program):
         start, end = program.span(node)
         if any(edit.start <= start and end <= edit.end for edit in edits):
             continue
-        if not isinstance(node, cst.Name | cst.Attribute) or program.enclosing(node, cst.Annotation) is None:
+        above = program.parent(node)
+        if isinstance(above, cst.Attribute) and is_restoring(program, above):
+            rewrite.review("MT416", above, "")
+        elif not isinstance(node, cst.Name | cst.Attribute) or program.enclosing(node, cst.Annotation) is None:
             raise Refusal("MT904", node, f"`{program.text(node)}` is used beside the trainer's call")
         if program.qualified_name(node) in legacy.BUILDERS:
             raise Refusal("MT904", node, "the builder is named in an annotation")

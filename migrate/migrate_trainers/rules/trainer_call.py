@@ -9,6 +9,7 @@ import libcst as cst
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.checkpoints.restored import restoring_calls
 from migrate_trainers.rules.configs import arguments_behind, dictionary_behind, find_config_call, lacks_workers
 from migrate_trainers.writing.arguments import bound_arguments
 from migrate_trainers.writing.render import Argument, sequence
@@ -150,7 +151,9 @@ def is_given_for_resuming(rewrite: Rewrite, node: cst.BaseExpression) -> bool:
 
 
 def may_resume(rewrite: Rewrite, arguments: dict[str, cst.Arg]) -> bool:
-    """Whether a worker can find a checkpoint when it starts: after a failure, or because one was given."""
+    """Whether a worker can find a checkpoint when it starts: after a failure, because one was given, or restored."""
+    if rewrite.program.continues_runs or restoring_calls(rewrite.program):
+        return True
     if not is_absent(arguments, "resume_from_checkpoint"):
         return True
     if is_absent(arguments, "run_config"):

@@ -56,7 +56,7 @@ class ImportPlan:
 
     def reaches(self, node: cst.CSTNode) -> bool:
         """Whether the code at a node can read what is imported beside the anchor."""
-        return self._program.contains(self._block(self._anchor), node)
+        return self._program.contains(self.block, node)
 
     def stand_at(self, anchor: cst.Import | cst.ImportFrom) -> None:
         """Put what is asked for from now on beside a statement, so that code in its block can read it."""

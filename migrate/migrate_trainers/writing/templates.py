@@ -83,6 +83,70 @@ def {name}(path):
     return {checkpoint}.from_directory(folder)
 '''
 
+PREDICTOR = '''\
+class {name}:
+    """Predicts with a Lightning module as Ray's LightningPredictor did."""
+
+    def __init__(self, model, use_gpu=False):
+        self.device = {torch}.device("cuda" if use_gpu else "cpu")
+        self.model = model.to(self.device).eval()
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint, model_class, use_gpu=False, **kwargs):
+        return cls({load_model}(checkpoint, model_class, **kwargs), use_gpu)
+
+    def predict(self, data, dtype=None):
+        """A dictionary of arrays for an array or a dictionary of them, a data frame for a data frame."""
+        if isinstance(data, {numpy}.ndarray):
+            inputs = self._tensor(data, dtype)
+        else:
+            inputs = {{name: self._tensor({numpy}.asarray(data[name]), dtype, name) for name in data}}
+            if len(inputs) == 1:
+                (inputs,) = inputs.values()
+        with {torch}.no_grad():
+            outputs = self.model(inputs)
+        if not isinstance(outputs, dict):
+            outputs = {{"predictions": outputs}}
+        arrays = {{name: output.cpu().numpy() for name, output in outputs.items()}}
+        if isinstance(data, ({numpy}.ndarray, dict)):
+            return arrays
+        return type(data)({{name: array if array.ndim == 1 else list(array) for name, array in arrays.items()}})
+
+    def _tensor(self, array, dtype, name=None):
+        if array.dtype == object:
+            array = {numpy}.stack([{numpy}.asarray(value) for value in array])
+        dtype = dtype[name] if isinstance(dtype, dict) else dtype
+        return {torch}.as_tensor(array, dtype=dtype, device=self.device)
+'''
+BATCH_PREDICTOR = '''\
+class {name}:
+    """Predicts with the Lightning module of a checkpoint, for each batch that Ray Data gives it."""
+
+    def __init__(self, checkpoint, model_class, use_gpu=False, **kwargs):
+        self.device = {torch}.device("cuda" if use_gpu else "cpu")
+        self.model = {load_model}(checkpoint, model_class, **kwargs).to(self.device).eval()
+
+    def __call__(self, batch, dtype=None, feature_columns=None, keep_columns=()):
+        inputs = {{
+            name: self._tensor(column, dtype[name] if isinstance(dtype, dict) else dtype)
+            for name, column in batch.items()
+            if name in (feature_columns or batch)
+        }}
+        if len(inputs) == 1:
+            (inputs,) = inputs.values()
+        with {torch}.no_grad():
+            outputs = self.model(inputs)
+        if not isinstance(outputs, dict):
+            outputs = {{"predictions": outputs}}
+        predictions = {{name: output.cpu().numpy() for name, output in outputs.items()}}
+        return {{**predictions, **{{name: batch[name] for name in keep_columns}}}}
+
+    def _tensor(self, column, dtype):
+        if column.dtype == object:
+            column = {numpy}.stack([{numpy}.asarray(value) for value in column])
+        return {torch}.as_tensor(column, dtype=dtype, device=self.device)
+'''
+
 TRANSFORMERS_CALLBACK = '''\
 class {name}({trainer_callback}):
     """Reports to Ray Train on each log and saves at the end, as TransformersTrainer did."""

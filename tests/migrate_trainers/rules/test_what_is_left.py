@@ -32,7 +32,7 @@ LEFT = {
         f"t = LightningTrainer({CHAIN}.build(), scaling_config={SCALING})\nassert isinstance(t, LightningTrainer)",
         "MT904",
     ),
-    "restored": ("LightningTrainer.restore('there').fit()", "MT904"),
+    "restored": ("LightningTrainer.restore('there').fit()", "MT415"),
     "exported": (
         f"__all__ = ['LightningTrainer']\nt = LightningTrainer({CHAIN}.build(), scaling_config={SCALING})",
         "MT904",

@@ -207,6 +207,11 @@ def lightning_trainer(recorder: Recorder, frameworks: Modules, run_config: type,
             self.lightning_config, self.iter_config = lightning_config or {}, datasets_iter_config
             self._fill_in_checkpoint_config()
 
+        @classmethod
+        def can_restore(cls, path: str) -> bool:
+            """No experiment has run before a program here."""
+            return False
+
         def _fill_in_checkpoint_config(self) -> None:
             own = self.run_config.checkpoint_config
             if version < (2, 6) or own not in (None, CheckpointConfig()):

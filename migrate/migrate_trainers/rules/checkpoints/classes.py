@@ -95,7 +95,7 @@ def _write_file(readers: Readers, call: cst.Call) -> None:
             file=readers.file,
         )
 
-    readers.edit(call, Edit(*program.outer_span(call.func), readers.function("checkpoint_of_file", call, text)))
+    readers.edit(call, Edit(*program.outer_span(call.func), readers.definition("checkpoint_of_file", call, text)))
     for argument in call.args:
         if argument is not file:
             rewrite.arguments_of(call).remove(argument)

@@ -23,3 +23,4 @@ def migrate_readers(rewrite: Rewrite) -> None:
     migrate_predictors(readers)
     migrate_class_names(readers)
     refuse_removed_methods(readers)
+    readers.write_definitions()

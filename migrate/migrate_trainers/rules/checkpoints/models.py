@@ -53,7 +53,6 @@ def migrate_models(readers: Readers) -> None:
         and call.func.attr.value == "get_model"
         and readers.held.is_checkpoint(call.func.value)
     }
-    readers.reads_old = any(readers.held.of(owner) is Held.OLD_CHECKPOINT for owner in owners.values())
     for call in owners:
         readers.explained.add(call.func)
         readers.rewrite.review("MT410", call.func, "")

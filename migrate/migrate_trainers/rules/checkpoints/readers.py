@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from migrate_trainers.reading import legacy
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.checkpoints.held import Held
 from migrate_trainers.rules.legacy_uses import import_of
 from migrate_trainers.rules.lightning.reports import checkpoint_file
 from migrate_trainers.writing import templates
@@ -21,6 +23,15 @@ if TYPE_CHECKING:
     from migrate_trainers.rules.rewrite import Rewrite
 
 
+@dataclass(frozen=True)
+class _Definition:
+    """A function or class that is written into the file, and the nodes at which new code uses it."""
+
+    name: str
+    text: str
+    users: list[cst.CSTNode]
+
+
 @dataclass
 class Readers:
     """The readers of one file.
@@ -32,12 +43,13 @@ class Readers:
     rewrite: Rewrite
     held: Holdings
     explained: set[cst.CSTNode] = field(default_factory=set)
-    reads_old: bool = False
     _folder: str = ""
+    _definitions: dict[tuple[str, cst.CSTNode], _Definition] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.program = self.rewrite.program
         self.file = checkpoint_file(self.program)
+        self.reads_old = any(self._may_be_old(call) for call in self.program.calls)
 
     def edit(self, node: cst.CSTNode, *edits: Edit) -> None:
         """Make edits on behalf of a node; a rule that drops one of them with the code around it refuses the file."""
@@ -60,6 +72,16 @@ class Readers:
                 return
         raise Refusal("MT411", node, "nothing is imported where this code could read it")
 
+    def _may_be_old(self, call: cst.Call) -> bool:
+        """Whether a call loads a model from a checkpoint that this file's run may not have made."""
+        if isinstance(call.func, cst.Attribute) and call.func.attr.value == "get_model":
+            return self.held.of(call.func.value) is Held.OLD_CHECKPOINT
+        qualified = (self.program.qualified_name(call.func) or "").removesuffix(".from_checkpoint")
+        if qualified not in legacy.READERS - legacy.LIGHTNING_CHECKPOINTS:
+            return False
+        given = [one.value for one in call.args if one.keyword is None or one.keyword.value == "checkpoint"]
+        return not given or self.held.of(given[0]) is not Held.CHECKPOINT
+
     @property
     def folder(self) -> str:
         """The variable for a checkpoint's folder in `with` statements among the file's own."""
@@ -75,15 +97,29 @@ class Readers:
             other = templates.other_file(self.file)
             return template.format(name=name, os=self.rewrite.imports.module("os"), file=self.file, other=other)
 
-        return self.function("load_model", node, text)
+        return self.definition("load_model", node, text)
 
-    def function(self, candidate: str, node: cst.CSTNode, text: Callable[[str], str]) -> str:
-        """The name of a definition that `text` gives, written above the first code that needs it."""
-        place = self.program.statement(node)
-        while isinstance(self.program.parent(place), cst.If):
-            # An `elif`, above which nothing can stand.
-            place = self.program.statement(self.program.block(place))
-        name, definitions = self.rewrite.own_definition(candidate, place, text)
-        if definitions:
-            self.rewrite.edits += definition(self.program, place, definitions)
-        return name
+    def definition(self, candidate: str, node: cst.CSTNode, text: Callable[[str], str]) -> str:
+        """The name of a function or class that `text` gives, for the code at a node."""
+        self.stand_near(node)
+        block = self.rewrite.imports.block
+        if (candidate, block) not in self._definitions:
+            name = self.rewrite.new_name(candidate)
+            self._definitions[candidate, block] = _Definition(name, text(name), [])
+        own = self._definitions[candidate, block]
+        own.users.append(node)
+        return own.name
+
+    def write_definitions(self) -> None:
+        """Put the definitions above the first code that needs one of them, in the block whose imports they use."""
+        program, unit = self.program, self.program.module.default_indent
+        for block in dict.fromkeys(block for _, block in self._definitions):
+            own = [one for (_, other), one in self._definitions.items() if other is block]
+            first = min((user for one in own for user in one.users), key=lambda user: program.span(user)[0])
+            place = program.statement(first)
+            while program.block(place) is not block:
+                place = program.statement(program.block(place))
+            indent = program.indent(place)
+            self.rewrite.edits += definition(
+                program, place, [templates.indented(one.text, indent, unit) for one in own]
+            )

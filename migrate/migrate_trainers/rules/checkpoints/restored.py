@@ -1,0 +1,310 @@
+"""`LightningTrainer.restore`: current Ray continues a run whose name and storage path it has seen, by itself.
+
+    if LightningTrainer.can_restore(path):               trainer = TorchTrainer(
+        trainer = LightningTrainer.restore(path)             …, run_config=RunConfig(name=…, storage_path=…)
+    else:                                                )
+        trainer = LightningTrainer(
+            …, run_config=RunConfig(name=…, storage_path=…)
+        )
+
+This is a step of its own before all others: it leaves a legacy program that only constructs its trainers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from migrate_trainers.reading import legacy
+from migrate_trainers.reading.scopes import BindingKind
+from migrate_trainers.reading.source import Edit
+from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.configs import fields, find_config_call
+from migrate_trainers.rules.legacy_uses import written_for
+from migrate_trainers.rules.literals import is_none, string
+from migrate_trainers.rules.rewrite import finding
+from migrate_trainers.writing.arguments import bound_arguments
+
+if TYPE_CHECKING:
+    from migrate_trainers.findings import Finding
+    from migrate_trainers.reading.program import Program, Statement
+    from migrate_trainers.settings import Settings
+
+# Calls that only say where their argument is, or what it is.
+_SAME_PLACE = ("os.path.expanduser", "os.path.abspath", "os.fspath", "pathlib.Path")
+_DEFAULT_STORAGE = "~/ray_results"
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """The edits that leave only constructions of trainers, and what to say about them."""
+
+    edits: list[Edit]
+    findings: list[Finding]
+
+
+def continue_by_name(program: Program, settings: Settings) -> Continuation:
+    """Take out every `if LightningTrainer.can_restore(…)`; raises `Refusal` where something else is restored."""
+    edits: list[Edit] = []
+    findings: list[Finding] = []
+    explained: set[cst.Call] = set()
+    calls = restoring_calls(program) if settings.strict_target else []
+    for call in calls:
+        if _method(call) == "can_restore":
+            branches = _read_branches(program, call)
+            restore = _restore_in(program, branches)
+            _check_same_place(program, settings, call, restore, branches)
+            edits += _kept_alone(program, branches)
+            findings.append(finding(program, "MT416", call.func, ""))
+            explained |= {call, restore}
+    for call in calls:
+        if call not in explained:
+            raise Refusal("MT415", call.func, f"no `if` asks `can_restore` before this `{_method(call)}`")
+    return Continuation(edits, findings)
+
+
+def restoring_calls(program: Program) -> list[cst.Call]:
+    """Every call of `LightningTrainer.restore` and `.can_restore`."""
+    return [call for call in program.calls if is_restoring(program, call.func)]
+
+
+def is_restoring(program: Program, function: cst.BaseExpression) -> bool:
+    trainer, _, method = (program.qualified_name(function) or "").rpartition(".")
+    return legacy.TRAINERS.get(trainer) == legacy.LIGHTNING_TRAINER and method in legacy.RESTORING_METHODS
+
+
+def _method(call: cst.Call) -> str:
+    assert isinstance(call.func, cst.Attribute)
+    return call.func.attr.value
+
+
+# The statement
+
+
+@dataclass(frozen=True)
+class _Branches:
+    """An `if` that asks `can_restore`: what it does to restore, and what else, which may stand behind it."""
+
+    statement: cst.If
+    restoring: cst.IndentedBlock
+    fresh: cst.IndentedBlock | None
+
+
+def _read_branches(program: Program, call: cst.Call) -> _Branches:
+    statement: cst.CSTNode | None = program.parent(call)
+    negated = isinstance(statement, cst.UnaryOperation) and isinstance(statement.operator, cst.Not)
+    if statement is not None and negated:
+        statement = program.parent(statement)
+    if not isinstance(statement, cst.If) or isinstance(program.parent(statement), cst.If):
+        raise Refusal("MT415", call.func, "it is not all that an `if` asks")
+    other = statement.orelse.body if isinstance(statement.orelse, cst.Else) else None
+    restoring, fresh = (other, statement.body) if negated else (statement.body, other)
+    if isinstance(statement.orelse, cst.If) or not isinstance(restoring, cst.IndentedBlock):
+        raise Refusal("MT415", call.func, "its `if` has other branches, or stands on one line")
+    if fresh is not None and not isinstance(fresh, cst.IndentedBlock):
+        raise Refusal("MT415", call.func, "its `else` stands on one line")
+    if fresh is None and not _returns(restoring):
+        raise Refusal("MT415", call.func, "its `if` has no `else`")
+    return _Branches(statement, restoring, fresh)
+
+
+def _returns(block: cst.IndentedBlock) -> bool:
+    line = block.body[0]
+    return len(block.body) == 1 and isinstance(line, cst.SimpleStatementLine) and isinstance(line.body[0], cst.Return)
+
+
+def _restore_in(program: Program, branches: _Branches) -> cst.Call:
+    """The `restore` of a branch that does nothing else, but for what the other one does too."""
+    calls = [
+        call
+        for call in restoring_calls(program)
+        if _method(call) == "restore" and program.contains(branches.restoring, call)
+    ]
+    if len(calls) != 1:
+        raise Refusal("MT415", branches.statement.test, "the branch doesn't restore a trainer")
+    fresh = _statements(branches.fresh)
+    texts = {program.text(one) for one in fresh}
+    targets = {_target(program, one) for one in fresh}
+    for statement in branches.restoring.body:
+        assert isinstance(statement, cst.SimpleStatementLine | cst.BaseCompoundStatement)
+        if not program.contains(statement, calls[0]):
+            if program.text(statement) not in texts:
+                raise Refusal("MT415", statement, "nothing tells a continued run from a new one any more")
+        elif branches.fresh is not None and (_target(program, statement) or "") not in targets:
+            raise Refusal("MT415", statement, "the other branch doesn't make the trainer under this name")
+    return calls[0]
+
+
+def _statements(block: cst.IndentedBlock | None) -> list[Statement]:
+    found = block.body if block is not None else ()
+    return [one for one in found if isinstance(one, cst.SimpleStatementLine | cst.BaseCompoundStatement)]
+
+
+def _target(program: Program, statement: Statement) -> str | None:
+    """What a statement assigns to, or that it returns."""
+    if not isinstance(statement, cst.SimpleStatementLine) or len(statement.body) != 1:
+        return None
+    only = statement.body[0]
+    if isinstance(only, cst.Assign) and len(only.targets) == 1:
+        return program.text(only.targets[0].target)
+    return "return" if isinstance(only, cst.Return) else None
+
+
+# The place
+
+
+def _check_same_place(
+    program: Program, settings: Settings, asked: cst.Call, restore: cst.Call, branches: _Branches
+) -> None:
+    """The experiment that is restored must be the one that the new trainer would make."""
+    arguments = bound_arguments(restore, ("path",))
+    asked_arguments = bound_arguments(asked, ("path",))
+    if arguments is None or asked_arguments is None or "path" not in arguments or set(asked_arguments) != {"path"}:
+        raise Refusal("MT415", restore, "its path has to be written out")
+    places = {_place(program, one["path"].value) for one in (arguments, asked_arguments)}
+    made = _trainers_made(program, branches)
+    for trainer in made:
+        places.add(_place_of_run(program, settings, trainer))
+        own = {one.keyword.value: program.text(one.value) for one in trainer.args if one.keyword is not None}
+        for name, argument in arguments.items():
+            if name != "path" and not is_none(argument.value) and own.get(name) != program.text(argument.value):
+                raise Refusal("MT415", argument, f"the trainer is made without the same `{name}`")
+    if not made or len(places) != 1 or None in places:
+        raise Refusal("MT415", asked, "that it is `storage_path` and `name` of the trainer's `RunConfig` can't be seen")
+
+
+def _trainers_made(program: Program, branches: _Branches) -> list[cst.Call]:
+    """The trainers that are made if there is nothing to restore."""
+    end = program.span(branches.statement)[1]
+    function = program.enclosing(branches.statement, cst.FunctionDef)
+    return [
+        call
+        for call in program.calls
+        if legacy.TRAINERS.get(program.qualified_name(call.func) or "") == legacy.LIGHTNING_TRAINER
+        and (
+            program.contains(branches.fresh, call)
+            if branches.fresh is not None
+            else function is not None and program.contains(function, call) and program.span(call)[0] > end
+        )
+    ]
+
+
+def _place_of_run(program: Program, settings: Settings, trainer: cst.Call) -> str | None:
+    """The folder of a trainer's run, from its RunConfig."""
+    given = next((one.value for one in trainer.args if one.keyword and one.keyword.value == "run_config"), None)
+    found = find_config_call(program, given, "RunConfig") if given is not None else None
+    if found is None:
+        return None
+    version = settings.source_version or written_for(program)
+    arguments = bound_arguments(found.call, fields("RunConfig", version))
+    if arguments is None or "name" not in arguments:
+        return None
+    storage = arguments.get("storage_path") or arguments.get("local_dir")
+    folder = _place(program, storage.value) if storage is not None else _DEFAULT_STORAGE
+    name = _place(program, arguments["name"].value)
+    return None if folder is None or name is None else _normal(f"{folder}/{name}")
+
+
+def _place(program: Program, node: cst.BaseExpression) -> str | None:
+    """A path as text in which each variable has a mark of its own; None for what can't be compared."""
+    text = _path_text(program, node)
+    return None if text is None else _normal(text)
+
+
+def _path_text(program: Program, node: cst.BaseExpression) -> str | None:
+    literal = string(node)
+    if literal is not None:
+        return literal
+    if isinstance(node, cst.Name):
+        return _variable_text(program, node)
+    if isinstance(node, cst.Attribute):
+        base = _path_text(program, node.value)
+        is_assigned = program.text(node) in program.assigned_attributes
+        return None if base is None or is_assigned else f"{base}.{node.attr.value}"
+    if isinstance(node, cst.FormattedString):
+        return _joined("", [_part_text(program, part) for part in node.parts])
+    if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.Add | cst.Divide):
+        separator = "" if isinstance(node.operator, cst.Add) else "/"
+        return _joined(separator, [_path_text(program, part) for part in (node.left, node.right)])
+    if isinstance(node, cst.Call) and node.args and all(one.keyword is None and not one.star for one in node.args):
+        qualified = program.qualified_name(node.func)
+        if qualified == "os.path.join" or qualified in _SAME_PLACE or program.is_builtin(node.func, "str"):
+            return _joined("/", [_path_text(program, one.value) for one in node.args])
+    return None
+
+
+def _variable_text(program: Program, name: cst.Name) -> str | None:
+    """What a variable that is bound once holds, or a mark for it."""
+    bindings = program.bindings(name)
+    if len(bindings) != 1 or program.loop_around(bindings[0].node) is not None:
+        return None
+    value = bindings[0].value if bindings[0].kind is BindingKind.ASSIGNMENT else None
+    known = _path_text(program, value) if value is not None else None
+    return f"<{id(bindings[0])}>" if known is None else known
+
+
+def _part_text(program: Program, part: cst.BaseFormattedStringContent) -> str | None:
+    if isinstance(part, cst.FormattedStringText):
+        return part.value
+    assert isinstance(part, cst.FormattedStringExpression)
+    is_plain = part.conversion is None and part.format_spec is None
+    return _path_text(program, part.expression) if is_plain else None
+
+
+def _joined(separator: str, texts: list[str | None]) -> str | None:
+    known = [text for text in texts if text is not None]
+    if len(known) != len(texts):
+        return None
+    return separator.join(_normal(text) if separator else text for text in known)
+
+
+def _normal(path: str) -> str:
+    return path.rstrip("/") or path
+
+
+# The edits
+
+
+def _kept_alone(program: Program, branches: _Branches) -> list[Edit]:
+    """Leave of an `if` only the branch that makes the trainer, one level further out; comments stay."""
+    source, statement = program.source, branches.statement
+    start, end = source.line_start(program.span(statement)[0]), source.line_end(program.span(statement)[1] - 1)
+    while branches.fresh is None and end < len(source.buffer) and not source.slice(end, source.line_end(end)).strip():
+        end = source.line_end(end)
+    kept = (end, end)
+    edits = []
+    if branches.fresh is not None:
+        first, last = branches.fresh.body[0], branches.fresh.body[-1]
+        kept = _leading_comments(program, first), source.line_end(program.span(last)[1] - 1)
+        surplus = len(program.indent(first)) - len(program.indent(statement))
+        edits = [Edit(line, line + surplus, "") for line in _lines(program, *kept, surplus)]
+    indent = program.indent(statement)
+    for low, high in ((start, kept[0]), (kept[1], end)):
+        comments = [program.text(one) for one in program.comments if low <= program.span(one)[0] < high]
+        if low < high:
+            edits.append(Edit(low, high, "".join(f"{indent}{comment}\n" for comment in comments)))
+    return edits
+
+
+def _leading_comments(program: Program, first: cst.CSTNode) -> int:
+    """Offset of the first line of a block, comments above its first statement included."""
+    source = program.source
+    start = source.line_start(program.span(first)[0])
+    while source.slice(source.line_start(start - 1), start).lstrip().startswith("#"):
+        start = source.line_start(start - 1)
+    return start
+
+
+def _lines(program: Program, start: int, end: int, surplus: int) -> list[int]:
+    """Offsets of the lines that start with at least some white space outside a string."""
+    source = program.source
+    strings = [program.span(one) for one in program.strings]
+    found = []
+    while start < end:
+        head = source.slice(start, min(start + surplus, end))
+        if not head.strip() and "\n" not in head and not any(low < start < high for low, high in strings):
+            found.append(start)
+        start = source.line_end(start)
+    return found
