@@ -69,12 +69,12 @@ class Summary:
         self.errors += kinds.count(Kind.ERROR)
 
     def text(self, *, dry: bool) -> str:
-        if not self.call_sites and not self.manual and not self.errors:
+        if not (self.call_sites or self.changed or self.manual or self.errors):
             return f"{_count(self.files, 'file')} looked at: no legacy trainer found."
         verb = "would be migrated" if dry else "migrated"
-        parts = [
-            f"{self.migrated} of {_count(self.call_sites, 'legacy trainer')} {verb} in {_count(self.changed, 'file')}"
-        ]
+        files = _count(self.changed, "file")
+        trainers = f"{self.migrated} of {_count(self.call_sites, 'legacy trainer')}"
+        parts = [f"{trainers} {verb} in {files}" if self.call_sites or not self.changed else f"{files} {verb}"]
         parts += [f"{self.review} to review"] if self.review else []
         parts += [f"{self.manual} left to you"] if self.manual else []
         parts += [_count(self.errors, "error")] if self.errors else []

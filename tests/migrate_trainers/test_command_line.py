@@ -74,6 +74,17 @@ def test_dry_modes_write_nothing(mode: str, tmp_path: Path) -> None:
     assert "legacy.py" in result.output
 
 
+def test_file_without_a_trainer_that_reads_checkpoints(tmp_path: Path) -> None:
+    reads = "from ray.train.lightning import LightningCheckpoint\nprint(LightningCheckpoint.from_uri('s3://there'))\n"
+    write(tmp_path, reads=reads)
+
+    result = run(tmp_path)
+
+    assert result.exit_code == 0
+    assert (tmp_path / "reads.py").read_text() == "from ray.train import Checkpoint\nprint(Checkpoint('s3://there'))\n"
+    assert "1 file migrated." in result.output
+
+
 def test_one_bad_file_does_not_stop_the_others(tmp_path: Path) -> None:
     write(tmp_path, a_broken=BROKEN, b_binary=BINARY, c_legacy=LEGACY)
     (tmp_path / "d_missing.py").symlink_to(tmp_path / "nowhere.py")
