@@ -11,6 +11,7 @@ from migrate_trainers.writing.placement import leading_comments_start, removal
 
 if TYPE_CHECKING:
     from migrate_trainers.reading.program import Program
+    from migrate_trainers.reading.scopes import Binding
     from migrate_trainers.rules.rewrite import Rewrite
 
 
@@ -48,21 +49,37 @@ def is_flag(node: cst.BaseExpression | None) -> bool:
 def inlined(rewrite: Rewrite, name: cst.Name) -> cst.BaseExpression:
     """The value of a variable that nothing else reads, whose assignment is then removed; else the name itself."""
     program = rewrite.program
-    bindings = program.bindings(name)
-    if len(bindings) != 1 or bindings[0].kind is not BindingKind.ASSIGNMENT or bindings[0].value is None:
+    binding = _only_read_here(program, name)
+    if binding is None:
         return name
-    if len(program.uses(bindings[0])) != 1:
-        return name
-    statement = program.statement(bindings[0].node)
-    block = program.block(statement)
-    assert isinstance(block, cst.Module | cst.IndentedBlock)
-    if isinstance(statement, cst.SimpleStatementLine) and len(statement.body) == 1 and len(block.body) > 1:
+    assert binding.value is not None
+    if vanishes(program, name):
+        statement = program.statement(binding.node)
         region = (leading_comments_start(program, statement), program.source.line_end(program.span(statement)[1]))
         comments = [
             program.text(comment) for comment in program.comments if region[0] <= program.span(comment)[0] < region[1]
         ]
         rewrite.edits.append(removal(program, statement, comments))
-    return bindings[0].value
+    return binding.value
+
+
+def vanishes(program: Program, name: cst.Name) -> bool:
+    """Whether the assignment of a variable that is inlined can be removed: it is one of its block's lines."""
+    binding = _only_read_here(program, name)
+    if binding is None:
+        return False
+    statement = program.statement(binding.node)
+    block = program.block(statement)
+    assert isinstance(block, cst.Module | cst.IndentedBlock)
+    return isinstance(statement, cst.SimpleStatementLine) and len(statement.body) == 1 and len(block.body) > 1
+
+
+def _only_read_here(program: Program, name: cst.Name) -> Binding | None:
+    """The only binding of a variable, a plain assignment, if this is its only use."""
+    bindings = program.bindings(name)
+    if len(bindings) != 1 or bindings[0].kind is not BindingKind.ASSIGNMENT or bindings[0].value is None:
+        return None
+    return bindings[0] if len(program.uses(bindings[0])) == 1 else None
 
 
 def display_of(node: cst.Dict) -> dict[str, cst.BaseExpression] | None:

@@ -57,13 +57,17 @@ class DatasetKeys:
         return self.possible is not None and self.possible <= {name}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class RayData:
-    """What a LightningTrainer was given of Ray Data."""
+    """What a LightningTrainer was given of Ray Data.
+
+    `variable` is the name that the datasets get before the trainer's statement, where they need one.
+    """
 
     call_site: CallSite
     arguments: dict[str, cst.Arg]
     keys: DatasetKeys
+    variable: str | None = None
 
     @property
     def datasets(self) -> cst.BaseExpression:
@@ -265,13 +269,14 @@ class Batches:
 
     def settle(self, add_config: Callable[[str, str], str]) -> None:
         """Decide what the function holds itself; `add_config` passes the rest, and says how the function reads it."""
+        datasets = self._datasets_text() if self._has_validation is None else ""
         if self._keywords is None:
             value = self._iter_config.value
             self._unpacked = self._in_function(value) or self._passed("datasets_iter_config", value, add_config)
         for name, value in (self._keywords or {}).items():
             self._written[name] = self._in_function(value) or self._passed(name, value, add_config)
-        if self._has_validation is None:
-            self._condition = add_config("has_val", f'"{VALIDATION}" in {self._datasets_text()}')
+        if datasets:
+            self._condition = add_config("has_val", f'"{VALIDATION}" in {datasets}')
 
     def _in_function(self, value: cst.BaseExpression) -> str | None:
         """A value's text in the train function, None if it can't be evaluated there."""
@@ -285,19 +290,33 @@ class Batches:
     def _passed(self, key: str, value: cst.BaseExpression, add_config: Callable[[str, str], str]) -> str:
         if len(self._data) > 1:
             raise Refusal("MT102", value, "several trainers share the configuration, and it changes between them")
-        analysis = ValueAnalysis(self._program, self._first.call_site.statement)
-        if any(not analysis.only_reads(part) for part in analysis.immovable_parts(value)):
+        if self._has_effect(value):
+            if self._has_effect(self._first.datasets) and self._program.span(self._first.datasets) < (
+                self._program.span(value)
+            ):
+                self._name_datasets()
             refuse_effects_before(self._rewrite, self._first, value)
         return add_config(key, relocated(self._program, value, ""))
+
+    def _has_effect(self, value: cst.BaseExpression) -> bool:
+        analysis = ValueAnalysis(self._program, self._first.call_site.statement)
+        return any(not analysis.only_reads(part) for part in analysis.immovable_parts(value))
 
     def _datasets_text(self) -> str:
         """The datasets' expression, where the trainer's call may evaluate it once more."""
         value = self._first.datasets
-        analysis = ValueAnalysis(self._program, self._first.call_site.statement)
-        if len(self._data) > 1 or not isinstance(value, cst.Name | cst.Attribute) or not analysis.only_reads(value):
-            detail = "whether `val` is among them can't be seen: give them to the trainer in a variable"
-            raise Refusal("MT107", self._first.arguments["datasets"], detail)
-        return self._program.outer_text(value)
+        if len(self._data) > 1:
+            raise Refusal("MT107", self._first.arguments["datasets"], "whether `val` is among them can't be seen")
+        if isinstance(value, cst.Name | cst.Attribute) and not self._has_effect(value):
+            return self._program.outer_text(value)
+        return self._name_datasets()
+
+    def _name_datasets(self) -> str:
+        """Have the datasets in a variable before the trainer's statement."""
+        if self._first.variable is None:
+            refuse_effects_before(self._rewrite, self._first, self._first.datasets)
+            self._first.variable = self._rewrite.new_name("datasets")
+        return self._first.variable
 
     def lines(self, body: str, used: Iterable[str]) -> list[str]:
         """The statements that read the shards, behind an indentation."""
@@ -413,9 +432,9 @@ def refuse_effects_before(rewrite: Rewrite, data: RayData, value: cst.BaseExpres
     for other in program.calls:
         if not program.contains(data.call_site.call, other) or program.span(other)[1] > start:
             continue
-        argument = data.arguments.get("lightning_config")
-        in_config = argument is not None and program.contains(argument, other)
-        if not in_config and program.qualified_name(other.func) not in legacy.CONFIG_CLASSES:
+        earlier = ["lightning_config", *(["datasets"] if data.variable is not None else [])]
+        is_earlier = any(program.contains(data.arguments[name], other) for name in earlier if name in data.arguments)
+        if not is_earlier and program.qualified_name(other.func) not in legacy.CONFIG_CLASSES:
             raise Refusal("MT102", other, "it is called before other arguments of the trainer that have to move")
 
 

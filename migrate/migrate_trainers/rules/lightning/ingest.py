@@ -14,11 +14,12 @@ import libcst as cst
 from migrate_trainers.reading import legacy
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.legacy_uses import is_given_as
-from migrate_trainers.rules.lightning.data import TRAIN, RayData
+from migrate_trainers.rules.lightning.data import TRAIN, RayData, write_before
 from migrate_trainers.rules.lightning.preprocessing import write_preprocessing
-from migrate_trainers.rules.literals import entries_of, inlined, is_none
+from migrate_trainers.rules.literals import entries_of, inlined, is_none, vanishes
 from migrate_trainers.rules.trainer_call import is_absent
 from migrate_trainers.writing.arguments import bound_arguments
+from migrate_trainers.writing.render import as_statement_value, relocated
 
 if TYPE_CHECKING:
     from migrate_trainers.rules.rewrite import Rewrite
@@ -30,6 +31,10 @@ _OFF = {"global_shuffle": "False", "per_epoch_preprocessor": "None", "max_object
 
 def write_ingest(rewrite: Rewrite, data: RayData) -> None:
     """Make a trainer's call hand its datasets over as LightningTrainer did; raises `Refusal`."""
+    if data.variable is not None:
+        text = relocated(rewrite.program, data.datasets, rewrite.program.indent(data.call_site.statement))
+        write_before(rewrite, data, f"{data.variable} = {as_statement_value(text)}")
+        rewrite.arguments_of(data.call_site.call).replace(data.arguments["datasets"], f"datasets={data.variable}")
     settings = _read_settings(rewrite, data)
     _write_data_config(rewrite, data, settings)
     preprocesses = not is_absent(data.arguments, "preprocessor")
@@ -68,6 +73,8 @@ def _read_settings(rewrite: Rewrite, data: RayData) -> _Settings:
     entries = entries_of(rewrite.program, made)
     if entries is not None:
         if isinstance(value, cst.Name):
+            if not vanishes(rewrite.program, value):
+                raise Refusal("MT122", argument, f"`{value.value}` is used for more than the trainer")
             inlined(rewrite, value)
         return _legacy_settings(rewrite, data, entries)
     if rewrite.settings.source < legacy.FIRST_THAT_SPLITS_ALL:
@@ -143,7 +150,8 @@ def _write_data_config(rewrite: Rewrite, data: RayData, settings: _Settings) -> 
     edits = rewrite.arguments_of(data.call_site.call)
     argument = data.arguments.get("dataset_config")
     if settings.data_config is not None:
-        if settings.split is not None:
+        if settings.split is not None and settings.data_config not in rewrite.adapted:
+            rewrite.adapted.add(settings.data_config)
             _set_datasets_to_split(rewrite, settings.data_config, settings.split)
             inner = rewrite.arguments_of(settings.data_config)
             if rewrite.program.contains(data.call_site.call, settings.data_config) and inner.spreads():

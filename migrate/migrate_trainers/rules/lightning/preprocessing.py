@@ -22,7 +22,7 @@ from migrate_trainers.reading.values import ValueAnalysis
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.lightning.builder import is_given_to_trainer
 from migrate_trainers.rules.lightning.data import TRAIN, RayData, refuse_effects_before, write_before
-from migrate_trainers.rules.literals import entries_of, inlined, string
+from migrate_trainers.rules.literals import entries_of, inlined, string, vanishes
 from migrate_trainers.writing.arguments import bound_arguments
 from migrate_trainers.writing.render import Argument, free_name, names_in, relocated, sequence
 
@@ -41,7 +41,7 @@ def write_preprocessing(rewrite: Rewrite, data: RayData, untransformed: frozense
     """
     argument = data.arguments["preprocessor"]
     applied = _read(rewrite, data, argument.value)
-    entries = entries_of(rewrite.program, data.datasets) if isinstance(data.datasets, cst.Dict) else None
+    entries = entries_of(rewrite.program, data.datasets) if data.variable is None else None
     if entries is not None and any(isinstance(value, cst.Lambda) for value in entries.values()):
         raise Refusal("MT124", argument, "a dataset is only made when the run starts")
     rewrite.arguments_of(data.call_site.call).remove(argument)
@@ -55,11 +55,12 @@ def write_preprocessing(rewrite: Rewrite, data: RayData, untransformed: frozense
 class _Applied:
     """How a preprocessor is applied: a method of the variable `preprocessor`, or `call` on the dataset itself.
 
-    `is_fitted` says that it need not be fitted before.
+    `names` are those that it reads; `is_fitted` says that it need not be fitted before.
     """
 
     preprocessor: str = ""
     call: str = ""
+    names: frozenset[str] = frozenset()
     is_fitted: bool = True
 
     @property
@@ -86,7 +87,7 @@ def _read(rewrite: Rewrite, data: RayData, value: cst.BaseExpression) -> _Applie
             raise Refusal("MT124", argument, "current Ray has no `BatchMapper`: use `Dataset.map_batches`")
     if not isinstance(value, cst.Name):
         return _named(rewrite, data, value)
-    return _Applied(value.value, is_fitted=_is_fitted(rewrite, data, value, made))
+    return _Applied(value.value, names=frozenset({value.value}), is_fitted=_is_fitted(rewrite, data, value, made))
 
 
 def _is_batch_mapper(program: Program, node: cst.CSTNode | None) -> bool:
@@ -114,7 +115,7 @@ def _named(rewrite: Rewrite, data: RayData, value: cst.BaseExpression) -> _Appli
     program, statement = rewrite.program, data.call_site.statement
     text = relocated(program, value, program.indent(statement))
     write_before(rewrite, data, f"{name} = {text}")
-    return _Applied(name, is_fitted=_is_fit_call(value))
+    return _Applied(name, names=frozenset({name}), is_fitted=_is_fit_call(value))
 
 
 def _is_fit_call(value: cst.BaseExpression) -> bool:
@@ -156,14 +157,17 @@ def _batch_mapper(rewrite: Rewrite, data: RayData, value: cst.BaseExpression, ma
     for argument in arguments.values():
         if not analysis.is_movable(argument.value):
             raise Refusal("MT124", argument, "its value may be another where the datasets are transformed")
-    if isinstance(value, cst.Name) and inlined(rewrite, value) is value:
-        raise Refusal("MT124", value, "it is used for more than the trainer")
+    if isinstance(value, cst.Name):
+        if not vanishes(program, value):
+            raise Refusal("MT124", value, "it is used for more than the trainer")
+        inlined(rewrite, value)
     kept = {name: one for name, one in arguments.items() if string(one.value) != "default"}
     indent = program.indent(data.call_site.statement)
     texts = [
         Argument(relocated(program, one.value, indent), None if name == "fn" else name) for name, one in kept.items()
     ]
-    return _Applied(call=f".map_batches({', '.join(argument.text for argument in texts)})")
+    names = frozenset(name for one in kept.values() for name in names_in(one.value))
+    return _Applied(call=f".map_batches({', '.join(argument.text for argument in texts)})", names=names)
 
 
 # Writing
@@ -210,10 +214,10 @@ def _is_primary(value: cst.BaseExpression) -> bool:
 def _write_over_variable(rewrite: Rewrite, data: RayData, applied: _Applied, untransformed: frozenset[str]) -> None:
     """Transform the datasets of a dictionary in a variable, all in one comprehension."""
     argument = data.arguments["datasets"]
-    if untransformed or not isinstance(data.datasets, cst.Name):
+    datasets = data.variable or (data.datasets.value if isinstance(data.datasets, cst.Name) else None)
+    if untransformed or datasets is None:
         raise Refusal("MT124", argument, "the datasets have to be written in the trainer's call, or in a variable")
-    datasets = data.datasets.value
-    used = {datasets, *names_in(data.arguments["preprocessor"].value)}
+    used = {datasets, *applied.names}
     name, dataset = free_name(used, "name", "dataset_name"), free_name(used, "dataset", "ray_dataset")
     if applied.fitted_by is not None:
         if data.keys.has(TRAIN) is False:

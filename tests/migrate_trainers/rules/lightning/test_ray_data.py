@@ -47,8 +47,12 @@ def worker_batches(text: str, *, version: tuple[int, int] = (2, 6)) -> list[dict
     return [dict(calls[-1][1]) for calls in workers]
 
 
+MADE = "from ray.data.preprocessors import StandardScaler\nscaler = StandardScaler(['x'])"
 BOTH = "datasets={'train': train, 'val': val}"
 ITER = "datasets_iter_config={'batch_size': 2}"
+OWN_CONFIG = (
+    f"LightningTrainer({BUILDER}.build(), scaling_config={SCALING}, {BOTH}, {ITER}, dataset_config=own).fit()\n"
+)
 
 TRAINERS = {
     "train and val": f"{BOTH}, {ITER}",
@@ -163,6 +167,36 @@ def test_iter_config_in_a_variable(before: str, stays: bool, place: str) -> None
     output = check(text if place == "module" else in_function(text))
 
     assert ("iter_config = " in output) == stays
+
+
+MADE_IN_THE_CALL = {
+    "by a function": (f"datasets=make(), {ITER}", "datasets = make()"),
+    "behind the iter config": (f"{ITER}, datasets=make()", "datasets = make()"),
+    "before an effect": (
+        "datasets={'train': ray.data.from_items([1] * 8)}, datasets_iter_config={'batch_size': effect(2)}",
+        "datasets = {'train': ray.data.from_items([1] * 8)}",
+    ),
+    "with a preprocessor": (f"datasets=make(), {ITER}, preprocessor=scaler", 'scaler.fit(datasets["train"])'),
+}
+
+
+@pytest.mark.parametrize(("trainer", "line"), MADE_IN_THE_CALL.values(), ids=MADE_IN_THE_CALL.keys())
+@pytest.mark.parametrize("place", ["module", "function"])
+def test_datasets_that_need_a_variable(trainer: str, line: str, place: str) -> None:
+    before = f"{MADE}\ndef make():\n    effect('made')\n    return {{'train': train, 'val': val}}\n"
+    text = program(trainer, before=before)
+    output = check(text if place == "module" else in_function(text))
+
+    assert f"{line}\n" in output
+
+
+def test_data_config_of_two_trainers() -> None:
+    trainer = (
+        f"LightningTrainer({BUILDER}.build(), scaling_config={SCALING}, {BOTH}, {ITER}, dataset_config=own).fit()\n"
+    )
+    output = check(f"{HEAD}from ray.train import DataConfig\nown = DataConfig()\n{trainer}{trainer}")
+
+    assert output.count('datasets_to_split=["train"]') == 1
 
 
 def test_loop_over_batch_sizes() -> None:
@@ -318,7 +352,6 @@ def test_order_of_blocks_is_spoken_of_where_it_was_random() -> None:
     assert "MT120" not in codes(migrate(text, source_version=(2, 5)), Kind.REVIEW)
 
 
-MADE = "from ray.data.preprocessors import StandardScaler\nscaler = StandardScaler(['x'])"
 SCALER = "from ray.data.preprocessors import BatchMapper, Chain, StandardScaler\n"
 PREPROCESSORS = {
     "in a variable": ("scaler = StandardScaler(['x'])", BOTH, "scaler"),
@@ -326,7 +359,12 @@ PREPROCESSORS = {
     "fitted where it is made": ("scaler = StandardScaler(['x']).fit(val)", BOTH, "scaler"),
     "fitted before": ("scaler = StandardScaler(['x'])\nscaler.fit(val)", BOTH, "scaler"),
     "val first": ("scaler = StandardScaler(['x'])", "datasets={'val': val, 'train': train}", "scaler"),
-    "datasets by dict": ("scaler = StandardScaler(['x'])\nall = dict(train=train, val=val)", "datasets=all", "scaler"),
+    "datasets by dict": ("scaler = StandardScaler(['x'])", "datasets=dict(train=train, val=val)", "scaler"),
+    "datasets by dict in a variable": (
+        "scaler = StandardScaler(['x'])\nall = dict(train=train, val=val)",
+        "datasets=all",
+        "scaler",
+    ),
     "made datasets": (
         "scaler = StandardScaler(['x'])",
         "datasets={'train': ray.data.from_items([{'x': 1}] * 3)}",
@@ -386,7 +424,6 @@ REFUSED = {
         program(f"datasets=effect({{'train': train}}), {ITER}", builder=".fit_params(datamodule=DM())"),
         "MT107",
     ),
-    "unseen datasets": (program(f"datasets=effect({{'train': train}}), {ITER}"), "MT107"),
     "datasets changed later": (
         program(f"datasets=own, {ITER}", before="own = {'train': train}", behind="own['val'] = val\ntrainer.fit()"),
         "MT107",
@@ -409,9 +446,21 @@ REFUSED = {
         "MT122",
     ),
     "unseen dataset config": (program(f"{BOTH}, {ITER}, dataset_config=effect()"), "MT122"),
-    "an effect that moves": (
-        program("datasets={'train': effect(train)}, datasets_iter_config={'batch_size': effect(2)}"),
+    "an effect that would pass another": (
+        program(
+            "run_config=RunConfig(effect('a')), datasets_iter_config={'batch_size': effect(2)}, datasets=effect({})"
+        ),
         "MT102",
+    ),
+    "datasets that would pass an effect": (
+        program(f"{ITER}, torch_config=effect(None), datasets=effect({{}})"),
+        "MT102",
+    ),
+    "settings of two trainers": (
+        f"{HEAD}from ray.air.config import DatasetConfig\nown = {{'train': DatasetConfig(split=True)}}\n"
+        + 2
+        * f"LightningTrainer({BUILDER}.build(), scaling_config={SCALING}, {BOTH}, {ITER}, dataset_config=own).fit()\n",
+        "MT122",
     ),
     "preprocessor and DataConfig": (
         program(
