@@ -401,6 +401,27 @@ _ENTRIES = (
         "To go on from an old experiment, load its last checkpoint in the train function where `get_checkpoint()` gives none.",
     ),
     Entry(
+        "MT417",
+        Kind.REVIEW,
+        "Folders have other names now",
+        "LightningTrainer's folders were called after it, and numbered their checkpoints; current Ray has no folder for a trial, and names checkpoints after the time.",
+        "Take folders from the result: `result.path`, `result.checkpoint.path`, `result.best_checkpoints`.",
+    ),
+    Entry(
+        "MT418",
+        Kind.REVIEW,
+        "The table of metrics has a row for each kept checkpoint",
+        "`metrics_dataframe` had a row for each report; current Ray keeps only the metrics of the checkpoints that it keeps.",
+        "Keep more checkpoints with `CheckpointConfig(num_to_keep=...)`, or log the metrics with a Lightning logger.",
+    ),
+    Entry(
+        "MT419",
+        Kind.REVIEW,
+        "The folder of a run has only its checkpoints",
+        "`log_dir` was the folder of a trial, with `result.json`, `progress.csv` and what the workers wrote beside them.",
+        "Write what the script looks for to a path of its own.",
+    ),
+    Entry(
         "MT501",
         Kind.MANUAL,
         "The trainer is tuned",

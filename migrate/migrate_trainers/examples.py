@@ -390,6 +390,9 @@ else:
     trainer = LightningTrainer(config, scaling_config={_SCALING}, run_config=RunConfig(name="digits"))
 """
     ),
+    "MT417": Example("import glob\n\n" + _lightning() + 'glob.glob("runs/LightningTrainer_*/checkpoint_*")\n'),
+    "MT418": Example(_lightning() + "trainer.fit().metrics_dataframe.plot()\n"),
+    "MT419": Example(_lightning() + "print(trainer.fit().log_dir)\n"),
     # Tune
     "MT501": Example(
         "from ray import tune\n" + _lightning() + "tune.Tuner(trainer).fit()\n",

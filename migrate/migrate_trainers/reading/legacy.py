@@ -31,6 +31,8 @@ TRAINERS: dict[str, str] = {
 }
 BUILDERS: frozenset[str] = frozenset(f"{module}.LightningConfigBuilder" for module in _LIGHTNING_MODULES)
 
+# The metric in which LightningTrainer named the hook that reported.
+HOOK_METRIC = "_report_on"
 RESTORING_METHODS = ("restore", "can_restore")
 
 # What reads the checkpoints that LightningTrainer left.

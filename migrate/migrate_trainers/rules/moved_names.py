@@ -180,16 +180,20 @@ def _is_metric_key(program: Program, node: cst.CSTNode) -> bool:
     parent = program.parent(node)
     if isinstance(parent, cst.Index):
         subscript = program.enclosing(parent, cst.Subscript)
-        return isinstance(subscript, cst.Subscript) and _is_metrics(subscript.value)
+        return isinstance(subscript, cst.Subscript) and _is_metrics(program, subscript.value)
     call = program.parent(parent) if isinstance(parent, cst.Arg) else None
     return (
         isinstance(call, cst.Call)
         and isinstance(call.func, cst.Attribute)
         and call.func.attr.value == "get"
         and call.args[0] is parent
-        and _is_metrics(call.func.value)
+        and _is_metrics(program, call.func.value)
     )
 
 
-def _is_metrics(node: cst.BaseExpression) -> bool:
-    return isinstance(node, cst.Attribute) and node.attr.value == "metrics"
+def _is_metrics(program: Program, node: cst.BaseExpression) -> bool:
+    """Whether an expression is a result's metrics, or the table of them."""
+    if isinstance(node, cst.Name):
+        assigned = [binding.value for binding in program.bindings(node)]
+        return any(isinstance(value, cst.Attribute) and _is_metrics(program, value) for value in assigned)
+    return isinstance(node, cst.Attribute) and node.attr.value in ("metrics", "metrics_dataframe")

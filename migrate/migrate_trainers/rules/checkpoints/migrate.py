@@ -10,6 +10,7 @@ from migrate_trainers.rules.checkpoints.models import migrate_models
 from migrate_trainers.rules.checkpoints.predictors import migrate_predictors
 from migrate_trainers.rules.checkpoints.readers import Readers
 from migrate_trainers.rules.checkpoints.removed import refuse_removed_methods
+from migrate_trainers.rules.checkpoints.results import migrate_results
 
 if TYPE_CHECKING:
     from migrate_trainers.rules.rewrite import Rewrite
@@ -22,5 +23,6 @@ def migrate_readers(rewrite: Rewrite) -> None:
     migrate_models(readers)
     migrate_predictors(readers)
     migrate_class_names(readers)
+    migrate_results(readers)
     refuse_removed_methods(readers)
     readers.write_definitions()

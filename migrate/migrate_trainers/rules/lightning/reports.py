@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from migrate_trainers.reading import legacy
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.literals import string
 from migrate_trainers.writing import templates
@@ -177,10 +178,19 @@ def _model_file_readers(program: Program) -> Iterator[cst.CSTNode]:
             yield node
 
 
+def _hook_readers(program: Program) -> Iterator[cst.CSTNode]:
+    """Where the metric is read that names the hook of a report: `metrics["_report_on"]`, `frame._report_on`."""
+    yield from (node for node in program.strings if string(node) == legacy.HOOK_METRIC)
+    yield from (node for node in program.attributes if node.attr.value == legacy.HOOK_METRIC)
+
+
 def _reasons_in_code(program: Program, classes: Iterable[cst.BaseExpression]) -> Iterator[tuple[cst.CSTNode, str]]:
-    """Reasons that lie in the file's code: what the script opens, and what the module logs."""
+    """Reasons that lie in the file's code: what the script opens and reads, and what the module logs."""
     for reader in _model_file_readers(program):
         yield reader, "the script opens the file `model` of a checkpoint"
+        break
+    for reader in _hook_readers(program):
+        yield reader, "the script reads the metric `_report_on`"
         break
     for node in classes:
         for owner, definition in _module_classes(program, node):

@@ -1,0 +1,80 @@
+"""What scripts read of a result beside its checkpoint: the folder of the run, the table of reports, folders by name."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from migrate_trainers.reading import legacy
+from migrate_trainers.reading.source import Edit
+from migrate_trainers.rules.checkpoints.held import Held
+
+if TYPE_CHECKING:
+    from migrate_trainers.reading.program import Program
+    from migrate_trainers.rules.checkpoints.readers import Readers
+
+# Functions that take a path as text as well as a Path.
+_TAKES_TEXT = ("os.path.join", "os.listdir", "os.path.exists", "os.path.basename", "os.walk", "pathlib.Path")
+_TAKES_TEXT_BUILTINS = ("open", "print", "str")
+_PATTERN = re.compile(r"[*?\[]")
+
+
+def migrate_results(readers: Readers) -> None:
+    """Read `result.path` where the script reads `result.log_dir`; say where less or other things are found."""
+    for attribute in readers.program.attributes:
+        if readers.held.of(attribute.value) is not Held.RESULT:
+            continue
+        if attribute.attr.value == "log_dir":
+            _write_path(readers, attribute)
+        elif attribute.attr.value == "metrics_dataframe" and _forgets_reports(readers):
+            readers.rewrite.review("MT418", attribute, "")
+    _review_folder_names(readers)
+
+
+def _forgets_reports(readers: Readers) -> bool:
+    return readers.rewrite.settings.strict_target and not readers.rewrite.settings.bundled
+
+
+def _write_path(readers: Readers, attribute: cst.Attribute) -> None:
+    """`result.log_dir` was a Path; `result.path` is text."""
+    program, rewrite = readers.program, readers.rewrite
+    if rewrite.settings.strict_target:
+        rewrite.review("MT419", attribute, "")
+    start, end = program.span(attribute.attr)
+    if _is_text_enough(program, attribute):
+        readers.edit(attribute, Edit(start, end, "path"))
+        return
+    readers.stand_near(attribute)
+    path = rewrite.imports.name("pathlib.Path")
+    outer = program.span(attribute)[0]
+    readers.edit(attribute, Edit(outer, outer, f"{path}("), Edit(start, end, "path)"))
+
+
+def _is_text_enough(program: Program, node: cst.CSTNode) -> bool:
+    """Whether a path as text does where an expression stands."""
+    parent = program.parent(node)
+    if isinstance(parent, cst.FormattedStringExpression):
+        return True
+    call = program.parent(parent) if isinstance(parent, cst.Arg) else None
+    if not isinstance(call, cst.Call):
+        return False
+    is_builtin = any(program.is_builtin(call.func, name) for name in _TAKES_TEXT_BUILTINS)
+    return is_builtin or program.qualified_name(call.func) in _TAKES_TEXT
+
+
+def _review_folder_names(readers: Readers) -> None:
+    """Say where a pattern, or a name alone, is that of a folder which is called otherwise now."""
+    program = readers.program
+    if not any(legacy.TRAINERS.get(program.qualified_name(one.func) or "") for one in program.calls):
+        return
+    names = [f"{legacy.LIGHTNING_TRAINER}_"]
+    if readers.rewrite.settings.strict_target:
+        names.append("checkpoint_0")
+    for node in program.strings:
+        text = program.text(node)
+        is_open = isinstance(node, cst.FormattedString) or _PATTERN.search(text) or "/" not in text
+        for name in names:
+            if is_open and name in text:
+                readers.rewrite.review("MT417", node, f"`{name}…`")
