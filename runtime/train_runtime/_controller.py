@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from train_runtime import _blame
 from train_runtime._messages import (
     Assignment,
+    DatasetFolder,
     Failed,
     Finished,
     ProcessGroupSpec,
@@ -35,7 +36,7 @@ from train_runtime.errors import TrainingFailedError, WorkerGroupError
 from train_runtime.result import Result
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from train_runtime._blame import Failure
     from train_runtime._placement import Placement
@@ -59,6 +60,8 @@ class RunPlan:
     max_failures: int
     metadata: dict[str, Any]
     resume_from: Checkpoint | None
+    datasets: Mapping[str, Any]
+    datasets_to_split: frozenset[str] | None
     serve_ray: bool
     argv: tuple[str, ...]
     sources: dict[str, list[str]]
@@ -80,10 +83,10 @@ def run(plan: RunPlan) -> Result:
         )
     failures_left = plan.max_failures
     try:
-        with _working_directory(plan.name, console) as directory:
+        with _working_directory(plan.name, console) as directory, _stored_datasets(plan) as datasets:
             while True:
                 try:
-                    return_value = _attempt(plan, storage, directory, console)
+                    return_value = _attempt(plan, storage, directory, datasets, console)
                     break
                 except _AttemptFailed as failed:
                     if failures_left == 0:
@@ -97,10 +100,10 @@ def run(plan: RunPlan) -> Result:
     return Result.from_storage(storage, pickle.loads(return_value))
 
 
-def _attempt(plan: RunPlan, storage: RunStorage, directory: Path, console: Console) -> bytes:
+def _attempt(plan: RunPlan, storage: RunStorage, directory: Path, datasets: Path | None, console: Console) -> bytes:
     """Run one worker group to its end and give rank 0's pickled return value."""
     with WorkerGroup.start(plan.placements, directory, console) as group:
-        for rank, assignment in enumerate(_assignments(plan, storage)):
+        for rank, assignment in enumerate(_assignments(plan, storage, datasets)):
             group.send(rank, assignment)
         attempt = _Attempt(group, storage, console)
         return_value = attempt.supervise()
@@ -109,8 +112,11 @@ def _attempt(plan: RunPlan, storage: RunStorage, directory: Path, console: Conso
     return return_value
 
 
-def _assignments(plan: RunPlan, storage: RunStorage) -> list[Assignment]:
+def _assignments(plan: RunPlan, storage: RunStorage, datasets: Path | None) -> list[Assignment]:
     checkpoint = storage.latest or plan.resume_from
+    folder = None
+    if datasets is not None:
+        folder = DatasetFolder(str(datasets), tempfile.mkdtemp(dir=datasets), plan.datasets_to_split)
     return [
         Assignment(
             worker=WorkerSpec(
@@ -124,6 +130,7 @@ def _assignments(plan: RunPlan, storage: RunStorage) -> list[Assignment]:
             process_group=plan.process_group,
             train_function=plan.train_function,
             checkpoint_path=checkpoint.path if checkpoint else None,
+            datasets=folder,
             serve_ray=plan.serve_ray,
             argv=plan.argv,
             sources=plan.sources,
@@ -266,6 +273,19 @@ def _working_directory(run_name: str, console: Console) -> Iterator[Path]:
                     empty.rmdir()
         except OSError:
             console.line(f"Files that the workers wrote to relative paths are in {directory}")
+
+
+@contextlib.contextmanager
+def _stored_datasets(plan: RunPlan) -> Iterator[Path | None]:
+    """The folder in which the workers find the datasets, while the run lasts; None if there are none."""
+    if not plan.datasets:
+        yield None
+        return
+    from train_runtime.data import _shards
+
+    with tempfile.TemporaryDirectory(prefix="train_runtime_data_") as folder:
+        _shards.store(plan.datasets, Path(folder))
+        yield Path(folder)
 
 
 def _note_metrics_without_checkpoint(console: Console) -> None:

@@ -39,6 +39,16 @@ class WorkerSpec:
 
 
 @dataclass(frozen=True)
+class DatasetFolder:
+    """Where the driver has put the run's datasets, and where an attempt's workers put what they compute of them."""
+
+    path: str
+    passes: str
+    to_split: frozenset[str] | None
+    """The names of those that are split between workers; None for all."""
+
+
+@dataclass(frozen=True)
 class Assignment:
     """The worker's task: `train_function` is a pickled callable without arguments."""
 
@@ -46,6 +56,7 @@ class Assignment:
     process_group: ProcessGroupSpec
     train_function: bytes
     checkpoint_path: str | None
+    datasets: DatasetFolder | None
     serve_ray: bool
     argv: tuple[str, ...]
     sources: dict[str, list[str]]

@@ -29,8 +29,8 @@ def is_initialized() -> bool:
 
 
 def __getattr__(name: str) -> Any:
-    if name == "train":
-        return importlib.import_module("ray.train")
+    if name in ("data", "train"):
+        return importlib.import_module(f"ray.{name}")
     from train_runtime._ray_alias import advice
 
     raise AttributeError(f"module 'ray' has no attribute {name!r}: {advice('ray.' + name)}", name=name)

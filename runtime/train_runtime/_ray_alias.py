@@ -1,4 +1,4 @@
-"""Serves `ray.train` imports from this package, in the processes of `python -m train_runtime` and in no other."""
+"""Serves imports of `ray.train` and `ray.data` in the processes of `python -m train_runtime` and in no other."""
 
 from __future__ import annotations
 
@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 _SERVED = {
+    "ray.data": "train_runtime.data",
+    "ray.data.collate_fn": "train_runtime.data.collate_fn",
+    "ray.data.dataset": "train_runtime.data.dataset",
+    "ray.data.iterator": "train_runtime.data.iterator",
+    "ray.data.preprocessor": "train_runtime.data.preprocessor",
+    "ray.data.preprocessors": "train_runtime.data.preprocessors",
     "ray.train": "train_runtime",
     "ray.train.base_trainer": "train_runtime.base_trainer",
     "ray.train.context": "train_runtime.context",
@@ -46,7 +52,7 @@ def advice(name: str) -> str:
     package = name.split(".")[1]
     requirement = f"ray[{_EXTRAS.get(package, 'default')}]"
     return (
-        "`python -m train_runtime` serves ray.train alone. "
+        "`python -m train_runtime` serves what training scripts use of ray.train and ray.data. "
         f"To use `{name}`, install Ray with `pip install '{requirement}'` and run the script with plain `python`."
     )
 
@@ -71,7 +77,8 @@ class _RayFinder(MetaPathFinder):
     """Answers for `ray` and what is served of `ray.train`.
 
     Other modules of Ray are left to the other finders, which find none: libraries probe for `ray.tune` and expect
-    None. Only below `ray.train` it refuses, as this package's own files would be found there under a second name.
+    None. Only below `ray.train` and `ray.data` it refuses, as this package's own files would be found there under a
+    second name.
     """
 
     def find_spec(
@@ -82,7 +89,7 @@ class _RayFinder(MetaPathFinder):
             return importlib.util.spec_from_file_location("ray", file, submodule_search_locations=[])
         if fullname in _SERVED:
             return ModuleSpec(fullname, _AliasLoader(_SERVED[fullname]))
-        if fullname.startswith("ray.train."):
+        if fullname.startswith(("ray.train.", "ray.data.")):
             raise ModuleNotFoundError(f"No module named {fullname!r}: {advice(fullname)}", name=fullname)
         return None
 

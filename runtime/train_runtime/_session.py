@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from train_runtime._messages import DriverMessage, Report, ReportStored, WorkerMessage, WorkerSpec
+from train_runtime._messages import DatasetFolder, DriverMessage, Report, ReportStored, WorkerMessage, WorkerSpec
 from train_runtime.checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    from train_runtime.data import DataIterator
+    from train_runtime.data._shards import Shards
 
 
 class Channel(Protocol):
@@ -21,10 +25,18 @@ class Channel(Protocol):
 class Session:
     """One worker of one run."""
 
-    def __init__(self, worker: WorkerSpec, channel: Channel, checkpoint: Checkpoint | None) -> None:
+    def __init__(
+        self,
+        worker: WorkerSpec,
+        channel: Channel,
+        checkpoint: Checkpoint | None,
+        datasets: DatasetFolder | None,
+    ) -> None:
         self.worker = worker
         self.checkpoint = checkpoint
         self._channel = channel
+        self._datasets = datasets
+        self._shards: Shards | None = None
 
     def report(self, metrics: dict[str, Any], checkpoint: Checkpoint | None, dir_name: str | None) -> None:
         """Hand the report to the driver and wait until all ranks have reported and the checkpoint is stored."""
@@ -42,6 +54,23 @@ class Session:
         assert isinstance(stored, ReportStored), stored
         if stored.checkpoint_path is not None:
             self.checkpoint = Checkpoint.from_directory(stored.checkpoint_path)
+
+    def dataset_shard(self, name: str | None) -> DataIterator:
+        """This worker's part of a dataset.
+
+        Raises:
+            KeyError: if the trainer was not given it.
+        """
+        if self._shards is None and self._datasets is not None:
+            from train_runtime.data._shards import Shards
+
+            self._shards = Shards(self._datasets, self.worker.rank, self.worker.world_size)
+        if self._shards is None or name is None or name not in self._shards:
+            raise KeyError(
+                f"Dataset shard for {name!r} not found. Please ensure that the dataset is passed through the Trainer "
+                "`datasets` argument."
+            )
+        return self._shards[name]
 
 
 def _local_directory(checkpoint: Checkpoint) -> str:
@@ -82,6 +111,11 @@ class _Holder:
 def start(session: Session) -> None:
     """Make this process the session's worker."""
     _Holder.session = session
+
+
+def is_worker() -> bool:
+    """Whether this process is a session's worker."""
+    return _Holder.session is not None
 
 
 def current(caller: str) -> Session:

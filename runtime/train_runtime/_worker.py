@@ -102,7 +102,7 @@ def _run(assignment: Assignment, channel: DriverChannel) -> None:
         store = _process_group.connect(port, assignment.process_group)
     os.environ["MASTER_PORT"] = str(port)
     checkpoint = Checkpoint(assignment.checkpoint_path) if assignment.checkpoint_path else None
-    _session.start(_session.Session(worker, channel, checkpoint))
+    _session.start(_session.Session(worker, channel, checkpoint, assignment.datasets))
     _process_group.join(store, worker, assignment.process_group)
 
     value = cloudpickle.loads(assignment.train_function)()

@@ -148,7 +148,10 @@ class FailureConfig:
 
 @dataclass
 class DataConfig:
-    """How `datasets` would be split between workers; accepted so that scripts import, as datasets are not supported."""
+    """Which of the `datasets` are split between workers; each worker gets the others whole (Ray 2.60's fields).
+
+    `execution_options` and `enable_shard_locality` concern clusters and have no effect here.
+    """
 
     datasets_to_split: Literal["all"] | list[str] = "all"
     execution_options: Any = None

@@ -12,6 +12,7 @@ from train_runtime.config import warn_ignored
 if TYPE_CHECKING:
     from train_runtime._messages import WorkerSpec
     from train_runtime.checkpoint import Checkpoint
+    from train_runtime.data import DataIterator
 
 
 @dataclass(frozen=True)
@@ -124,15 +125,11 @@ def get_context() -> TrainContext:
     return TrainContext(_session.current("get_context").worker)
 
 
-def get_dataset_shard(dataset_name: str | None = None) -> NoReturn:
-    """This worker's part of a dataset given to the trainer: none yet, as `datasets` are not supported.
+def get_dataset_shard(dataset_name: str | None = None) -> DataIterator:
+    """This worker's part of a dataset that the trainer was given (`ray.train.get_dataset_shard`).
 
     Raises:
-        KeyError: always; it is what Ray 2.60 raises for a dataset that the trainer was not given.
+        KeyError: if the trainer was not given it.
         RuntimeError: outside a worker.
     """
-    _session.current("get_dataset_shard")
-    raise KeyError(
-        f"The trainer was given no dataset {dataset_name!r}, and datasets are not supported by this runtime yet: "
-        "build a DataLoader in the train function and pass it through `train_runtime.torch.prepare_data_loader`."
-    )
+    return _session.current("get_dataset_shard").dataset_shard(dataset_name)

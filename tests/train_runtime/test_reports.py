@@ -140,16 +140,6 @@ def test_uneven_reports_are_an_error(fit: Fit) -> None:
     assert list(raised.value.worker_failures) == [1]
 
 
-def test_a_missing_dataset_is_a_key_error(fit: Fit) -> None:
-    def train() -> str:
-        try:
-            train_runtime.get_dataset_shard("validation")
-        except KeyError as error:
-            return str(error)
-
-    assert "not supported" in fit(train, workers=1).return_value
-
-
 @pytest.mark.parametrize(
     ("chunks", "lines"),
     [

@@ -78,7 +78,11 @@ def test_a_failing_script_shows_the_workers_source_line(run_script: RunScript, t
     [
         ("import ray.tune", ["No module named 'ray.tune'", "pip install 'ray[tune]'"]),
         ("from ray import tune", ["cannot import name 'tune' from 'ray'", "pip install 'ray[tune]'"]),
-        ("import ray; ray.data.range(3)", ["no attribute 'data'", "pip install 'ray[data]'"]),
+        ("import ray; ray.data.read_images('x')", ["no attribute 'read_images'", "pip install 'ray[data]'"]),
+        ("from ray.data import read_images", ["cannot import name 'read_images'", "pip install 'ray[data]'"]),
+        ("import ray; ray.data.range(3).groupby('id')", ["no attribute 'groupby'", "pip install 'ray[data]'"]),
+        ("from ray.data.preprocessors import OneHotEncoder", ["cannot import name", "pip install 'ray[data]'"]),
+        ("import ray.data.grouped_data", ["No module named 'ray.data.grouped_data'", "pip install 'ray[data]'"]),
         ("import ray; ray.remote", ["no attribute 'remote'", "pip install 'ray["]),
         ("from ray import remote", ["cannot import name 'remote'", "pip install 'ray["]),
         ("import ray.train.xgboost", ["No module named 'ray.train.xgboost'", "pip install 'ray[train]'"]),

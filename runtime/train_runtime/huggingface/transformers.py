@@ -1,12 +1,14 @@
-"""`ray.train.huggingface.transformers`: the report callback for `transformers.Trainer`."""
+"""`ray.train.huggingface.transformers`: the report callback and the datasets of `transformers.Trainer`."""
 
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from torch.utils.data import DataLoader, IterableDataset
 from transformers.trainer_callback import TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
 
@@ -15,6 +17,8 @@ from train_runtime.checkpoint import Checkpoint
 from train_runtime.context import report
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from transformers import TrainerControl, TrainerState, TrainingArguments
 
 __all__ = ["RayTrainReportCallback", "prepare_trainer"]
@@ -44,8 +48,45 @@ class RayTrainReportCallback(TrainerCallback):  # type: ignore[misc]  # transfor
 
 
 def prepare_trainer(trainer: TrainerT) -> TrainerT:
-    """Return the trainer as it is: on Ray this connects Ray Data datasets, which this runtime does not have."""
+    """Have the trainer take what `iter_torch_batches` returned as `train_dataset` or `eval_dataset`, batch by batch.
+
+    The trainer's own collation and batch sizes don't apply to it, as on Ray.
+    """
+    base: Any = trainer.__class__
+
+    class RayTransformersTrainer(base):  # type: ignore[misc]  # the trainer's class is known at run time only
+        def get_train_dataloader(self) -> Any:
+            if _is_of_batches(self.train_dataset):
+                return _loader(self.train_dataset)
+            return super().get_train_dataloader()
+
+        def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
+            dataset = self.eval_dataset if eval_dataset is None else eval_dataset
+            if isinstance(dataset, str) and isinstance(self.eval_dataset, dict):
+                dataset = self.eval_dataset[dataset]
+            return _loader(dataset) if _is_of_batches(dataset) else super().get_eval_dataloader(eval_dataset)
+
+    trainer.__class__ = RayTransformersTrainer
     return trainer
+
+
+def _is_of_batches(dataset: object) -> bool:
+    iterator = sys.modules.get("train_runtime.data.iterator")  # who has such an iterable has imported it
+    return iterator is not None and isinstance(dataset, iterator.IterableFromIterator)
+
+
+def _loader(batches: Any) -> DataLoader[Any]:
+    return DataLoader(_Batches(batches), batch_size=1, collate_fn=lambda items: items[0])
+
+
+class _Batches(IterableDataset):  # type: ignore[misc, type-arg, unused-ignore]  # torch is not followed by mypy
+    """Batches as the samples of a torch dataset."""
+
+    def __init__(self, batches: Iterable[Any]) -> None:
+        self._batches = batches
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._batches)
 
 
 def __getattr__(name: str) -> NoReturn:

@@ -28,8 +28,9 @@ class TorchTrainer:
     pickled with cloudpickle, so closures, lambdas and scripts without a `__main__` guard work.
 
     Raises:
-        ValueError: for a function with two or more required parameters, and for configuration of other classes.
-        NotImplementedError: for `datasets` and storage that is not a local directory.
+        ValueError: for a function with two or more required parameters, for configuration of other classes, and for
+            `datasets` that are none.
+        NotImplementedError: for storage that is not a local directory.
     """
 
     def __init__(
@@ -45,11 +46,6 @@ class TorchTrainer:
         metadata: dict[str, Any] | None = None,
         resume_from_checkpoint: Checkpoint | None = None,
     ) -> None:
-        if datasets:
-            raise NotImplementedError(
-                "TorchTrainer(datasets=...) is not supported by this runtime yet: build the DataLoader in the train "
-                "function and pass it through `prepare_data_loader`, or run the script on Ray."
-            )
         if metadata is not None:
             warn_ignored(
                 "TorchTrainer(metadata)",
@@ -76,6 +72,9 @@ class TorchTrainer:
         check_type("TorchConfig", self._torch_config, TorchConfig)
         check_type("ScalingConfig", self._scaling_config, ScalingConfig)
         check_type("RunConfig", self._run_config, RunConfig)
+        self._datasets = _checked_datasets(datasets)
+        self._dataset_config = dataset_config or DataConfig()
+        check_type("DataConfig", self._dataset_config, DataConfig)
         self._metadata = metadata or {}
         self._resume_from = resume_from_checkpoint
 
@@ -96,6 +95,7 @@ class TorchTrainer:
         assert run.name is not None
         assert run.failure_config is not None
         assert run.checkpoint_config is not None
+        to_split = self._dataset_config.datasets_to_split
         plan = _controller.RunPlan(
             name=run.name,
             path=_local_path(run) / run.name,
@@ -109,6 +109,8 @@ class TorchTrainer:
             max_failures=run.failure_config.max_failures,
             metadata=self._metadata,
             resume_from=self._resume_from,
+            datasets=self._datasets,
+            datasets_to_split=None if to_split == "all" else frozenset(to_split),
             serve_ray=_ray_alias.is_installed(),
             argv=tuple(sys.argv),
             sources=_source_lines(self._train_function),
@@ -157,6 +159,21 @@ class TorchTrainer:
             "`TorchTrainer.can_restore` is no longer part of Ray Train: `fit()` continues a run of the same name if "
             "there is one."
         )
+
+
+def _checked_datasets(datasets: dict[str, Any] | None) -> dict[str, Any]:
+    """The datasets by name; what they are given as is a `ray.data` dataset afterwards, or a function that gives one.
+
+    Raises:
+        ValueError: if it is no dictionary, or a value no dataset.
+    """
+    if not datasets:
+        return {}
+    if not isinstance(datasets, dict):
+        raise ValueError(f"`datasets` must be a dictionary of datasets by name, not {type(datasets)}.")
+    from train_runtime.data import to_dataset
+
+    return {name: value if callable(value) else to_dataset(name, value) for name, value in datasets.items()}
 
 
 def _takes_config(function: Callable[..., Any]) -> bool:
