@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from worker_calls.data import DataConfig, Dataset, Shard, shards
-from worker_calls.recorder import WORKERS, Made, described
+from worker_calls.libraries import Anything
+from worker_calls.recorder import WORKERS, Made, described, recorded_report
+from worker_calls.schedule import RayTrainReportCallback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,13 +73,15 @@ class TorchConfig(Made):
 class Result(Made):
     """What `fit()` gives: two checkpoints were kept, of which the second is the latest."""
 
-    metrics: dict[str, Any] | None = None
+    metrics = Anything("metrics")
+    metrics_dataframe = Anything("metrics_dataframe")
+    path = "run"
     error = None
 
     def __init__(self, checkpoint_class: type[Checkpoint]) -> None:
         super().__init__()
         self.checkpoint = checkpoint_class("latest")
-        self.best_checkpoints = [(checkpoint_class("best"), {"loss": 0.1}), (self.checkpoint, {"loss": 0.2})]
+        self.best_checkpoints = [(checkpoint_class("best"), Anything("best")), (self.checkpoint, Anything("latest"))]
 
 
 def run_workers(
@@ -97,6 +101,10 @@ def run_workers(
                 # A worker is a process, which has an environment of its own.
                 with mock.patch.dict(os.environ):
                     worker()
+            except Exception as error:
+                if not restarts:
+                    raise
+                recorder.call("raised", type(error).__name__)
             finally:
                 recorder.rank = None
             attempts.append(recorder.calls)
@@ -122,6 +130,10 @@ def described_configuration(scaling: Any, run: Any, torch: Any) -> dict[str, Any
     }
 
 
+# What a script does with Ray itself, which no migration touches.
+DRIVER_CALLS = dict.fromkeys(("init", "shutdown", "is_initialized"), lambda **_: None)
+
+
 def ray_train(recorder: Recorder) -> Modules:
     class Context:
         def get_world_rank(self) -> int:
@@ -131,6 +143,9 @@ def ray_train(recorder: Recorder) -> Modules:
             return _rank()
 
         def get_world_size(self) -> int:
+            return WORKERS
+
+        def get_local_world_size(self) -> int:
             return WORKERS
 
     def _rank() -> int:
@@ -146,7 +161,7 @@ def ray_train(recorder: Recorder) -> Modules:
 
     def report(metrics: dict[str, Any], checkpoint: Any = None) -> None:
         _rank()
-        recorder.call("report", described(metrics), checkpoint and checkpoint.path)
+        recorded_report(recorder, metrics, checkpoint)
 
     class TorchTrainer:
         def __init__(
@@ -186,7 +201,7 @@ def ray_train(recorder: Recorder) -> Modules:
             return run_workers(recorder, configuration, worker, None)
 
     return {
-        "ray": {},
+        "ray": DRIVER_CALLS,
         "ray.train": {
             "Checkpoint": Checkpoint,
             "CheckpointConfig": CheckpointConfig,
@@ -218,8 +233,8 @@ def _lightning_names() -> dict[str, Any]:
         return trainer
 
     names = ("RayDDPStrategy", "RayFSDPStrategy", "RayDeepSpeedStrategy", "RayLightningEnvironment")
-    classes = {name: type(name, (Made,), {}) for name in (*names, "RayTrainReportCallback")}
-    return classes | {"prepare_trainer": prepare_trainer}
+    classes = {name: type(name, (Made,), {}) for name in names}
+    return classes | {"RayTrainReportCallback": RayTrainReportCallback, "prepare_trainer": prepare_trainer}
 
 
 def _prepare_transformers_trainer(trainer: Any) -> Any:

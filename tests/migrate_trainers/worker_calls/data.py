@@ -189,7 +189,13 @@ def ray_data(recorder: Recorder, version: tuple[int, int] | None) -> Modules:
         recorder.recording.effects.append((recorder.place, f"{len(items)} rows"))
         return Dataset([item if isinstance(item, dict) else {"item": item} for item in items])
 
-    preprocessors: dict[str, Any] = {"StandardScaler": Preprocessor, "Chain": Chain}
+    def read(path: str) -> Dataset:
+        return from_items([{"path": path, "row": number} for number in range(8)])
+
+    preprocessors: dict[str, Any] = {"StandardScaler": Preprocessor, "Normalizer": Preprocessor, "Chain": Chain}
     if version is not None:
         preprocessors["BatchMapper"] = BatchMapper
-    return {"ray.data": {"from_items": from_items, "Dataset": Dataset}, "ray.data.preprocessors": preprocessors}
+    return {
+        "ray.data": {"from_items": from_items, "read_csv": read, "read_parquet": read, "Dataset": Dataset},
+        "ray.data.preprocessors": preprocessors,
+    }

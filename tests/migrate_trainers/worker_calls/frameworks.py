@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from worker_calls.data import Batches, RayDataModule
-from worker_calls.recorder import Made, described
+from worker_calls.libraries import Anything
+from worker_calls.recorder import Made, described, recorded_report
+from worker_calls.schedule import Callback, ModelCheckpoint, RayTrainReportCallback, Run
 
 if TYPE_CHECKING:
     from worker_calls.recorder import Recorder
@@ -22,7 +25,7 @@ class MisconfigurationException(Exception):
 
 
 def lightning(recorder: Recorder) -> Modules:
-    class LightningModule(Made):
+    class LightningModule(Anything):
         @classmethod
         def load_from_checkpoint(cls, checkpoint_path: str, **kwargs: Any) -> Any:
             folder, name = os.path.split(checkpoint_path)
@@ -31,20 +34,13 @@ def lightning(recorder: Recorder) -> Modules:
             recorder.recording.effects.append((recorder.place, f"{cls.__name__} from {source} {described(kwargs)}"))
             return cls(**kwargs)
 
-    class LightningDataModule(Made):
-        pass
-
-    class Callback(Made):
+    class LightningDataModule(Anything):
         pass
 
     class EarlyStopping(Callback):
         pass
 
-    class ModelCheckpoint(Callback):
-        def __init__(self, **kwargs: Any) -> None:
-            super().__init__(**kwargs)
-
-    class Logger(Made):
+    class Logger(Anything):
         pass
 
     class ClusterEnvironment(Made):
@@ -85,22 +81,31 @@ def lightning(recorder: Recorder) -> Modules:
                 for name, value in sorted(kwargs.items())
             }
             recorder.call("fit", given)
+            Run(
+                self.kwargs,
+                rank=recorder.rank,
+                validates=bool({"val_dataloaders", "datamodule"} & set(kwargs)),
+                logs_at_end=any("on_train_epoch_end" in vars(base) for base in type(model).__mro__),
+                report=partial(recorded_report, recorder),
+            ).run()
 
         def _described(self) -> dict[str, Any]:
             """The keyword arguments without what Ray decides; reports and strategies by what they do."""
             kwargs = dict(self.kwargs)
             assert kwargs.pop("devices", None) == "auto"
             kwargs.pop("enable_checkpointing", None)
-            kwargs["callbacks"] = [_described_callback(callback) for callback in kwargs["callbacks"]]
+            kwargs["callbacks"] = [one for callback in kwargs["callbacks"] for one in _described_callback(callback)]
             return {name: described(value) for name, value in sorted(kwargs.items())}
 
-    def _described_callback(callback: Any) -> Any:
-        if type(callback).__name__ == "RayTrainReportCallback":
-            return "reports each epoch"
-        if type(callback).__name__.startswith("ReportingModelCheckpoint"):
-            given = {name: value for name, value in callback.made_with[1] if name != "save_last"}
-            return "reports when Lightning saves", described(given)
-        return described(callback)
+    def _described_callback(callback: Any) -> list[Any]:
+        """What reports looks the same, whichever class does it, behind the ModelCheckpoint for files of one's own."""
+        if isinstance(callback, RayTrainReportCallback):
+            return ["reports"]
+        if type(callback) is ModelCheckpoint or not isinstance(callback, ModelCheckpoint):
+            return [described(callback)]
+        given = {**dict(callback.made_with[1]), "save_last": True}
+        files = [described(ModelCheckpoint(**given))] if {"dirpath", "filename"} & set(given) else []
+        return [*files, "reports"]
 
     names = {
         "Trainer": Trainer,
@@ -135,12 +140,12 @@ def transformers(recorder: Recorder) -> Modules:
         def get(self, name: str, default: Any) -> Any:
             return dict(self.made_with[1]).get(name, default)
 
-    class TrainerCallback:
+    class TrainerCallback(Anything):
         pass
 
     class Trainer:
         def __init__(self, *args: Any, **kwargs: Any) -> None:
-            assert recorder.rank is not None, "the Trainer is made in a worker"
+            self.model = kwargs.get("model", args[0] if args else None)
             self.given = dict(zip(("model", "args", "data_collator"), args, strict=False)) | kwargs
             self.callbacks: list[str] = []
             self.prepared = False
@@ -151,11 +156,12 @@ def transformers(recorder: Recorder) -> Modules:
             self.callbacks.append("reports" if reports else name)
 
         def train(self, resume_from_checkpoint: str | None = None) -> None:
+            assert recorder.rank is not None, "train is called in a worker"
             assert self.prepared, "prepare_trainer was called"
             given = dict(self.given)
             arguments = given.pop("args")
             settings = dict(arguments.made_with[1])
-            report_to = settings.pop("report_to", "all")
+            report_to = settings.pop("report_to", "all") or "none"
             resumed = None
             if resume_from_checkpoint is not None:
                 folder, name = os.path.split(resume_from_checkpoint)
@@ -186,7 +192,7 @@ _STATE = {
 
 
 def accelerate(recorder: Recorder) -> Modules:
-    class Accelerator:
+    class Accelerator(Anything):
         """Records its settings as they take effect: arguments go before the environment."""
 
         def __init__(self, **kwargs: Any) -> None:
@@ -200,6 +206,9 @@ def accelerate(recorder: Recorder) -> Modules:
                 if variable.startswith(("FSDP_", "ACCELERATE_")) and variable not in _STATE.values():
                     settings[variable] = value.lower()
             recorder.call("Accelerator", described(settings))
+
+        def prepare(self, *made: Any) -> Any:
+            return made if len(made) > 1 else made[0]
 
     return {"accelerate": {"Accelerator": Accelerator}}
 

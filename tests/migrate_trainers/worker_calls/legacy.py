@@ -9,7 +9,14 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from worker_calls.current import Checkpoint, TorchConfig, described_configuration, run_workers
+from worker_calls.current import (
+    DRIVER_CALLS,
+    Checkpoint,
+    Result,
+    TorchConfig,
+    described_configuration,
+    run_workers,
+)
 from worker_calls.data import (
     Batches,
     DataConfig,
@@ -19,7 +26,8 @@ from worker_calls.data import (
     preprocessed,
     shards,
 )
-from worker_calls.recorder import Made, described
+from worker_calls.recorder import WORKERS, Made, recorded_report
+from worker_calls.schedule import RayModelCheckpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,8 +127,6 @@ def builder_class() -> type:
 
 
 _STRATEGIES = {"ddp": "RayDDPStrategy", "fsdp": "RayFSDPStrategy", "deepspeed": "RayDeepSpeedStrategy"}
-_SCHEDULE = ("every_n_train_steps", "train_time_interval", "save_weights_only")
-_NEUTRAL = {"val_check_interval": (None, 1.0), "check_val_every_n_epoch": (1,), "fast_dev_run": (False, 0)}
 
 
 class _Trainer:
@@ -239,7 +245,9 @@ def lightning_trainer(recorder: Recorder, frameworks: Modules, run_config: type,
             plugins = [plugin for plugin in settings.get("plugins", []) if not isinstance(plugin, environment)]
             settings["plugins"] = [*plugins, _named("RayLightningEnvironment")()]
             settings["strategy"] = _named(_STRATEGIES[strategy.pop("_strategy_name", "ddp")])(**strategy)
-            settings["callbacks"] = settings.get("callbacks", []) + self._report_callbacks(checkpointing)
+            callbacks = settings.get("callbacks", [])
+            assert isinstance(callbacks, list), "another type can't be added to a list"
+            settings["callbacks"] = [*callbacks, RayModelCheckpoint(**{**checkpointing, "save_last": True})]
             settings.pop("enable_checkpointing", None)
             # Workers without a GPU saw none, so that Lightning took the CPU.
             if not self.scaling_config.use_gpu and settings.get("accelerator", "auto") == "auto":
@@ -260,22 +268,6 @@ def lightning_trainer(recorder: Recorder, frameworks: Modules, run_config: type,
                     del arguments["device"]
                 val = Batches(own["val"], arguments) if "val" in own else None
                 fit["datamodule"] = RayDataModule(Batches(own["train"], arguments), val)
-
-        def _report_callbacks(self, checkpointing: dict[str, Any]) -> list[Any]:
-            """The callback that reported, as the output has to name it: by schedule, and by the files it wrote."""
-            checkpointing.pop("save_last", None)
-            trainer = self.lightning_config["_trainer_init_config"]
-            own_schedule = any(checkpointing.get(name) for name in _SCHEDULE) or any(
-                name in trainer and trainer[name] not in values for name, values in _NEUTRAL.items()
-            )
-            logs = getattr(self.lightning_config["_module_class"], "on_train_epoch_end", None) is not None
-            if own_schedule or logs:
-                return [_named("ReportingModelCheckpoint")(**checkpointing)]
-            reports = _named("RayTrainReportCallback")()
-            if {"dirpath", "filename"} & set(checkpointing):
-                checkpoint = frameworks["pytorch_lightning.callbacks"]["ModelCheckpoint"]
-                return [checkpoint(**checkpointing, save_last=True), reports]
-            return [reports]
 
     return _completed(LightningTrainer, recorder, run_config, version)
 
@@ -302,7 +294,10 @@ def transformers_trainer(recorder: Recorder, run_config: type, version: Version)
     return _completed(TransformersTrainer, recorder, run_config, version)
 
 
-_FSDP = {"fsdp_transformer_layer_cls_to_wrap": "FSDP_TRANSFORMER_CLS_TO_WRAP"}
+_FSDP = {
+    "fsdp_backward_prefetch_policy": "FSDP_BACKWARD_PREFETCH",
+    "fsdp_transformer_layer_cls_to_wrap": "FSDP_TRANSFORMER_CLS_TO_WRAP",
+}
 _DEEPSPEED = {
     "zero3_init_flag": "ACCELERATE_DEEPSPEED_ZERO3_INIT",
     "gradient_accumulation_steps": "ACCELERATE_GRADIENT_ACCUMULATION_STEPS",
@@ -375,14 +370,15 @@ def ray(recorder: Recorder, frameworks: Modules, version: Version) -> Modules:
         return recorder.restored
 
     def report(metrics: dict[str, Any], *, checkpoint: Any = None) -> None:
-        recorder.call("report", described(metrics), checkpoint and checkpoint.path)
+        recorded_report(recorder, metrics, checkpoint)
 
     session = {
         "report": report,
         "get_checkpoint": get_checkpoint,
         "get_world_rank": lambda: recorder.rank,
         "get_local_rank": lambda: recorder.rank,
-        "get_world_size": lambda: 2,
+        "get_world_size": lambda: WORKERS,
+        "get_local_world_size": lambda: WORKERS,
     }
     lightning = {
         "LightningConfigBuilder": builder_class(),
@@ -392,11 +388,12 @@ def ray(recorder: Recorder, frameworks: Modules, version: Version) -> Modules:
     transformers = transformers_trainer(recorder, run_config, version)
     accelerate = {"AccelerateTrainer": accelerate_trainer(recorder, run_config, version)}
     return {
-        "ray": {},
+        "ray": DRIVER_CALLS,
         "ray.air": {**configs, "Checkpoint": Checkpoint, "DatasetConfig": DatasetConfig},
         "ray.air.config": {**configs, "DatasetConfig": DatasetConfig},
         "ray.air.session": session,
         "ray.air.checkpoint": {"Checkpoint": Checkpoint},
+        "ray.air.result": {"Result": Result},
         "ray.tune": configs,
         "ray.train": {
             **configs,

@@ -75,7 +75,7 @@ def test_same_calls_or_left(flow: str, place: str, flag: bool) -> None:
 
     assert not result.has(Kind.ERROR), result.findings
     if result.changed:
-        assert_same_calls(program, result.after, any_schedule=True)
+        assert_same_calls(program, result.after)
         assert not migrate(result.after.decode()).changed
     else:
         assert set(codes(result, Kind.MANUAL)) <= {"MT101", "MT102", "MT103", "MT104"}
@@ -92,4 +92,4 @@ def test_workers_without_a_gpu_stay_on_the_cpu() -> None:
     result = migrate(program)
 
     assert result.changed
-    assert_same_calls(program, result.after, any_schedule=True)
+    assert_same_calls(program, result.after)

@@ -81,7 +81,7 @@ FORMS = {
 def test_form_at_module_level(form: str) -> None:
     calls = check(LIGHTNING_IMPORTS + dedent(form) + TRAINER)
 
-    assert [name for name, *_ in calls] == ["module", "pl.Trainer", "fit"]
+    assert [name for name, *_ in calls] == ["module", "pl.Trainer", "fit", *["report"] * 3]
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
@@ -111,7 +111,7 @@ def test_place_of_the_trainer(place: str) -> None:
     builder = "builder = LightningConfigBuilder().module(Net, lr=effect(1)).fit_params(datamodule=DM())\n"
     calls = check(LIGHTNING_IMPORTS + builder + place.format(scaling=SCALING) + "\n")
 
-    assert len(calls) == 3
+    assert len(calls) == 6
 
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES.keys())
@@ -119,7 +119,7 @@ def test_place_of_a_trainer_with_its_whole_builder_inside(place: str) -> None:
     inline = "LightningConfigBuilder().module(Net, lr=effect(1)).fit_params(datamodule=DM()).build()"
     program = LIGHTNING_IMPORTS + place.replace("builder.build()", inline).format(scaling=SCALING) + "\n"
 
-    assert len(check(program)) == 3
+    assert len(check(program)) == 6
 
 
 ENCLOSED = {
@@ -142,7 +142,7 @@ def test_enclosed_in_a(enclosure: str, form: str) -> None:
     body = indent(dedent(FORMS[form]) + TRAINER, "        ")
     calls = check(LIGHTNING_IMPORTS + enclosure.format(body=body))
 
-    assert len(calls) == 3
+    assert len(calls) == 6
 
 
 MERGES = {
@@ -185,10 +185,10 @@ MERGES = {
     "callbacks are followed by the report": (
         ".trainer(callbacks=[effect(1), effect(2)])",
         "pl.Trainer",
-        {"callbacks": [1, 2, "reports each epoch"]},
+        {"callbacks": [1, 2, "reports"]},
     ),
-    "callbacks in a variable": (".trainer(callbacks=LIST)", "pl.Trainer", {"callbacks": ["x", "reports each epoch"]}),
-    "no callbacks of one's own": (".trainer(callbacks=[])", "pl.Trainer", {"callbacks": ["reports each epoch"]}),
+    "callbacks in a variable": (".trainer(callbacks=LIST)", "pl.Trainer", {"callbacks": ["x", "reports"]}),
+    "no callbacks of one's own": (".trainer(callbacks=[])", "pl.Trainer", {"callbacks": ["reports"]}),
     "plugins are followed by the environment": (
         ".trainer(plugins=[effect('p')])",
         "pl.Trainer",

@@ -456,7 +456,7 @@ def test_same_calls(program: str) -> None:
 
     text = after(migrate(program))
 
-    assert_same_calls(program, text, any_schedule=True)
+    assert_same_calls(program, text)
     assert not migrate(text).changed
     assert not _comments(program) - _comments(text)
 

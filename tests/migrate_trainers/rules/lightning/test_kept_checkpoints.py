@@ -129,7 +129,7 @@ def test_files_of_lightning_itself_are_still_written() -> None:
     callbacks = recording.fits[0]["workers"][0][1][1]["callbacks"]
     assert [callback if isinstance(callback, str) else callback[0] for callback in callbacks] == [
         "ModelCheckpoint",
-        "reports each epoch",
+        "reports",
     ]
 
 

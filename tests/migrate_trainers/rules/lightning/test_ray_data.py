@@ -44,7 +44,7 @@ def worker_batches(text: str, *, version: tuple[int, int] = (2, 6)) -> list[dict
     """What each worker's `fit` is given."""
     output = after(migrate(text, source_version=version))
     workers = assert_same_calls(text, output, version=version).fits[0]["workers"]
-    return [dict(calls[-1][1]) for calls in workers]
+    return [dict(next(call[1] for call in calls if call[0] == "fit")) for calls in workers]
 
 
 MADE = "from ray.data.preprocessors import StandardScaler\nscaler = StandardScaler(['x'])"
