@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from migrate_trainers.findings import Finding
     from migrate_trainers.reading.program import Program
 
-_LEGACY_NAMES = frozenset(name.rpartition(".")[2] for name in (*legacy.TRAINERS, *legacy.BUILDERS))
+_LEGACY = legacy.TRAINERS.keys() | legacy.BUILDERS | legacy.READERS
+_LEGACY_NAMES = frozenset(name.rpartition(".")[2] for name in _LEGACY)
 
 
 def call_sites(program: Program) -> list[CallSite]:
@@ -184,17 +185,15 @@ def _hidden_constructions(program: Program) -> Iterator[Refusal]:
         if isinstance(statement, cst.ImportFrom) and isinstance(statement.names, cst.ImportStar)
     }
     for call in program.calls:
-        if not isinstance(call.func, cst.Name):
+        # `LightningCheckpoint.from_uri(…)` makes one as well as `LightningTrainer(…)` does.
+        name = call.func.value if isinstance(call.func, cst.Attribute) else call.func
+        if not isinstance(name, cst.Name):
             continue
-        bindings = program.bindings(call.func)
-        if not bindings and call.func.value in _LEGACY_NAMES and stars & legacy.LEGACY_MODULES:
-            yield Refusal("MT904", call.func, f"`{call.func.value}` comes from `import *`")
-        elif program.qualified_name(call.func) is None and any(
-            binding.imported in legacy.TRAINERS or binding.imported in legacy.BUILDERS for binding in bindings
-        ):
-            yield Refusal(
-                "MT904", call.func, f"`{call.func.value}` may be something else: it is bound in several places"
-            )
+        bindings = program.bindings(name)
+        if not bindings and name.value in _LEGACY_NAMES and stars & legacy.LEGACY_MODULES:
+            yield Refusal("MT904", name, f"`{name.value}` comes from `import *`")
+        elif program.qualified_name(name) is None and any(binding.imported in _LEGACY for binding in bindings):
+            yield Refusal("MT904", name, f"`{name.value}` may be something else: it is bound in several places")
 
 
 def _strings(node: cst.CSTNode) -> Iterator[str]:
@@ -208,7 +207,7 @@ def _plain_imports(program: Program) -> Iterator[cst.ImportAlias]:
     """Imports of legacy names that run whenever their module is imported."""
     for bindings in program.module_scope.bindings.values():
         for binding in bindings:
-            legacy_name = binding.imported in legacy.TRAINERS or binding.imported in legacy.BUILDERS
+            legacy_name = binding.imported in _LEGACY
             if binding.kind is BindingKind.IMPORT and legacy_name and isinstance(binding.node, cst.ImportAlias):
                 statement = program.statement(binding.node)
                 if isinstance(program.block(statement), cst.Module):

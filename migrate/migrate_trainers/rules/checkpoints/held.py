@@ -9,7 +9,7 @@ import libcst as cst
 
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.scopes import Binding, BindingKind, own_returns
-from migrate_trainers.rules.literals import is_none
+from migrate_trainers.rules.literals import is_none, string
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -211,6 +211,10 @@ class Holdings:
     def _uses_of_function(self, function: cst.FunctionDef) -> Iterator[cst.CSTNode]:
         program, name = self._program, function.name.value
         owner = program.parent(program.block(function))
+        if isinstance(owner, cst.ClassDef) and name == "__init__":
+            for binding in program.scope(program.block(owner)).lookup(owner.name.value):
+                yield from program.uses(binding)
+            return
         if isinstance(owner, cst.ClassDef):
             for attribute in program.attributes:
                 if attribute.attr.value == name:
@@ -221,7 +225,23 @@ class Holdings:
                 yield from program.uses(binding)
 
     def _of_annotation(self, annotation: cst.Annotation | None) -> Held | None:
-        qualified = self._program.qualified_name(annotation.annotation) if annotation is not None else None
+        return self._of_hint(annotation.annotation) if annotation is not None else None
+
+    def _of_hint(self, hint: cst.BaseExpression) -> Held | None:
+        """What a type hint says, also one that allows None, or is a string."""
+        name = string(hint)
+        if name is not None:
+            imported = {binding.imported for binding in self._program.module_scope.lookup(name)}
+            qualified = next(iter(imported)) if len(imported) == 1 else None
+        elif isinstance(hint, cst.BinaryOperation):
+            parts = [part for part in (hint.left, hint.right) if not is_none(part)]
+            return self._of_hint(parts[0]) if len(parts) == 1 else None
+        elif isinstance(hint, cst.Subscript):
+            index = hint.slice[0].slice
+            is_optional = self._program.qualified_name(hint.value) == "typing.Optional"
+            return self._of_hint(index.value) if is_optional and isinstance(index, cst.Index) else None
+        else:
+            qualified = self._program.qualified_name(hint)
         if qualified in legacy.LIGHTNING_CHECKPOINTS:
             return Held.OLD_CHECKPOINT
         return Held.RESULT if legacy.CONFIG_CLASSES.get(qualified or "") == "Result" else None

@@ -30,6 +30,21 @@ def refuse_removed_methods(readers: Readers) -> None:
             if name == "get_model" and reads_lightning(program):
                 raise Refusal("MT411", attribute, f"`{program.text(attribute.value)}` may be of another trainer")
             raise Refusal("MT401", attribute, f"`{name}` of a checkpoint")
+        if name == "get_model" and _may_be_checkpoint(program, attribute.value):
+            raise Refusal("MT411", attribute, f"what `{program.text(attribute.value)}` is can't be seen")
+
+
+def _may_be_checkpoint(program: Program, node: cst.BaseExpression) -> bool:
+    """Whether an object that nothing else explains may be a Lightning checkpoint: by its name, or by the imports."""
+    if program.qualified_name(node) is not None or (isinstance(node, cst.Name) and node.value in ("self", "cls")):
+        return False
+    text = program.text(node).lower()
+    return (reads_lightning(program) and ("checkpoint" in text or "ckpt" in text)) or any(
+        binding.imported in legacy.LIGHTNING_CHECKPOINTS
+        for scope in program.all_scopes()
+        for bindings in scope.bindings.values()
+        for binding in bindings
+    )
 
 
 def reads_lightning(program: Program) -> bool:

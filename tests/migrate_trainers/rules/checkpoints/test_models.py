@@ -60,6 +60,14 @@ READ = {
     "a function that trains": (
         "def train():\n    return trainer.fit()\n\n\nmodel = train().checkpoint.get_model(Net)\n"
     ),
+    "a constructor's result": (
+        "class Job:\n    def __init__(self, result):\n        self.result = result\n\n"
+        "    def load(self):\n        return self.result.checkpoint.get_model(Net)\n\n\nJob(result).load()\n"
+    ),
+    "a hint that allows None": (
+        CHECKPOINT + "from typing import Optional\n\n\n"
+        "def load(c: Optional[LightningCheckpoint] = None):\n    return c.get_model(Net)\n\n\nload(result.checkpoint)\n"
+    ),
     "a chosen checkpoint": "c = result.checkpoint if effect(1) else None\nmodel = c.get_model(Net)\n",
     "names that are taken": "checkpoint_dir = load_model = os = 1\nm = result.checkpoint.get_model(Net)\neffect(os)\n",
     "another checkpoint": CHECKPOINT + "c = LightningCheckpoint.from_directory('x')\neffect(c.get_model(Net, lr=1))\n",
@@ -211,6 +219,13 @@ LEFT = {
         "def load(c):\n    return c.checkpoint.get_model(Net)\neffect(load)\nload(result)",
         "MT411",
     ),
+    "a checkpoint by its name": ("def load(checkpoint):\n    return checkpoint.get_model(Net)", "MT411"),
+    "anything beside the class": (CHECKPOINT + "def load(c):\n    return c.get_model(Net)", "MT411"),
+    "a guarded import": (
+        "try:\n    from ray.train.lightning import LightningCheckpoint\nexcept ImportError:\n"
+        "    LightningCheckpoint = None\nLightningCheckpoint.from_uri('x')",
+        "MT904",
+    ),
     "the class as a value": (CHECKPOINT + "effect(LightningCheckpoint)", "MT411"),
     "a subclass": (CHECKPOINT + "class Mine(LightningCheckpoint):\n    pass", "MT411"),
     "the method as a value": ("load = result.checkpoint.get_model\nload(Net)", "MT411"),
@@ -227,6 +242,48 @@ def test_left_with_a_reason(body: str, code: str) -> None:
 
     assert result.after == result.before
     assert set(codes(result, Kind.MANUAL)) - {"MT905"} == {code}, findings(result)
+
+
+HINTS = ("LightningCheckpoint | None", "LightningCheckpoint", "Optional[LightningCheckpoint]")
+
+
+@pytest.mark.parametrize("hint", HINTS)
+def test_hint_of_a_function_that_only_others_call(hint: str) -> None:
+    program = (
+        f"from typing import Optional\n{CHECKPOINT}from project import Net\n\n\n"
+        f"def load(c: {hint}):\n    return c.get_model(Net)\n"
+    )
+
+    text = after(migrate(program))
+
+    assert "return load_model(c, Net)" in text
+    assert hint.replace("LightningCheckpoint", "Checkpoint") in text
+
+
+def test_class_that_only_strings_name_is_left() -> None:
+    result = migrate(f"{CHECKPOINT}\n\ndef load(c: 'LightningCheckpoint'):\n    return c.get_model(1)\n")
+
+    assert not result.changed
+    assert codes(result, Kind.MANUAL) == ["MT904"]
+
+
+OTHERS = (
+    "import project\nproject.get_model(Net)",
+    "class A:\n    def f(self):\n        self.get_model(1)",
+    "effect(1).get_model(2)",
+)
+
+
+@pytest.mark.parametrize("body", OTHERS)
+def test_other_objects_keep_their_get_model(body: str) -> None:
+    assert after(migrate(lightning() + body + "\n")).endswith(f"{body}\n")
+
+
+def test_guarded_import_in_a_script_that_only_reads() -> None:
+    result = migrate(f"try:\n    {CHECKPOINT}except ImportError:\n    raise SystemExit\nLightningCheckpoint('x')\n")
+
+    assert not result.changed
+    assert codes(result, Kind.MANUAL) == ["MT904"]
 
 
 def test_model_in_the_builder_is_left() -> None:
