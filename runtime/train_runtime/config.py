@@ -160,6 +160,10 @@ class DataConfig:
     def __post_init__(self) -> None:
         if self.datasets_to_split != "all" and not isinstance(self.datasets_to_split, list):
             raise TypeError('`datasets_to_split` must be "all" or a list of dataset names.')
+        if hasattr(self, "configure"):
+            raise NotImplementedError(
+                "This runtime does not call `DataConfig.configure`: give the datasets to the trainer as they shall be."
+            )
 
 
 @dataclass

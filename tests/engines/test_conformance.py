@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,8 @@ from engine import BundledRuntime, RealRay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+SCRIPTS = Path(__file__).parent / "scripts"
 
 pytestmark = pytest.mark.real_ray
 
@@ -32,3 +35,12 @@ def test_same_results(case: Case, real_ray: RealRay) -> None:
         assert their_fit.metrics is not None
         for name in case.metrics:
             assert our_fit.metrics[name] == pytest.approx(their_fit.metrics[name], rel=1e-6, abs=1e-6), name
+
+
+@pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.py")), ids=lambda script: script.stem)
+def test_same_reports(script: Path, real_ray: RealRay) -> None:
+    """Of scripts that report what they see, everything is equal."""
+    ours = BundledRuntime().run(script).check()
+    theirs = real_ray.run(script).check()
+
+    assert [fit.metrics for fit in ours.fits] == [fit.metrics for fit in theirs.fits]

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         (lambda: TorchTrainer(print, datasets=[[1, 2]]), ValueError, "must be a dictionary"),
         (lambda: TorchTrainer(print, datasets={"train": 3}), ValueError, r"datasets\['train'\].*int"),
         (lambda: TorchTrainer(print, dataset_config=object()), ValueError, "Invalid `DataConfig` type"),
+        (type("Mine", (DataConfig,), {"configure": print}), NotImplementedError, "configure"),
         (lambda: TorchTrainer(print, preprocessor=None), TypeError, "preprocessor"),
         (lambda: TorchTrainer.restore("path"), DeprecationWarning, "continues"),
         (lambda: TorchTrainer.can_restore("path"), DeprecationWarning, "continues"),

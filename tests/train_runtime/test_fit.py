@@ -146,7 +146,7 @@ def test_outside_a_worker_the_functions_raise(name: str) -> None:
 
 
 def test_importing_the_package_is_light() -> None:
-    heavy = "{'torch', 'pandas', 'numpy', 'transformers', 'lightning', 'fsspec'}"
+    heavy = "{'torch', 'pandas', 'numpy', 'pyarrow', 'transformers', 'lightning', 'fsspec'}"
     code = f"import sys, train_runtime.lightning, train_runtime.huggingface; print({heavy} & set(sys.modules))"
     completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert completed.stdout == "set()\n"

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 import train_runtime.huggingface
 from train_runtime.huggingface import transformers as integration
 
@@ -49,6 +51,50 @@ def test_saves_are_reported_with_everything_logged(fit: Fit) -> None:
     with result.checkpoint.as_directory() as directory:
         assert os.listdir(directory) == [integration.RayTrainReportCallback.CHECKPOINT_NAME]
         assert Path(directory, "checkpoint", "model.safetensors").exists()
+
+
+def test_batches_of_a_dataset_are_taken_as_they_are(tmp_path: Path) -> None:
+    class Recorder(torch.nn.Module):
+        """Takes the mean of what it gets, and notes it."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.ones(()))
+            self.seen: list[list[float]] = []
+
+        def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+            self.seen.append(x.tolist())
+            return {"loss": (self.weight * x).mean()}
+
+    def train() -> Any:
+        from transformers import Trainer, TrainingArguments
+
+        arguments = TrainingArguments(
+            output_dir="out",
+            max_steps=4,
+            eval_strategy="steps",
+            eval_steps=4,
+            prediction_loss_only=True,
+            save_strategy="no",
+            report_to="none",
+            use_cpu=True,
+            disable_tqdm=True,
+        )
+        shard = train_runtime.get_dataset_shard("train")
+        model = Recorder()
+        trainer = Trainer(
+            model=model,
+            args=arguments,
+            train_dataset=shard.iter_torch_batches(batch_size=2),
+            eval_dataset={"all": shard.iter_torch_batches(batch_size=3)},
+        )
+        integration.prepare_trainer(trainer).train()
+        return model.seen
+
+    rows = [{"x": float(number)} for number in range(6)]
+    run_config = train_runtime.RunConfig(storage_path=tmp_path)
+    trainer = train_runtime.TorchTrainer(train, datasets={"train": rows}, run_config=run_config)
+    assert trainer.fit().return_value == [[0, 1], [2, 3], [4, 5], [0, 1], [0, 1, 2], [3, 4, 5]]
 
 
 def test_both_import_paths_give_the_same_objects() -> None:

@@ -73,7 +73,9 @@ class HuggingFace:
         return [Block(self.dataset.with_format("arrow")[:].replace_schema_metadata(None), is_placed=True)]
 
     def stored_in(self, folder: Path) -> Plan:
-        return self if self.dataset.cache_files else InMemory(tuple(self.blocks())).stored_in(folder)
+        # With indices each process would make a copy of the rows that they choose.
+        is_mapped = self.dataset.cache_files and self.dataset._indices is None
+        return self if is_mapped else InMemory(tuple(self.blocks())).stored_in(folder)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -176,7 +177,7 @@ class RandomShuffle:
     def __call__(self, inputs: list[list[Block]]) -> list[Block]:
         blocks = inputs[0]
         count = self.num_blocks or len(blocks)
-        seed = np.random.SeedSequence().generate_state(1)[0] if self.seed is None else self.seed
+        seed = random.SystemRandom().randrange(2**31) if self.seed is None else self.seed
         slices = [self._sliced(block.table, count, seed + index) for index, block in enumerate(blocks)]
         tables = [joined([part[index] for part in slices]) for index in range(count)]
         return [Block.of_task(_shuffled(table, seed) if self.shuffle else table) for table in tables]

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DataIterator"]
 
+# How many rows are Python objects at a time, while rows are iterated over.
+_ROWS_AT_ONCE = 1024
+
 
 class DataIterator:
     """Iterates over rows and batches; each `iter()` of what its methods return is a pass over all of them.
@@ -71,7 +74,8 @@ class DataIterator:
 
         def rows() -> Iterator[dict[str, Any]]:
             for block in self._next_pass():
-                yield from to_rows(block.table)
+                for table in _batches.cut([block.table], _ROWS_AT_ONCE):
+                    yield from to_rows(table)
 
         return IterableFromIterator(rows)
 
