@@ -35,6 +35,32 @@ _FIT = (
     ("datamodule=constant", "ckpt_path=rebound"),
     ("**loaders",),
 )
+# Beside datasets: Lightning took no dataloaders there.
+_FIT_BESIDE_DATASETS = ((), ("ckpt_path=rebound",), ("datamodule=DM(count())",), ("datamodule=mutable",))
+_DATASETS = (
+    "datasets={'train': rows, 'val': rows}",
+    'datasets={"train": ray.data.from_items([rebound, 2]), "val": rows, "more": rows}',
+    "datasets=dict(train=rows)",
+    "datasets=both",
+    "datasets=either",
+    "datasets=effect(both)",
+    "datasets={**both}",
+)
+_ITER_CONFIGS = (
+    "datasets_iter_config={'batch_size': 2}",
+    "datasets_iter_config=dict(batch_size=len(mutable), drop_last=rebound)",
+    'datasets_iter_config={\n    "batch_size": count() + 1,  # a comment on the size\n    "collate_fn": str,\n}',
+    "datasets_iter_config={'collate_fn': lambda rows: (rebound, rows)}",
+    "datasets_iter_config={'collate_fn': effect(len), 'dtypes': None}",
+    "datasets_iter_config=once",
+    "datasets_iter_config=settings and {'batch_size': 1}",
+)
+_OF_DATASETS = (
+    "preprocessor=StandardScaler(mutable)",
+    "preprocessor=scaler",
+    "preprocessor=None",
+    "dataset_config=None",
+)
 _STRATEGIES = ("'ddp'", "name='fsdp'", '"deepspeed"', "")
 _CHECKPOINTING = (
     *("monitor='loss'", "mode='max'", "save_top_k=2", "save_top_k=-1"),
@@ -61,6 +87,15 @@ _INTERLUDES = (
     "settings['width'] = 9",
 )
 _SETUP = "rebound = 1\nmutable = [1]\nsettings = {'width': 4}\ndeleted = 'gone'\nconstant = 42\n"
+_DATA_SETUP = """\
+rows = ray.data.from_items([{'x': 1}, {'x': 2}, {'x': 3}])
+both = {'train': rows, 'val': rows}
+either = {'train': rows}
+if rebound:
+    either['val'] = rows
+once = {'batch_size': 2, 'drop_last': rebound}
+scaler = StandardScaler(['x'])
+"""
 # Each place takes the setup and the statements, both indented as deep as it wants them.
 _PLACES = {
     "module": (0, "{setup}{body}"),
@@ -77,8 +112,9 @@ _PLACES = {
 @st.composite
 def lightning_programs(draw: Draw) -> str:
     """A program that makes a LightningTrainer (one a turn, in a loop) and fits it."""
-    filling, config = _built(draw, _builder_calls(draw))
-    before, arguments = _trainer_arguments(draw, config)
+    feeds = draw(st.booleans())
+    filling, config = _built(draw, _builder_calls(draw, feeds=feeds))
+    before, arguments = _trainer_arguments(draw, config, feeds=feeds)
     interlude = draw(st.sampled_from(_INTERLUDES))
     epilogue = draw(st.sampled_from((*_INTERLUDES, "del deleted")))
     call = f"LightningTrainer({', '.join(arguments)})"
@@ -90,7 +126,8 @@ def lightning_programs(draw: Draw) -> str:
     body = "".join(f"{line}\n" for line in (*before, *filling, interlude, *made) if line)
     level, place = _PLACES[draw(st.sampled_from(sorted(_PLACES)))]
     margin = "    " * level
-    text = place.format(setup=indent(_SETUP, margin), body=indent(body, margin))
+    setup = _SETUP + (_DATA_SETUP if feeds else "")
+    text = place.format(setup=indent(setup, margin), body=indent(body, margin))
     taken = draw(st.lists(st.sampled_from(_TAKEN), unique=True, max_size=3))
     text = _imports(draw) + "".join(f"{name} = 'mine'\n" for name in taken) + text
     return _indented_by(text, draw(st.sampled_from(("    ", "  ", "\t"))))
@@ -101,7 +138,7 @@ def _keywords(draw: Draw, *names: str) -> list[str]:
     return [f"{name}={draw(st.sampled_from(_VALUES))}" for name in chosen]
 
 
-def _builder_calls(draw: Draw) -> list[tuple[str, list[str]]]:
+def _builder_calls(draw: Draw, *, feeds: bool) -> list[tuple[str, list[str]]]:
     """The method calls of a builder in some order, each with its arguments."""
     keywords = _keywords(draw, "width", "lr", "model", "config")
     if not keywords and draw(st.booleans()):
@@ -112,7 +149,7 @@ def _builder_calls(draw: Draw) -> list[tuple[str, list[str]]]:
         keywords += draw(st.lists(st.sampled_from(_IGNORED), max_size=1))
         keywords += draw(st.lists(st.sampled_from(_CALLBACKS), max_size=1))
         calls.append(("trainer", keywords))
-    calls.append(("fit_params", list(draw(st.sampled_from(_FIT)))))
+    calls.append(("fit_params", list(draw(st.sampled_from(_FIT_BESIDE_DATASETS if feeds else _FIT)))))
     if draw(st.booleans()):
         arguments = [
             draw(st.sampled_from(_STRATEGIES)),
@@ -162,7 +199,7 @@ def _call(method: str, arguments: list[str], *, broken: bool, commented: bool) -
     return f".{method}({lines}\n)"
 
 
-def _trainer_arguments(draw: Draw, config: str) -> tuple[list[str], list[str]]:
+def _trainer_arguments(draw: Draw, config: str, *, feeds: bool) -> tuple[list[str], list[str]]:
     """Statements that make configurations, and the trainer's arguments."""
     before = []
     arguments = [f"scaling_config={draw(st.sampled_from(_SCALING))}"]
@@ -172,6 +209,9 @@ def _trainer_arguments(draw: Draw, config: str) -> tuple[list[str], list[str]]:
         run = "run"
     if run is not None:
         arguments.append(f"run_config={run}")
+    if feeds:
+        arguments += [draw(st.sampled_from(_DATASETS)), draw(st.sampled_from(_ITER_CONFIGS))]
+        arguments += draw(st.lists(st.sampled_from(_OF_DATASETS), unique_by=lambda text: text[:5], max_size=2))
     if draw(st.booleans()):
         return before, [config, *arguments]
     return before, list(draw(st.permutations([f"lightning_config={config}", *arguments])))
@@ -187,6 +227,7 @@ def _imports(draw: Draw) -> str:
         f"from ray.train.lightning import {draw(st.sampled_from(forms))}\n",
         f"from {home} import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig\n",
         f"import {package} as pl\n",
+        "import ray\nfrom ray.data.preprocessors import StandardScaler\n",
         "from project import DM, Beep, Net, args, count, effect, loaders\n",
     ]
     return "".join(draw(st.permutations(statements)))

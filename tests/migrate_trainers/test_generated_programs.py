@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from lightning_programs import lightning_programs
 from worker_calls import assert_same_calls
 
-from migrate_trainers import migrate_source
+from migrate_trainers import Settings, migrate_source
 from migrate_trainers.findings import Kind
 
 
@@ -23,7 +23,7 @@ def _comments(text: str) -> Counter[str]:
 @given(lightning_programs())
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_output_makes_the_same_calls(program: str) -> None:
-    result = migrate_source(program.encode())
+    result = migrate_source(program.encode(), Settings(source_version=(2, 6)))
 
     assert not result.has(Kind.ERROR), result.findings
     if result.has(Kind.MANUAL):

@@ -27,9 +27,9 @@ _ARGUMENTS = {
 }
 
 
+@dataclass
 class Dataset:
-    def __init__(self, rows: list[Row]) -> None:
-        self.rows = rows
+    rows: list[Row]
 
     def map_batches(self, function: Callable[[dict[str, Any]], dict[str, Any]], *, batch_format: str) -> Dataset:
         columns = function({name: [row[name] for row in self.rows] for name in self.rows[0]})
