@@ -75,7 +75,7 @@ def migrate_program(program: Program, settings: Settings, package: Package) -> F
     try:
         continuation = continue_by_name(program, settings)
     except Refusal as refusal:
-        findings = _explain_refusal(program, settings, sites, package, refusal)
+        findings = explain_refusal(program, settings, sites, package, refusal)
         return FileResult(data, data, len(sites), 0, tuple(sorted(findings)))
     if continuation.edits:
         rewritten = program.source.rewritten(continuation.edits)
@@ -118,7 +118,7 @@ def _migrate_sites(program: Program, settings: Settings, sites: list[CallSite], 
     try:
         edits, findings = rewrite_sites(program, settings, sites, package)
     except Refusal as refusal:
-        findings = _explain_refusal(program, settings, sites, package, refusal)
+        findings = explain_refusal(program, settings, sites, package, refusal)
         return FileResult(data, data, len(sites), 0, tuple(sorted(findings)))
     try:
         after = program.source.apply(edits)
@@ -133,7 +133,7 @@ def _migrate_sites(program: Program, settings: Settings, sites: list[CallSite], 
     return FileResult(data, after, len(sites), len(sites), tuple(sorted(findings)))
 
 
-def _explain_refusal(
+def explain_refusal(
     program: Program, settings: Settings, sites: list[CallSite], package: Package, refusal: Exception
 ) -> list[Finding]:
     """Why each call site was left: its own reason, or that another one was."""

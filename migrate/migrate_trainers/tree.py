@@ -13,25 +13,26 @@ import libcst as cst
 
 from migrate_trainers.engine import failure, migrate_program, read_program
 from migrate_trainers.findings import FileResult, Kind
-from migrate_trainers.reading import legacy
+from migrate_trainers.linking import made_with_builders, migrate_linked, prepare
 from migrate_trainers.reading.lightning_names import OLD_PACKAGE
 from migrate_trainers.reading.modules import Modules, absolute
 from migrate_trainers.reading.program import Program
+from migrate_trainers.reading.scopes import dotted_name
 from migrate_trainers.reading.source import Source, UndecodableError
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules import legacy_uses
 from migrate_trainers.rules.lightning.conversion import (
     convert,
     has_lightning_trainer,
     imported_packages,
     outside_names,
-    package_alone,
     prefers_lightning,
 )
 from migrate_trainers.rules.rewrite import Package, finding
 from migrate_trainers.verify import compiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from migrate_trainers.settings import Settings
@@ -52,23 +53,15 @@ def migrate_hits(
         elif read.findings:
             results[path] = read
     tree = Tree(files, others, programs)
-    trainers = [path for path, program in programs.items() if has_lightning_trainer(program)]
-    for group in tree.groups(trainers) if prefers_lightning(settings) else ():
+    units = tree.units()
+    for group in tree.groups(units):
         try:
-            results |= group.migrate(settings)
+            migrated = group.migrate(settings)
         except Exception as error:  # A fault of the tool in some files must not keep it from the others.
-            results |= {tree.name(path): failure(tree.read(path), error) for path in group.trainers}
-    for path, program in programs.items():
-        if path not in results:
-            results[path] = _migrated(program, settings, package_alone(program, settings))
+            migrated = {path: failure(tree.read(path), error) for unit in group.units for path in unit}
+        together = frozenset(tree.name(path) for path, result in migrated.items() if result.changed)
+        results |= {tree.name(path): replace(result, together=together) for path, result in migrated.items()}
     return {path: result for path, result in results.items() if result.findings or result.changed}
-
-
-def _migrated(program: Program, settings: Settings, package: Package) -> FileResult:
-    try:
-        return migrate_program(program, settings, package)
-    except Exception as error:  # A fault of the tool in one file must not keep it from the others.
-        return failure(program.source.data, error)
 
 
 class Tree:
@@ -122,14 +115,80 @@ class Tree:
         except (ValueError, OSError):
             return None
 
-    def groups(self, trainers: Iterable[Path]) -> list[Group]:
-        """The files with LightningTrainers, by the modules of `pytorch_lightning` that they have in common."""
+    def units(self) -> list[frozenset[Path]]:
+        """The files with legacy names, those together that hand builders or configurations to each other."""
+        units = [frozenset({path}) for path in sorted(self.hits)]
+        for path, user in self._handed_on():
+            joined = [unit for unit in units if path in unit or user in unit]
+            units = [unit for unit in units if unit not in joined] + [frozenset({path, user}).union(*joined)]
+        return units
+
+    def _handed_on(self) -> Iterator[tuple[Path, Path]]:
+        """Each file that makes a configuration, with one that imports it from there."""
+        made = {path: names for path in self.hits if (names := made_with_builders(self.program(path)))}
+        pending = list(made)
+        while pending:
+            path = pending.pop()
+            for user in self._mentioning(path, made[path]):
+                taken, reads = self._taken(user, path, made[path])
+                if taken or reads:
+                    yield path, user
+                names = made_with_builders(self.program(user), taken, reads)
+                if not names <= made.get(user, set()):
+                    made[user] = names | made.get(user, set())
+                    pending.append(user)
+
+    def _mentioning(self, path: Path, names: set[str]) -> list[Path]:
+        """The files that import another file, and mention one of some names."""
+        needles = [name.encode() for name in names]
+        found = []
+        for user in self._names:
+            if user != path and any(needle in self._read_or_nothing(user) for needle in needles):
+                found += [user] if path in self._modules.imported_by(user) and self._is_readable(user) else []
+        return found
+
+    def _taken(self, user: Path, path: Path, names: set[str]) -> tuple[set[str], list[cst.Attribute]]:
+        """What a file calls the names that it imports from another, and where it reads some through the module."""
+        program = self.program(user)
+        taken: set[str] = set()
+        modules: set[str] = set()
+        for scope in program.all_scopes():
+            for binding in (one for bindings in scope.bindings.values() for one in bindings if one.imported):
+                found, rest = self._modules.locate(user, binding.imported or "")
+                if path in found and rest in names:
+                    taken.add(binding.name)
+                elif path in found and not rest:
+                    modules.add(binding.name)
+        reads = [
+            attribute
+            for attribute in program.attributes
+            if attribute.attr.value in names and dotted_name(attribute.value).partition(".")[0] in modules
+        ]
+        return taken, reads
+
+    def _read_or_nothing(self, path: Path) -> bytes:
+        try:
+            return self.read(path)
+        except OSError:
+            return b""
+
+    def _is_readable(self, path: Path) -> bool:
+        try:
+            self.program(path)
+        except (ValueError, OSError):
+            return False
+        return True
+
+    def groups(self, units: Iterable[frozenset[Path]]) -> list[Group]:
+        """The units, those together that have modules of `pytorch_lightning` in common."""
         groups: list[Group] = []
-        for path in map(absolute, trainers):
-            group = Group(self, {path}, self._connected(path))
-            for other in [other for other in groups if other.members & group.members]:
+        for unit in units:
+            uses_lightning = any(has_lightning_trainer(self.program(path)) for path in unit)
+            members = {member for path in unit for member in self._connected(path)} if uses_lightning else set()
+            group = Group(self, {unit}, members)
+            for other in [other for other in groups if other.files & group.files]:
                 groups.remove(other)
-                group = Group(self, group.trainers | other.trainers, group.members | other.members)
+                group = Group(self, group.units | other.units, group.members | other.members)
             groups.append(group)
         return groups
 
@@ -152,11 +211,7 @@ class Tree:
         return {path for path in self._names if self._imports_old_package(path)}
 
     def _imports_old_package(self, path: Path) -> bool:
-        try:
-            mentions = _NEEDLE in self.read(path)
-        except OSError:
-            return False
-        names = self._modules.names_imported_by(path) if mentions else ()
+        names = self._modules.names_imported_by(path) if _NEEDLE in self._read_or_nothing(path) else ()
         return any(name.partition(".")[0] == OLD_PACKAGE for name in names)
 
     def unseen(self, path: Path, name: str | None = None, seen: set[tuple[Path, str | None]] | None = None) -> str:
@@ -181,55 +236,81 @@ class Tree:
 
 @dataclass(frozen=True)
 class Group:
-    """Files with LightningTrainers, and the files that import `pytorch_lightning` and are used with them.
+    """Units that are migrated together: those with LightningTrainers say one Lightning package after the migration.
 
-    All say `lightning.pytorch` after the migration, or all keep the old package.
+    `members` are the files, with or without legacy names, that import `pytorch_lightning` and are used with them.
     """
 
     tree: Tree
-    trainers: set[Path]
+    units: set[frozenset[Path]]
     members: set[Path]
 
+    @property
+    def legacy(self) -> set[Path]:
+        return {path for unit in self.units for path in unit}
+
+    @property
+    def files(self) -> set[Path]:
+        return self.legacy | self.members
+
     def migrate(self, settings: Settings) -> dict[Path, FileResult]:
-        """The results for the files of the group, by the names that were given."""
+        """The results for the files of the group."""
+        trainers = [path for path in self.legacy if has_lightning_trainer(self.tree.program(path))]
+        if not trainers or not prefers_lightning(settings):
+            return self._migrated(settings, Package())
         try:
             conversions = {path: self._converted(path) for path in self.members}
-            self._check_all_seen()
+            self._check_all_seen(trainers)
         except _Kept as kept:
-            return self._with_old_package(settings, str(kept))
+            return self._migrated(settings, Package(keeps_old=str(kept) if self.members else ""))
         missing = sorted(path for path in conversions if path not in self.tree.given)
         if missing:
-            return self._named({path: self._left(path, missing[0]) for path in self.trainers})
-        results = {path: self._result(path, settings, Package(converts=True)) for path in self._hits()}
+            detail = f"`{self.tree.name(missing[0])}` has to say `lightning.pytorch` too, and was not given"
+            return _left({path: self.tree.program(path) for path in self.legacy}, detail)
+        results = self._migrated(settings, Package(converts=True))
         refused = sorted(path for path, result in results.items() if _is_left(result))
         if not refused:
-            changed = {path: result for path, result in results.items() if result.changed}
-            return self._named(conversions | changed)
-        if len(results | conversions) == 1:
-            return self._named(results)
+            return conversions | {path: result for path, result in results.items() if result.changed}
+        if len(self.units) == 1 and self.members <= self.legacy:
+            return results
         reason = f"`{self.tree.name(refused[0])}` uses the same modules and can't be migrated"
-        return self._with_old_package(settings, reason)
+        return self._migrated(settings, Package(keeps_old=reason))
 
-    def _with_old_package(self, settings: Settings, reason: str) -> dict[Path, FileResult]:
-        package = Package(keeps_old=reason if self.members else "")
-        return {self.tree.name(path): self._result(path, settings, package) for path in self.trainers}
+    def _migrated(self, settings: Settings, package: Package) -> dict[Path, FileResult]:
+        """The results for the files with legacy names."""
+        results: dict[Path, FileResult] = {}
+        for unit in self.units:
+            try:
+                results |= self._unit(unit, settings, package)
+            except Exception as error:  # A fault of the tool in some files must not keep it from the others.
+                results |= {path: failure(self.tree.read(path), error) for path in unit}
+        return results
 
-    def _named(self, results: dict[Path, FileResult]) -> dict[Path, FileResult]:
-        together = frozenset(self.tree.name(path) for path, result in results.items() if result.changed)
-        return {self.tree.name(path): replace(result, together=together) for path, result in results.items()}
-
-    def _hits(self) -> set[Path]:
-        return self.trainers | (self.members & self.tree.hits)
-
-    def _result(self, path: Path, settings: Settings, package: Package) -> FileResult:
-        program = self.tree.program(path)
-        if len(imported_packages(program)) > 1:
+    def _unit(self, unit: frozenset[Path], settings: Settings, package: Package) -> dict[Path, FileResult]:
+        originals = {path: self.tree.program(path) for path in unit}
+        if any(len(imported_packages(program)) > 1 for program in originals.values()):
             package = Package()
-        return _migrated(program, settings, package)
+        if len(unit) == 1 or not any(map(legacy_uses.call_sites, originals.values())):
+            return {path: migrate_program(program, settings, package) for path, program in originals.items()}
+        prepared = {path: prepare(program, settings, package) for path, program in originals.items()}
+        results = migrate_linked(
+            {self.tree.name(path): program for path, (program, _) in prepared.items()},
+            {self.tree.name(path): program for path, program in originals.items()},
+            settings,
+            package,
+        )
+        found = {path: results[self.tree.name(path)] for path in unit}
+        changed = sorted(path for path in unit if found[path].changed and path not in self.tree.given)
+        if changed:
+            return _left(originals, f"`{self.tree.name(changed[0])}` has to change too, and was not given")
+        for path, (_, findings) in prepared.items():
+            if found[path].changed:
+                found[path] = replace(found[path], findings=tuple(sorted((*found[path].findings, *findings))))
+        return found
 
     def _converted(self, path: Path) -> FileResult:
         """A file of the group with the new package; raises `_Kept` if it can't have it."""
-        where = f"in `{self.tree.name(path)}`, " if path not in self.trainers else ""
+        where = f"in `{self.tree.name(path)}`, " if path not in self.legacy else ""
         try:
             program = self.tree.program(path)
             conversion = convert(program)
@@ -240,21 +321,23 @@ class Group:
             raise _Kept(f"`{self.tree.name(path)}` can't be read: {error}") from error
         if compiles(program.source.text) and not compiles(Source.decode(after).text):
             raise _Kept(f"`{self.tree.name(path)}` would not compile")
-        data = program.source.data
-        return FileResult(data, after, findings=tuple(sorted(conversion.findings)))
+        return FileResult(program.source.data, after, findings=tuple(sorted(conversion.findings)))
 
-    def _check_all_seen(self) -> None:
-        for path in self.trainers:
+    def _check_all_seen(self, trainers: Iterable[Path]) -> None:
+        for path in trainers:
             if unseen := self.tree.unseen(path):
                 raise _Kept(f"`{unseen}` is defined where it can't be seen")
 
-    def _left(self, path: Path, missing: Path) -> FileResult:
-        """A file that has to change together with one that was not given."""
-        program = self.tree.program(path)
-        calls = [call for call in program.calls if legacy.TRAINERS.get(program.qualified_name(call.func) or "")]
-        detail = f"`{self.tree.name(missing)}` has to say `lightning.pytorch` too, and was not given"
-        findings = tuple(finding(program, "MT906", call.func, detail) for call in calls)
-        return FileResult(program.source.data, program.source.data, len(calls), 0, tuple(sorted(findings)))
+
+def _left(programs: Mapping[Path, Program], detail: str) -> dict[Path, FileResult]:
+    """Files that have to change together with one that was not given."""
+    results = {}
+    for path, program in programs.items():
+        sites = legacy_uses.call_sites(program)
+        nodes = [site.call.func for site in sites] or list(legacy_uses.references(program))[:1]
+        findings = tuple(sorted(finding(program, "MT906", node, detail) for node in nodes))
+        results[path] = FileResult(program.source.data, program.source.data, len(sites), 0, findings)
+    return results
 
 
 def _is_left(result: FileResult) -> bool:

@@ -32,7 +32,6 @@ NOT_RECORDED = {
     "lightning/evaluation_script": "it asks for arguments",
     "lightning/predictor": "it predicts",
     "lightning/resume_from_file": "it trains without Ray too",
-    "lightning/modules_in_a_package": "its modules are files",
     "lightning/ray_data_collate_fn": "it computes with its data",
     "lightning/ray_data_preprocessor": "it asks for arguments",
     "lightning/ray_data_in_function": "nothing in it calls the function",
@@ -58,6 +57,21 @@ def _sources(folder: Path, name: str) -> dict[Path, bytes]:
     """A program before or after, by the paths of its files: one, or all in a folder."""
     files = [folder / f"{name}.py", *sorted((folder / name).rglob("*.py"))]
     return {file.relative_to(folder): file.read_bytes() for file in files if file.exists()}
+
+
+def _script(folder: Path, name: str) -> bytes:
+    """The file of a program that is run."""
+    main = tomllib.loads((folder / "case.toml").read_text()).get("main")
+    return (folder / f"{name}.py" if main is None else folder / name / main).read_bytes()
+
+
+def _modules(folder: Path, name: str) -> dict[str, str]:
+    """The texts of a program's files by module name, where it has several."""
+    return {
+        ".".join(path.with_suffix("").parts[1:]).removesuffix(".__init__"): data.decode()
+        for path, data in _sources(folder, name).items()
+        if len(path.parts) > 1
+    }
 
 
 def _as_before(path: Path) -> Path:
@@ -123,7 +137,8 @@ def test_output_compiles(folder: Path) -> None:
 @pytest.mark.parametrize("folder", [folder for folder in MIGRATED if _name(folder) not in NOT_RECORDED], ids=_name)
 def test_makes_the_same_calls(folder: Path) -> None:
     settings = _settings(folder)
-    before, after = (folder / "before.py").read_bytes(), (folder / "after.py").read_bytes()
+    before, after = _script(folder, "before"), _script(folder, "after")
+    files = _modules(folder, "before"), _modules(folder, "after")
     others = [
         ANOTHER_CALL[finding.code]
         for result in _migrated(folder).values()
@@ -132,7 +147,9 @@ def test_makes_the_same_calls(folder: Path) -> None:
     ]
     version = settings.source_version or (2, 6)
 
-    assert_same_calls(before, after, version=version, but=others[0] if others else None, checks_results=True)
+    assert_same_calls(
+        before, after, version=version, but=others[0] if others else None, checks_results=True, files=files
+    )
 
 
 @pytest.mark.parametrize("folder", MIGRATED, ids=_name)

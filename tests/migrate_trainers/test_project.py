@@ -10,6 +10,7 @@ from textwrap import dedent
 from typing import TYPE_CHECKING
 
 import pytest
+from worker_calls import assert_same_calls
 
 from migrate_trainers import FileResult, Settings, migrate_project
 from migrate_trainers.findings import Kind
@@ -260,6 +261,175 @@ def test_legacy_names_in_modules_are_found_as_in_any_file() -> None:
 
     assert packages(files, results) == {"train.py": OLD, "models.py": OLD}
     assert messages(results["models.py"], "MT904")
+
+
+HEAD = """\
+from project import DM, Net
+from ray.train.lightning import LightningConfigBuilder
+
+
+"""
+MAKER = f"""{HEAD}\
+def make_config(lr, epochs=2):
+    builder = LightningConfigBuilder()
+    builder.module(Net, lr=lr)
+    builder.trainer(max_epochs=epochs)
+    builder.fit_params(datamodule=DM())
+    return builder.build()
+"""
+BUILDER = f"""{HEAD}\
+def make_builder():
+    return LightningConfigBuilder().module(Net).fit_params(datamodule=DM())
+"""
+FIXED = f"""{HEAD}\
+fixed = LightningConfigBuilder().module(Net, lr=3).fit_params(datamodule=DM()).strategy("fsdp").build()
+"""
+
+
+def fit(config: str, imports: str) -> str:
+    """A script that trains with a configuration from elsewhere."""
+    return f"""\
+{imports}
+from ray.air.config import ScalingConfig
+from ray.train.lightning import LightningTrainer
+
+trainer = LightningTrainer(lightning_config={config}, scaling_config=ScalingConfig(num_workers=2))
+trainer.fit()
+"""
+
+
+HANDED_ON = {
+    "a function": {"train.py": fit("make_config(0.1, epochs=3)", "from configs import make_config")},
+    "a function by another name": {"train.py": fit("make(0.1)", "from configs import make_config as make")},
+    "a builder that is filled further": {
+        "configs.py": BUILDER,
+        "train.py": fit("make_builder().trainer(max_epochs=5).build()", "from configs import make_builder"),
+    },
+    "a variable": {"configs.py": FIXED, "train.py": fit("fixed", "from configs import fixed")},
+    "through the module": {"train.py": fit("configs.make_config(lr=2)", "import configs")},
+    "a variable through the module": {"configs.py": FIXED, "train.py": fit("c.fixed", "import configs as c")},
+    "edited by the script": {
+        "configs.py": FIXED,
+        "train.py": fit("config", "from configs import fixed as config").replace(
+            "trainer = ", 'config["_module_init_config"]["lr"] = 7\ntrainer = '
+        ),
+    },
+    "several trainers in several scripts": {
+        "train.py": fit("make_config(1)", "from configs import make_config\nimport second"),
+        "second.py": fit("make_config(2)", "from configs import make_config"),
+    },
+    "handed on by another module": {
+        "train.py": fit("make_config(1)", "from hub import make_config"),
+        "hub.py": "from configs import make_config\n",
+    },
+    "a function around it": {
+        "train.py": fit("tuned(1)", "from hub import tuned"),
+        "hub.py": "import configs\n\ndef tuned(lr):\n    return configs.make_config(lr * 2)\n",
+    },
+    "a method": {
+        "train.py": fit("Experiment(4).config()", "from experiment import Experiment"),
+        "experiment.py": (
+            "from configs import make_config\n\n\nclass Experiment:\n    def __init__(self, lr):\n"
+            "        self.lr = lr\n\n    def config(self):\n        return make_config(self.lr)\n"
+        ),
+    },
+    "imported in a function": {
+        "train.py": fit("load()", "def load():\n    from configs import make_config\n    return make_config(1)\n")
+    },
+    "not used by somebody else who reads other things": {
+        "train.py": fit("make_config(1)", "from configs import make_config"),
+        "plain.py": "from configs import DM, Net\nprint(Net, DM)\n",
+    },
+}
+IN_PACKAGE = {
+    "relative": {
+        "train.py": "import pkg.run\n",
+        "pkg/__init__.py": "",
+        "pkg/configs.py": MAKER,
+        "pkg/run.py": fit("make_config(1)", "from .configs import make_config"),
+    },
+    "re-exported": {
+        "train.py": fit("make_config(1)", "from pkg import make_config"),
+        "pkg/__init__.py": "from .configs import make_config\n",
+        "pkg/configs.py": MAKER,
+    },
+    "importing each other": {
+        "train.py": "import b\n",
+        "a.py": MAKER.replace("\n\n\ndef", "\n\nimport b\n\n\ndef", 1),
+        "b.py": fit("a.make_config(1)", "import a"),
+    },
+}
+ALL_HANDED_ON = {name: {"configs.py": MAKER, **files} for name, files in HANDED_ON.items()} | IN_PACKAGE
+
+
+def modules(files: Mapping[str, str]) -> dict[str, str]:
+    """The texts of files by module name."""
+    return {name.removesuffix(".py").removesuffix("/__init__").replace("/", "."): text for name, text in files.items()}
+
+
+@pytest.mark.parametrize("files", ALL_HANDED_ON.values(), ids=ALL_HANDED_ON)
+def test_configurations_from_other_files_make_the_same_calls(files: dict[str, str]) -> None:
+    results = migrate(files)
+
+    assert {finding.kind for result in results.values() for finding in result.findings} <= {Kind.MIGRATED, Kind.REVIEW}
+    texts = {name: results[name].after.decode() if name in results else text for name, text in files.items()}
+    assert not [name for name, text in texts.items() if "LightningTrainer" in text or "ConfigBuilder" in text]
+    assert_same_calls(files["train.py"], texts["train.py"], files=(modules(files), modules(texts)))
+
+
+LEFT = {
+    "another file looks into it": (
+        {"other.py": "from configs import make_config\nprint(make_config(1).keys())\nsave(make_config(1))\n"},
+        "other.py",
+    ),
+    "another file hands the function on": (
+        {"other.py": "from configs import make_config\nCHOICES = {'a': make_config}\n"},
+        "other.py",
+    ),
+    "another script can't be migrated": (
+        {"other.py": fit("make_config(1)", "from configs import make_config") + "\nsave(make_config(2))\n"},
+        "other.py",
+    ),
+    "the function can't be followed": (
+        {"configs.py": MAKER.replace("    return builder", "    save(builder)\n    return builder", 1)},
+        "configs.py",
+    ),
+    "the call could not have worked": (
+        {"configs.py": MAKER.replace("max_epochs=epochs", "max_epoch=epochs")},
+        "configs.py",
+    ),
+}
+
+
+@pytest.mark.parametrize(("around", "at_fault"), LEFT.values(), ids=LEFT)
+def test_all_ends_are_left_where_one_is(around: dict[str, str], at_fault: str) -> None:
+    files = {"configs.py": MAKER, "train.py": fit("make_config(1)", "from configs import make_config"), **around}
+
+    results = migrate(files)
+
+    assert not any(result.changed for result in results.values())
+    reasons = {name: {finding.code for finding in result.findings} for name, result in results.items()}
+    assert reasons[at_fault] - {"MT906"}
+    assert reasons["train.py"] == {"MT906"}
+    assert all(f"`/project/{at_fault}`" in message for message in messages(results["train.py"], "MT906"))
+
+
+def test_a_module_of_that_name_in_two_places_is_not_guessed() -> None:
+    script = fit("make_config(1)", "from configs import make_config")
+
+    results = migrate({"train.py": script, "configs.py": MAKER, "src/configs.py": MAKER})
+
+    assert not any(result.changed for result in results.values())
+    assert messages(results["train.py"], "MT101")
+
+
+def test_the_file_that_makes_the_configuration_must_be_given_too() -> None:
+    script = {"train.py": fit("make_config(1)", "from configs import make_config")}
+
+    (result,) = migrate(script, others={"configs.py": MAKER}).values()
+
+    assert not result.changed
+    assert result.has(Kind.MANUAL)
 
 
 class Counted(dict[Path, bytes]):

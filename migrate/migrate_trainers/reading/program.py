@@ -43,6 +43,7 @@ class Program:
             raise ValueError("the parser does not reproduce this file's text")
         wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
         self.module = wrapper.module
+        self.modules: tuple[cst.Module, ...] = (self.module,)
         self._spans = wrapper.resolve(ByteSpanPositionProvider)
         tree = build_scopes(self.module)
         self._parents = tree.parents
@@ -60,6 +61,11 @@ class Program:
     def span(self, node: cst.CSTNode) -> tuple[int, int]:
         span = self._spans[node]
         return span.start, span.start + span.length
+
+    def spans(self) -> Iterator[tuple[cst.CSTNode, tuple[int, int]]]:
+        """Every node that has a place, with its span."""
+        for node, span in self._spans.items():
+            yield node, (span.start, span.start + span.length)
 
     def outer_span(self, node: cst.BaseExpression) -> tuple[int, int]:
         """The span with the parentheses around the expression."""
@@ -133,6 +139,10 @@ class Program:
             inner = above
         return None
 
+    def file_of(self, node: cst.CSTNode) -> Program:
+        """The program of the file that a node is in."""
+        return self
+
     # Names
 
     def scope(self, node: cst.CSTNode) -> Scope:
@@ -147,6 +157,10 @@ class Program:
     def bindings(self, name: cst.Name) -> tuple[Binding, ...]:
         """All bindings of the variable that a name reads; none for builtins and unknown names."""
         return self.scope(name).lookup(name.value)
+
+    def named(self, node: cst.BaseExpression) -> tuple[Binding, ...]:
+        """The bindings of what an expression names; none for what isn't a variable of the program."""
+        return self.bindings(node) if isinstance(node, cst.Name) else ()
 
     def qualified_name(self, node: cst.CSTNode) -> str | None:
         """`ray.train.torch.TorchTrainer` for an expression that reaches it through imports, else None.

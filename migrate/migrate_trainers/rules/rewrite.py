@@ -120,7 +120,7 @@ class Rewrite:
         unit = self.program.module.default_indent
         top_level = self.program.top_level_statement(place)
         if top_level is not place and self.imports.are_at_module_level:
-            self._definitions[candidate] = name, self.program.module
+            self._definitions[candidate] = name, self.program.block(top_level)
             self.edits += definition(self.program, top_level, [templates.indented(text(name), "", unit)])
             return name, []
         self._definitions[candidate] = name, self.program.block(place)

@@ -215,7 +215,12 @@ class ImportWriter:
         block = program.block(line)
         if isinstance(block, cst.IndentedBlock) and len(block.body) == 1:
             return Edit(start, end, "pass")
-        return Edit(program.source.line_start(start), program.source.line_end(end), "")
+        start, end = program.source.line_start(start), program.source.line_end(end)
+        below = program.source.line_end(end)
+        if not program.source.slice(program.source.line_start(max(start - 1, 0)), start).strip() and start:
+            # Of the blank lines above and below, those below stay.
+            end = below if not program.source.slice(end, below).strip() else end
+        return Edit(start, end, "")
 
     def _standard_library_edits(self, place_of_new: NewImports) -> list[Edit]:
         """`import os` and the like, among the file's own standard library imports or above its first import."""

@@ -40,9 +40,9 @@ class ImportPlan:
         self._moved = moved
         self._removed: set[cst.ImportAlias] = set()
         self._places: dict[cst.CSTNode, NewImports] = {}
-        self._local_names: dict[str, str] = {}
+        self._local_names: dict[tuple[Program, str], str] = {}
+        self._taken: dict[Program, set[str]] = {}
         self.stand_at(anchor)
-        self._taken = program.all_bound_names() | program.unresolved_names()
 
     @property
     def are_at_module_level(self) -> bool:
@@ -77,10 +77,22 @@ class ImportPlan:
 
     def reserve(self, name: str) -> None:
         """Note a name that new code binds."""
-        self._taken.add(name)
+        self._taken_names.add(name)
 
     def is_free(self, name: str) -> bool:
-        return name not in self._taken
+        return name not in self._taken_names
+
+    @property
+    def _file(self) -> Program:
+        return self._program.file_of(self._anchor)
+
+    @property
+    def _taken_names(self) -> set[str]:
+        """The names that the file around the anchor uses, or will."""
+        file = self._file
+        if file not in self._taken:
+            self._taken[file] = file.all_bound_names() | file.unresolved_names()
+        return self._taken[file]
 
     def name(self, qualified: str) -> str:
         """The expression by which new code reaches a class or function, in the file's own style."""
@@ -100,14 +112,15 @@ class ImportPlan:
     def _local_name(self, module: str, name: str) -> str:
         """The name that an import binds: its own, if that means nothing else in the file."""
         qualified = f"{module}.{name}"
-        if qualified not in self._local_names:
+        key = (self._file, qualified)
+        if key not in self._local_names:
             local = name
             while not self.is_free(local) and not self._frees(local):
                 top = module.partition(".")[0]
                 local = f"{top.title().replace('_', '')}{local}" if local[0].isupper() else f"{top}_{local}"
-            self._taken.add(local)
-            self._local_names[qualified] = local
-        return self._local_names[qualified]
+            self._taken_names.add(local)
+            self._local_names[key] = local
+        return self._local_names[key]
 
     def member(self, qualified: str) -> str:
         """The expression `module.name` for functions whose bare names say little (`ray.train.report`)."""
@@ -132,7 +145,7 @@ class ImportPlan:
                 local = f"{module.replace('.', '_')}_module"
                 while not self.is_free(local):
                     local += "_"
-                self._taken.add(local)
+                self._taken_names.add(local)
             self._plain[module] = local
         return self._plain[module]
 
@@ -197,7 +210,7 @@ class ImportPlan:
         """Whether no scope of the file binds a name to anything but one imported thing."""
         return all(
             binding.imported == imported
-            for scope in self._program.all_scopes()
+            for scope in self._file.all_scopes()
             for binding in scope.bindings.get(local, [])
         )
 
@@ -216,7 +229,7 @@ class ImportPlan:
 
     def _frees(self, local: str) -> bool:
         """Whether the only bindings of a name are imports that this plan removes."""
-        bindings = [binding for scope in self._program.all_scopes() for binding in scope.bindings.get(local, [])]
+        bindings = [binding for scope in self._file.all_scopes() for binding in scope.bindings.get(local, [])]
         return bool(bindings) and all(binding.node in self._removed for binding in bindings)
 
     def _block(self, statement: cst.Import | cst.ImportFrom) -> cst.CSTNode:

@@ -13,6 +13,8 @@ from worker_calls.libraries import DATA, Library
 from worker_calls.recorder import Recorder, Recording
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from worker_calls.frameworks import Modules
 
 # Modules that are there once their parent is imported, as in the packages themselves.
@@ -29,20 +31,29 @@ _LOADED_WITH_PARENT = {
 
 
 class _Importer:
-    """`__import__` over the stand-ins; everything else is imported as always."""
+    """`__import__` over the stand-ins, and the program's own modules; everything else is imported as always."""
 
-    def __init__(self, modules: Modules) -> None:
-        self.names = modules
+    def __init__(self, modules: Modules, files: Mapping[str, str]) -> None:
+        self.packages = {name.rpartition(".")[0] for name in files} - {""}
+        self.names: Modules = {**modules, **{name: {} for name in self.packages | set(files)}}
+        self.files = files
         self.loaded: dict[str, ModuleType] = {}
+
+    def builtins(self) -> dict[str, Any]:
+        return {**vars(builtins), "__import__": self}
 
     def load(self, name: str) -> ModuleType:
         if name not in self.loaded:
             if name not in self.names and name.partition(".")[0] == "ray":
                 raise ModuleNotFoundError(f"No module named {name!r}")
-            is_ray = name.partition(".")[0] == "ray"
-            module = (ModuleType if is_ray else Library)(name)
+            is_plain = name.partition(".")[0] == "ray" or name in self.packages | set(self.files)
+            module = (ModuleType if is_plain else Library)(name)
             module.__dict__.update(self.names.get(name, {}))
             self.loaded[name] = module
+            if name in self.files:
+                package = name if name in self.packages else name.rpartition(".")[0]
+                module.__dict__.update({"__builtins__": self.builtins(), "__package__": package})
+                exec(compile(self.files[name], name, "exec"), module.__dict__)
             parent, _, own = name.rpartition(".")
             if parent:
                 setattr(self.load(parent), own, module)
@@ -59,6 +70,9 @@ class _Importer:
         from_list: tuple[str, ...] | None = (),
         level: int = 0,
     ) -> ModuleType:
+        if level:
+            parts = global_names["__package__"].split(".")
+            name = ".".join([*parts[: len(parts) - level + 1], *([name] if name else [])])
         root = name.partition(".")[0]
         if root in sys.stdlib_module_names:
             return builtins.__import__(name, global_names, local_names, from_list or (), level)
@@ -69,10 +83,17 @@ class _Importer:
         return module if from_list else self.load(root)
 
 
-def recorded(source: str | bytes, *, version: tuple[int, int] | None = None, checks_results: bool = False) -> Recording:
+def recorded(
+    source: str | bytes,
+    *,
+    version: tuple[int, int] | None = None,
+    checks_results: bool = False,
+    files: Mapping[str, str] | None = None,
+) -> Recording:
     """What a program does: on legacy Ray of a version, or on current Ray without one.
 
-    `checks_results` says that its assertions are about what was trained, which nothing is here.
+    `checks_results` says that its assertions are about what was trained, which nothing is here; `files` are the modules
+    of its own that it imports, by name.
     """
     recorder = Recorder()
     modules = {
@@ -87,7 +108,7 @@ def recorded(source: str | bytes, *, version: tuple[int, int] | None = None, che
         modules |= current.ray_train(recorder)
     else:
         modules |= legacy.ray(recorder, modules, version)
-    names = {"__name__": "__main__", "__builtins__": {**vars(builtins), "__import__": _Importer(modules)}}
+    names = {"__name__": "__main__", "__builtins__": _Importer(modules, files or {}).builtins()}
     with mock.patch.object(sys, "argv", ["<program>"]):
         exec(compile(source, "<program>", "exec", optimize=1 if checks_results else -1), names)
     return recorder.recording
@@ -100,13 +121,14 @@ def assert_same_calls(
     version: tuple[int, int] = (2, 6),
     but: str | None = None,
     checks_results: bool = False,
+    files: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {}),
 ) -> Recording:
     """Check that the migrated program does what the legacy one did; returns the record of it.
 
-    `but` names a call that may differ, as a finding says.
+    `but` names a call that may differ, as a finding says; `files` are the program's own modules before and after.
     """
-    old = recorded(before, version=version, checks_results=checks_results)
-    new = recorded(after, checks_results=checks_results)
+    old = recorded(before, version=version, checks_results=checks_results, files=files[0])
+    new = recorded(after, checks_results=checks_results, files=files[1])
     assert old.fits, "the legacy program trains"
     text = after if isinstance(after, str) else after.decode()
     assert new.effects == old.effects, text

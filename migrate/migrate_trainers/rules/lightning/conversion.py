@@ -32,7 +32,7 @@ from migrate_trainers.rules.literals import string
 from migrate_trainers.rules.rewrite import Package, finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from migrate_trainers.findings import Finding
     from migrate_trainers.reading.program import Program
@@ -139,8 +139,9 @@ def outside_names(program: Program, name: str | None = None) -> Iterator[str]:
     if name is None:
         pending = list(_given_to_builders(program))
     else:
-        pending = [node for binding in program.module_scope.lookup(name) for node in _defined_by(binding)]
-        yield from _brought_in(program.module_scope.lookup(name))
+        bindings = program.module_scope.lookup(name)
+        pending = [node for binding in bindings for node in _defined_by(binding)]
+        yield from (one for binding in bindings if (one := binding.imported or "") and not _has_no_lightning(one))
     while pending:
         node = pending.pop()
         if node in seen:
@@ -149,15 +150,18 @@ def outside_names(program: Program, name: str | None = None) -> Iterator[str]:
         if not isinstance(node, cst.Name):
             pending += _parts(node)
         elif node in program.names:
-            bindings = program.bindings(node)
-            yield from () if node.value.isupper() else _brought_in(bindings)
-            pending += [part for binding in bindings for part in _defined_by(binding)]
+            imported = program.qualified_name(_whole_path(program, node))
+            if imported is not None and not node.value.isupper() and not _has_no_lightning(imported):
+                yield imported
+            pending += [part for binding in program.bindings(node) for part in _defined_by(binding)]
 
 
-def _brought_in(bindings: Iterable[Binding]) -> Iterator[str]:
-    for binding in bindings:
-        if binding.imported is not None and not _has_no_lightning(binding.imported):
-            yield binding.imported
+def _whole_path(program: Program, name: cst.Name) -> cst.Name | cst.Attribute:
+    """`models.nets.Net` for the name `models` in it."""
+    path: cst.Name | cst.Attribute = name
+    while isinstance(above := program.parent(path), cst.Attribute) and above.value is path:
+        path = above
+    return path
 
 
 def _given_to_builders(program: Program) -> Iterator[cst.CSTNode]:
@@ -280,9 +284,7 @@ def _use_edits(program: Program, name: cst.Name) -> Iterator[Edit]:
     imported = program.qualified_name(name)
     if imported is None or not _is_old(imported):
         return
-    chain: cst.Name | cst.Attribute = name
-    while isinstance(above := program.parent(chain), cst.Attribute) and above.value is chain:
-        chain = above
+    chain = _whole_path(program, name)
     path = (program.qualified_name(chain) or imported).removeprefix(imported)
     old, new = _new_name(chain, imported), _new_name(chain, imported + path)
     is_plain = all(

@@ -216,7 +216,7 @@ KEPT = {
     "a callback from elsewhere, in a variable": (
         "import pytorch_lightning as pl\nimport hooks",
         f"{NET}\n\nmine = [hooks.Stop()]",
-        "`hooks` is",
+        "`hooks.Stop` is",
     ),
 }
 

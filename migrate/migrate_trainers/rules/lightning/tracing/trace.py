@@ -56,7 +56,7 @@ class Trace:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.origins = Origins()
-        self.nodes = list(_walk(program.module))
+        self.nodes = [node for module in program.modules for node in _walk(module)]
         self._held: defaultdict[Hashable, set[object]] = defaultdict(set)
         self._known: dict[cst.CSTNode, Possibilities] = {}
         self._grows = True
@@ -187,7 +187,7 @@ class Trace:
         found: list[tuple[Function, int]] = []
         if isinstance(call.func, cst.Lambda):
             return [(call.func, 0)]
-        if isinstance(call.func, cst.Attribute):
+        if isinstance(call.func, cst.Attribute) and not self._bindings(call.func):
             for value in self.of(call.func.value):
                 if not isinstance(value, Instance | Class):
                     return None
@@ -258,6 +258,8 @@ class Trace:
         return self.bound(binding)
 
     def _Attribute(self, node: cst.Attribute) -> Possibilities:
+        if bindings := self._bindings(node):
+            return self._union(self._of_binding(binding) for binding in bindings)
         found: set[object] = set()
         for value in self.of(node.value):
             if isinstance(value, Instance | Class):
@@ -599,7 +601,7 @@ class Trace:
     # Which assignment a variable's value comes from
 
     def _bindings(self, node: cst.BaseExpression) -> list[Binding]:
-        return list(self.program.bindings(node)) if isinstance(node, cst.Name) else []
+        return list(self.program.named(node))
 
     def reaching(self, name: cst.Name) -> list[Binding]:
         """The bindings whose value a name may read: all of the variable, unless some are surely replaced before."""

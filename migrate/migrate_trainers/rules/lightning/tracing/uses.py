@@ -236,9 +236,10 @@ class Uses:
             if self.trace.class_of(node) is not None:
                 continue
             for binding in self.program.scope(self.program.parent(node) or node).lookup(node.name.value):
-                for name in self.program.uses(binding):
+                through_modules = [one for one in self.program.attributes if binding in self.program.named(one)]
+                for name in (*self.program.uses(binding), *through_modules):
                     if not self._is_called(name):
-                        raise Refusal("MT103", name, f"`{name.value}` is used for more than being called")
+                        raise Refusal("MT103", name, f"`{self.program.text(name)}` is used for more than being called")
 
     def _handles(self, function: cst.FunctionDef) -> bool:
         scope = self.program.scope(function.body)
