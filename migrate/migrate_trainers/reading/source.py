@@ -31,12 +31,17 @@ class Edit:
 
 
 def without_nested(edits: Iterable[Edit]) -> list[Edit]:
-    """The edits in order, but for those inside a larger one: that one was written from the text as it stood."""
+    """The edits in order, but for those inside a larger one: that one was written from the text as it stood.
+
+    Of two for the same range the later is larger: an argument without a keyword is as long as its value.
+    """
     kept: list[Edit] = []
     outer = Edit(0, 0, "")
     for edit in sorted(dict.fromkeys(edits), key=lambda edit: (edit.start, -edit.end, edit.order)):
         is_inside = edit.start < outer.end and edit.end <= outer.end
-        if not is_inside or edit.start == edit.end == outer.start:
+        if kept and edit.start < edit.end and (kept[-1].start, kept[-1].end) == (edit.start, edit.end):
+            kept[-1] = edit
+        elif not is_inside or edit.start == edit.end == outer.start:
             kept.append(edit)
         if edit.end > outer.end:
             outer = edit

@@ -384,6 +384,11 @@ FOLLOWED = {
             LightningTrainer(make(1), scaling_config=ScalingConfig(num_workers=2)).fit()
         main()
         """,
+    "a positional call of a helper": """
+        def make():
+            return LightningConfigBuilder().module(Net).fit_params(datamodule=DM())
+        LightningTrainer(make().build(), scaling_config=ScalingConfig(num_workers=2)).fit()
+    """,
     "annotations": """
         def fill(builder: LightningConfigBuilder) -> LightningConfigBuilder:
             return builder.module(Net).fit_params(datamodule=DM())
