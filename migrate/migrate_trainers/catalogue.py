@@ -422,11 +422,25 @@ _ENTRIES = (
         "Write what the script looks for to a path of its own.",
     ),
     Entry(
+        "MT500",
+        Kind.MIGRATED,
+        "A tuned trainer became a function that makes and fits a TorchTrainer in each trial",
+        "Current Ray's Tuner runs no trainers. What the search space holds reaches the train function as its config.",
+        "Results show the searched values under `config/train_loop_config/...`.",
+    ),
+    Entry(
         "MT501",
         Kind.MANUAL,
-        "The trainer is tuned",
-        "Tuning a trainer needs another structure in current Ray, which is not supported yet.",
-        "Build and fit the TorchTrainer in a function that `Tuner` runs.",
+        "The trainer is tuned in a way that can't be followed",
+        "The trainer, its search space and its RunConfig have to be rewritten together, so they have to be seen together.",
+        "Give the trainer to `Tuner(...)` in this file, with a `param_space` that is written out there.",
+    ),
+    Entry(
+        "MT502",
+        Kind.REVIEW,
+        "Trials start at once and wait for their workers",
+        "Ray used to start a trial when there was room for it and its workers. Now only the workers reserve resources. When a scheduler stops a trial early, Ray frees them only where its dashboard is installed.",
+        "Bound the trials with `TuneConfig(max_concurrent_trials=...)`, and install `ray[default]` if a scheduler stops trials.",
     ),
     Entry(
         "MT900",

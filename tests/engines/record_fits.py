@@ -28,8 +28,10 @@ def main() -> None:
         runpy.run_module("train_runtime", run_name="__main__", alter_sys=True)
     else:
         from ray.train.torch import TorchTrainer
+        from ray.tune import Tuner
 
         _record_fits(TorchTrainer, Path(record))
+        _record_trials(Tuner, Path(record))
         _connect_with_environment(environment)
         sys.path.insert(0, os.path.dirname(script))
         runpy.run_path(script, run_name="__main__")
@@ -80,6 +82,27 @@ def _record_fits(trainer_class: Any, record: Path) -> None:
         return result
 
     trainer_class.fit = fit
+
+
+def _record_trials(tuner_class: Any, record: Path) -> None:
+    """Make a Tuner's `fit` write what each trial gave, in the order of the trials."""
+    original = tuner_class.fit
+
+    def fit(self: Any) -> Any:
+        results = original(self)
+        trials = [
+            {
+                "metrics": result.metrics,
+                # A trial that fits a trainer of its own only tells where the last checkpoint is.
+                "checkpoints": int("checkpoint_path" in result.metrics),
+                "error": None if result.error is None else repr(result.error),
+            }
+            for result in results
+        ]
+        record.write_text(json.dumps(trials, default=_plain), encoding="utf-8")
+        return results
+
+    tuner_class.fit = fit
 
 
 def _plain(value: Any) -> Any:

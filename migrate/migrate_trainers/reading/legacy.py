@@ -80,10 +80,38 @@ UNSUPPORTED: dict[str, str] = {
     for module in modules
     for name in names
 }
-TUNE_PREFIX = "ray.tune."
+# What runs trials, what continues a run of trials, and what only wraps the function that a trial runs.
 TUNERS = frozenset({"ray.tune.Tuner", "ray.tune.tuner.Tuner"})
-# What of ray.tune a script may use beside a trainer without the trainer being tuned: configs that move to ray.train.
-TUNE_CONFIGS = frozenset({"RunConfig", "ScalingConfig", "CheckpointConfig", "FailureConfig", "SyncConfig", "Result"})
+TUNER_RESTORES = frozenset(f"{tuner}.restore" for tuner in TUNERS)
+TUNE_RUNS = frozenset({"ray.tune.run", "ray.tune.run_experiments", "ray.tune.tune.run", "ray.tune.register_trainable"})
+TUNE_WRAPPERS = frozenset({"ray.tune.with_resources", "ray.tune.with_parameters"})
+TUNER_ARGUMENTS = ("trainable", "param_space", "tune_config", "run_config")
+# Search space entries that only remember their arguments; the first ones never give a dictionary.
+TUNE_NUMBERS = frozenset(
+    {
+        f"ray.tune.{name}"
+        for name in (
+            *("uniform", "quniform", "loguniform", "qloguniform", "randn", "qrandn"),
+            *("randint", "qrandint", "lograndint", "qlograndint"),
+        )
+    }
+)
+TUNE_CHOICES = frozenset({"ray.tune.choice", "ray.tune.grid_search"})
+TUNE_DOMAINS = TUNE_NUMBERS | TUNE_CHOICES | {"ray.tune.sample_from"}
+# Schedulers that change a running trial, from another trial's checkpoint.
+POPULATION_SCHEDULERS = frozenset(
+    {
+        f"ray.tune.schedulers.{path}"
+        for path in (
+            *("PopulationBasedTraining", "pbt.PopulationBasedTraining"),
+            *("pb2.PB2", "PB2"),
+        )
+    }
+)
+
+MUTATION_ARGUMENTS = frozenset({"hyperparam_mutations", "hyperparam_bounds"})
+# Configurations of a trainer that only remember their arguments.
+TORCH_CONFIGS = frozenset({"ray.train.torch.TorchConfig", "ray.train.torch.config.TorchConfig", "ray.train.DataConfig"})
 
 # Bytes that a file must contain to be looked at more closely.
 NEEDLES: tuple[bytes, ...] = (

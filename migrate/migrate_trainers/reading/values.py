@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from migrate_trainers.reading import legacy
 from migrate_trainers.reading.lightning_names import NEW_PACKAGE, OLD_PACKAGE
 from migrate_trainers.reading.scopes import Binding, BindingKind
 
@@ -240,7 +241,7 @@ class ValueAnalysis:
             if len(bindings) == 1 and isinstance(bindings[0].node, cst.ClassDef):
                 return self.is_stable(function) and self._is_plain_lightning_class(bindings[0].node)
         qualified = self.program.qualified_name(function)
-        if qualified in _PURE_CALLS:
+        if qualified in _PURE_CALLS or qualified in legacy.TUNE_DOMAINS:
             return True
         name = lightning_name(qualified)
         if name is None:

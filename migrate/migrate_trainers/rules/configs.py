@@ -135,7 +135,7 @@ def migrate_configs(rewrite: Rewrite) -> None:
     """Rewrite the arguments of every configuration made in the file; raises `Refusal`."""
     for call in rewrite.program.calls:
         name = config_class(rewrite.program, call)
-        if name in legacy.DROPPED_ARGUMENTS:
+        if name in legacy.DROPPED_ARGUMENTS and call not in rewrite.tuner_configs:
             assert name is not None
             _migrate_config(rewrite, call, name)
 

@@ -74,8 +74,6 @@ def check_uses(program: Program, sites: list[CallSite]) -> None:
             continue
         if qualified in legacy.UNSUPPORTED and not is_given_as(program, node, "dataset_config"):
             raise Refusal("MT401", node, f"`{legacy.UNSUPPORTED[qualified]}`")
-        if _is_tuning(qualified):
-            raise Refusal("MT501", node, f"`{qualified}`")
     for binding in program.module_scope.bindings.get("__all__", []):
         exported = {string for string in _strings(binding.node) if string in _LEGACY_NAMES}
         if exported:
@@ -167,14 +165,6 @@ def _is_argument(program: Program, node: cst.CSTNode | None, keyword: str) -> bo
     call = program.parent(node)
     trainer = legacy.TRAINERS.get(program.qualified_name(call.func) or "") if isinstance(call, cst.Call) else None
     return trainer == legacy.LIGHTNING_TRAINER
-
-
-def _is_tuning(qualified: str) -> bool:
-    """Whether a name is something of Ray Tune that runs or searches, and not one of its configurations."""
-    if not qualified.startswith(legacy.TUNE_PREFIX):
-        return False
-    name = qualified.removeprefix(legacy.TUNE_PREFIX)
-    return name.rpartition(".")[2] not in legacy.TUNE_CONFIGS
 
 
 def _hidden_constructions(program: Program) -> Iterator[Refusal]:

@@ -44,6 +44,8 @@ def _replacement(rewrite: Rewrite, attribute: cst.Attribute) -> str | None:
         return None
     if qualified.startswith(f"{legacy.SESSION_MODULE}."):
         return _session_function(rewrite, attribute, qualified)
+    if any(call.func is attribute for call in rewrite.tuner_configs):
+        return rewrite.function_named("ray.tune.RunConfig")
     if moved_name(qualified, rewrite.settings) is None:
         return None
     if qualified not in legacy.MOVED and not _is_class_of_target(qualified):

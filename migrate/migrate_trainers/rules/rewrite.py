@@ -70,6 +70,8 @@ class Rewrite:
     findings: list[Finding] = field(default_factory=list)
     argument_edits: dict[cst.Call, ArgumentEdits] = field(default_factory=dict)
     adapted: set[cst.Call] = field(default_factory=set)
+    tuner_configs: frozenset[cst.Call] = frozenset()
+    late: list[Callable[[list[Edit]], list[Edit]]] = field(default_factory=list)
     must_stand: list[tuple[cst.CSTNode, Edit]] = field(default_factory=list)
     carried: list[tuple[int, int]] = field(default_factory=list)
     _definitions: dict[str, tuple[str, cst.CSTNode]] = field(default_factory=dict)

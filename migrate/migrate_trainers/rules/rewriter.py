@@ -17,6 +17,7 @@ from migrate_trainers.rules.checkpoints.migrate import migrate_readers
 from migrate_trainers.rules.checkpoints.restored import is_restoring
 from migrate_trainers.rules.configs import migrate_configs
 from migrate_trainers.rules.legacy_uses import (
+    call_sites,
     check_uses,
     import_of,
     import_statement,
@@ -25,10 +26,13 @@ from migrate_trainers.rules.legacy_uses import (
     written_for,
 )
 from migrate_trainers.rules.lightning.migrate import migrate_lightning
+from migrate_trainers.rules.lightning.tuned import migrate_tuned
 from migrate_trainers.rules.moved_names import migrate_moved_names
 from migrate_trainers.rules.rewrite import Rewrite, finding, moved_name
 from migrate_trainers.rules.trainer_call import check_workers
 from migrate_trainers.rules.transformers import migrate_transformers
+from migrate_trainers.rules.tuning.run_config import tuner_configs
+from migrate_trainers.rules.tuning.sites import tuned_trainers
 from migrate_trainers.writing.imports import ImportPlan
 
 if TYPE_CHECKING:
@@ -44,6 +48,7 @@ _RULES = {
     legacy.TRANSFORMERS_TRAINER: ("MT200", migrate_transformers),
     legacy.ACCELERATE_TRAINER: ("MT300", migrate_accelerate),
 }
+_TUNED_RULES = {legacy.LIGHTNING_TRAINER: migrate_tuned}
 # Modules that no longer exist, or are empty: a plain import of one has to go.
 _GONE_NAMES = legacy.TRAINERS.keys() | legacy.BUILDERS | legacy.READERS
 _GONE_MODULES = (legacy.LEGACY_MODULES | {name.rpartition(".")[0] for name in legacy.READERS}) - {
@@ -69,21 +74,32 @@ def rewrite_sites(
         by_module=isinstance(names[0], cst.Attribute),
     )
     rewrite = Rewrite(program, settings, imports, package)
+    tuned = {site: one for site, one in tuned_trainers(program, call_sites(program)).items() if site in sites}
+    rewrite.tuner_configs = tuner_configs(rewrite, tuned.values())
     _remove_legacy_imports(rewrite)
     rewrite.edits += [Edit(*program.span(node), text) for node, text in migrate_moved_names(rewrite).items()]
     migrate_configs(rewrite)
     migrate_readers(rewrite)
     for trainer, (code, rule) in _RULES.items():
-        own = [site for site in sites if site.trainer == trainer]
+        own = [site for site in sites if site.trainer == trainer and site not in tuned]
         for group in _by_import(program, own):
             rewrite.imports.stand_at(import_statement(program, group[0]))
             rule(rewrite, group)
+        for site in tuned:
+            if site.trainer == trainer:
+                if trainer not in _TUNED_RULES:
+                    raise Refusal("MT501", site.call, f"`{trainer}` is given to a Tuner")
+                rewrite.imports.stand_at(import_statement(program, site))
+                _TUNED_RULES[trainer](rewrite, tuned[site])
+                rewrite.findings.append(finding(program, "MT500", site.call.func, ""))
         for site in own:
             check_workers(rewrite, site)
             rewrite.findings.append(finding(program, code, site.call.func, ""))
     edits = list(rewrite.edits)
     for arguments in rewrite.argument_edits.values():
         edits += arguments.edits()
+    for late in rewrite.late:
+        edits += late(edits)
     if not partly:
         edits += _rename_annotations(rewrite, edits)
     edits += _rename_string_annotations(rewrite)

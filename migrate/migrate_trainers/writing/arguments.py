@@ -40,6 +40,7 @@ class ArgumentEdits:
         self._removed: set[cst.Arg] = set()
         self._taken: set[cst.Arg] = set()
         self._appended: list[Callable[[str], str]] = []
+        self._prepended: str | None = None
         self._is_spread = False
         self._base_indent: str | None = None
 
@@ -74,6 +75,10 @@ class ArgumentEdits:
         """Note that the call's line gets another indentation."""
         self._base_indent = indent
 
+    def prepend(self, text: str) -> None:
+        """Put a positional argument before the others."""
+        self._prepended = text
+
     def base_indent(self) -> str:
         """The indentation of the line on which the call starts."""
         if self._base_indent is not None:
@@ -106,6 +111,10 @@ class ArgumentEdits:
         ]
         edits += [edit for argument, edit in self._renamed.items() if argument not in self._removed]
         kept = [argument for argument in arguments if argument not in self._removed]
+        if self._prepended is not None:
+            first = program.span(kept[0])[0] if kept else program.span(self._call)[1] - 1
+            separator = ", " if self.line_indent is None else f",\n{self.line_indent}"
+            edits.append(Edit(first, first, self._prepended + (separator if kept or self._appended else "")))
         if self.spreads():
             inner = self.base_indent() + program.module.default_indent
             # First, as a new keyword goes behind the line break where both stand at one offset.

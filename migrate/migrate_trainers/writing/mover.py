@@ -93,6 +93,10 @@ class ValueMover:
         self.config[unique] = text
         return f'{self._config_name}["{unique}"]'
 
+    def read_as(self, value: cst.BaseExpression, text: str) -> None:
+        """Let the train function read a whole value in another way."""
+        self._in_worker[value] = text
+
     def in_worker(self, value: cst.BaseExpression, indent: str) -> str:
         return relocated(self._program, value, indent, self._in_worker)
 

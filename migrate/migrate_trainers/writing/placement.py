@@ -33,11 +33,13 @@ def definition(
     *,
     lines: Sequence[str] = (),
     run: Sequence[Statement] = (),
+    earlier: Sequence[str] = (),
 ) -> list[Edit]:
     """Edits that put statements (`lines`) and definitions before a statement, or in place of a `run` of statements.
 
     The texts come without indentation in their first line. A run's last statement is `statement`. Comments above what
-    is replaced stay above what replaces it; comments above a statement that stays are its own.
+    is replaced stay above what replaces it, but behind `earlier` definitions; comments above a statement that stays are
+    its own.
     """
     source = program.source
     indent = program.indent(statement)
@@ -55,6 +57,13 @@ def definition(
     end = source.line_end(program.span(statement)[1])
     below = _blank_lines_below(program, statement, end, wanted)
     tail = "\n" if source.buffer[:end].endswith((b"\n", b"\r")) or below else ""
+    if earlier:
+        before = f"\n{blank}{indent}".join(earlier)
+        text = f"{indent}{texts}"
+        return [
+            Edit(top, top, f"{above}{plain}{blank if lines else ''}{indent}{before}\n{blank}"),
+            Edit(own_line, end, f"{text}{tail}{below}"),
+        ]
     if top == own_line:
         return [Edit(own_line, end, f"{above}{text}{tail}{below}")]
     return [Edit(top, top, above), Edit(own_line, end, f"{text}{tail}{below}")]

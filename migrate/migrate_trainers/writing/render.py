@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from migrate_trainers.reading.program import Program
+    from migrate_trainers.reading.source import Edit
 
 LINE_LENGTH = 88
 
@@ -71,14 +72,15 @@ def relocated(
     node: cst.BaseExpression,
     indent: str,
     substitutions: Mapping[cst.CSTNode, str] | None = None,
+    edits: Iterable[Edit] = (),
 ) -> str:
     """An expression's text for a line indented by `indent`, with some of its parts replaced.
 
-    Lines that start inside a string keep their text.
+    `edits` may reach beyond the expression; those inside it are made. Lines that start inside a string keep their text.
     """
     source = program.source
     start, end = program.outer_span(node)
-    replaced: list[tuple[int, int, str]] = []
+    replaced = [(edit.start, edit.end, edit.text) for edit in edits if start <= edit.start and edit.end <= end]
     for part, text in (substitutions or {}).items():
         if program.contains(node, part):
             assert isinstance(part, cst.BaseExpression)

@@ -10,6 +10,7 @@ import libcst as cst
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.scopes import Binding, BindingKind
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.tuning.sites import is_entry
 
 if TYPE_CHECKING:
     from migrate_trainers.reading.program import Program, Statement
@@ -256,10 +257,12 @@ def _is_other_build(program: Program, name: cst.Name) -> bool:
 
 
 def is_given_to_trainer(program: Program, node: cst.CSTNode) -> bool:
-    """Whether an expression is an argument of a legacy trainer."""
+    """Whether an expression is an argument of a legacy trainer, or a Tuner hands it to one."""
     argument = program.parent(node)
     call = program.parent(argument) if isinstance(argument, cst.Arg) else None
-    return isinstance(call, cst.Call) and program.qualified_name(call.func) in legacy.TRAINERS
+    if isinstance(call, cst.Call) and program.qualified_name(call.func) in legacy.TRAINERS:
+        return True
+    return is_entry(program, node)
 
 
 def expression_statement(statement: Statement) -> cst.BaseExpression | None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _CHECKPOINT_ARGUMENTS = ("save_top_k", "monitor", "mode")
 # Ray 2.4 and 2.5 kept every checkpoint.
-_FIRST_THAT_FILLS_IN = (2, 6)
+FIRST_THAT_FILLS_IN = (2, 6)
 
 
 def keep_checkpoints(
@@ -33,7 +33,7 @@ def keep_checkpoints(
 
     None from it means that all checkpoints are kept, as TorchTrainer does. Raises `Refusal`.
     """
-    if rewrite.settings.source < _FIRST_THAT_FILLS_IN:
+    if rewrite.settings.source < FIRST_THAT_FILLS_IN:
         return
     run_config = arguments.get("run_config")
     if is_absent(arguments, "run_config"):
@@ -56,7 +56,7 @@ def keep_checkpoints(
         if own is None:
             rewrite.review("MT112", run_arguments["checkpoint_config"], "unless the one given here says otherwise")
             return
-        if not _is_default(rewrite, own.call):
+        if not is_default(rewrite, own.call):
             return
     filled_in = fill_in()
     if filled_in is not None:
@@ -130,7 +130,7 @@ class FilledIn:
         return f"CheckpointConfig({', '.join(argument.text for argument in self.arguments)})"
 
 
-def _is_default(rewrite: Rewrite, call: cst.Call) -> bool:
+def is_default(rewrite: Rewrite, call: cst.Call) -> bool:
     """Whether a CheckpointConfig says nothing, which the legacy constructor took for not given."""
     arguments = config_arguments(rewrite, call)
     if arguments is None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from migrate_trainers.reading.program import Program
     from migrate_trainers.rules.rewrite import CallSite, Rewrite
 
-_OWN_ARGUMENTS = ("lightning_config", "datasets_iter_config")
+CONFIG_ARGUMENTS = ("lightning_config", "datasets_iter_config")
 _FIT_ARGUMENTS = frozenset({"train_dataloaders", "val_dataloaders", "datamodule", "ckpt_path", "weights_only"})
 # Arguments of `.trainer(...)` that LightningTrainer overwrote or that Ray decides.
 IGNORED = ("strategy", "devices", "num_nodes", *WITHOUT_EFFECT_UNDER_RAY)
@@ -42,7 +42,7 @@ class LightningSite:
 
 def read_site(rewrite: Rewrite, site: CallSite) -> LightningSite:
     """Read a call's arguments; raises `Refusal` for those that can't be carried over."""
-    arguments = trainer_arguments(site, _OWN_ARGUMENTS)
+    arguments = trainer_arguments(site, CONFIG_ARGUMENTS)
     data = read_data(rewrite, site, arguments)
     preprocessed = ("preprocessor",) if data is not None else ()
     refuse_unsupported(

@@ -39,6 +39,7 @@ from migrate_trainers.writing.render import Argument, call, free_name, names_in,
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from migrate_trainers.reading.program import Statement
     from migrate_trainers.rules.lightning.builder import Given, LightningConfig
     from migrate_trainers.rules.lightning.sites import GivenCheckpoint
     from migrate_trainers.rules.rewrite import Rewrite
@@ -79,7 +80,7 @@ class TrainFunction:
         self.mover = ValueMover(
             self.program,
             self.place,
-            sites[0].call_site.statement if len(sites) == 1 else None,
+            self._trainer_statement(),
             statements,
             rewrite.new_name,
             self.config_name,
@@ -105,6 +106,10 @@ class TrainFunction:
             rename_trainer(rewrite, site.call_site)
             function_argument(rewrite, site.call_site, site.arguments["lightning_config"], name, self.mover.config)
         self._place("\n".join([f"def {name}({parameter}):", *lines]))
+
+    def _trainer_statement(self) -> Statement | None:
+        """The statement until which what only reads may wait, if there is one."""
+        return self.sites[0].call_site.statement if len(self.sites) == 1 else None
 
     def _vanishing_regions(self) -> list[tuple[int, int]]:
         """The parts of the source that vanish; comments above the place stay, those above other statements don't."""

@@ -1,0 +1,343 @@
+"""A tuned LightningTrainer: its own builder and the one in the search space, deep-merged as Ray did for each trial.
+
+base:  .module(cls=Model, width=8).trainer(max_epochs=3)    def train_func(config):
+space: .module(lr=tune.loguniform(1e-4, 1e-1))                  model = Model(width=8, lr=config["lr"])
+
+param_space={"lightning_config": ...}                       param_space={"train_loop_config": {"lr": ...}}
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from migrate_trainers.reading.source import Edit
+from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.lightning.builder import LightningConfig, read_config
+from migrate_trainers.rules.lightning.checkpoints import filled_in_config, keep_checkpoints
+from migrate_trainers.rules.lightning.sites import CONFIG_ARGUMENTS, IGNORED, LightningSite
+from migrate_trainers.rules.lightning.train_function import TrainFunction
+from migrate_trainers.rules.trainer_call import (
+    function_argument,
+    is_absent,
+    refuse_datasets,
+    refuse_unsupported,
+    rename_trainer,
+    trainer_arguments,
+)
+from migrate_trainers.rules.tuning.domains import is_never_a_dictionary, may_hold_domain
+from migrate_trainers.rules.tuning.driver import LOOP_CONFIG, Driver
+from migrate_trainers.rules.tuning.run_config import TunedRunConfig
+from migrate_trainers.rules.tuning.sites import mutated_entries
+from migrate_trainers.writing.placement import definition, leading_comments_start, removal
+from migrate_trainers.writing.render import Argument, sequence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from migrate_trainers.reading.program import Statement
+    from migrate_trainers.rules.lightning.builder import Given
+    from migrate_trainers.rules.lightning.checkpoints import FilledIn
+    from migrate_trainers.rules.rewrite import Rewrite
+    from migrate_trainers.rules.tuning.sites import Entry, TunedTrainer
+
+_SPACE_NAME = "search_space"
+_STRATEGY_METHODS = ("strategy", "ddp_strategy")
+_CONFIG = "lightning_config"
+
+
+@dataclass(frozen=True, eq=False)
+class _Space:
+    """A builder's configuration as an entry of search spaces (or mutations): several may share one variable."""
+
+    config: LightningConfig
+    entries: list[Entry]
+
+    @property
+    def variable(self) -> cst.Name | None:
+        value = self.entries[0].value
+        return value if isinstance(value, cst.Name) else None
+
+
+def migrate_tuned(rewrite: Rewrite, tuned: TunedTrainer) -> None:
+    """Rewrite a LightningTrainer that Tuners are given; raises `Refusal`."""
+    TunedTrainFunction(rewrite, tuned).write()
+
+
+class TunedTrainFunction(TrainFunction):
+    """The train function of all trials: what the search space has comes from its `config`, the rest is written out."""
+
+    def __init__(self, rewrite: Rewrite, tuned: TunedTrainer) -> None:
+        program = rewrite.program
+        self._tuned = tuned
+        site = tuned.site
+        arguments = self._given = trainer_arguments(site, CONFIG_ARGUMENTS)
+        refuse_datasets(rewrite, site, arguments, "MT107", "datasets", "dataset_config", "datasets_iter_config")
+        refuse_unsupported(rewrite, site, arguments)
+        if not is_absent(arguments, "resume_from_checkpoint"):
+            raise Refusal("MT501", arguments["resume_from_checkpoint"], "`resume_from_checkpoint=...`")
+        self._base = LightningConfig(site.statement, [], [])
+        if not is_absent(arguments, _CONFIG):
+            self._base = read_config(program, arguments[_CONFIG].value, site.statement)
+        self._spaces = self._read_spaces(rewrite)
+        # What the train function reads from its config, by the builder's method and keyword.
+        self._keys: dict[tuple[str, str], str] = {}
+        self._static: dict[tuple[str, str], Given] = {}
+        self._names: dict[_Space, str] = {}
+        merged = self._merge(rewrite)
+        self._run_config = TunedRunConfig(rewrite, tuned, arguments.get("run_config"))
+        given = {**arguments, **self._run_config.argument}
+        super().__init__(rewrite, [LightningSite(site, given)], merged)
+
+    # Reading
+
+    def _read_spaces(self, rewrite: Rewrite) -> list[_Space]:
+        """The builders of the search spaces and of the schedulers' mutations, each read once."""
+        program = rewrite.program
+        searched: list[tuple[Entry, Statement]] = []
+        for tuner in self._tuned.tuners:
+            for key, entry in tuner.space.items():
+                if key == _CONFIG:
+                    searched.append((entry, tuner.statement))
+                elif key != "scaling_config" or rewrite.settings.strict_target:
+                    raise Refusal("MT501", entry.key, f"`{key}` is searched")
+        if len({id(_identity(rewrite, entry)) for entry, _ in searched}) > 1:
+            raise Refusal("MT501", self._tuned.site.call, "its Tuners search different configurations")
+        mutated = [(entry, program.statement(entry.value)) for entry in mutated_entries(program, _CONFIG)]
+        spaces: dict[int, _Space] = {}
+        for entry, statement in [*searched, *mutated]:
+            identity = id(_identity(rewrite, entry))
+            if identity in spaces:
+                spaces[identity].entries.append(entry)
+            else:
+                spaces[identity] = _Space(read_config(program, entry.value, statement), [entry])
+        return list(spaces.values())
+
+    def _merge(self, rewrite: Rewrite) -> LightningConfig:
+        """One configuration of all, as nested dictionaries are merged: what comes later replaces."""
+        merged = LightningConfig(self._tuned.site.statement, [], [])
+        for config in (self._base, *(space.config for space in self._spaces)):
+            if config is not self._base:
+                self._check_space(config)
+            merged.statements += [one for one in config.statements if one not in merged.statements]
+            merged.calls += config.calls
+            merged.overwritten += config.overwritten
+            if config.module_class is not None:
+                merged.overwritten += [merged.module_class] if merged.module_class is not None else []
+                merged.module_class = config.module_class
+            if any(call.method in _STRATEGY_METHODS for call in config.calls):
+                merged.strategy_name = config.strategy_name
+            for method, group in _groups(config).items():
+                for name, given in group.items():
+                    self._put(rewrite, merged, method, name, given, is_searched=config is not self._base)
+        merged.module_splats, merged.fit_splats = self._base.module_splats, self._base.fit_splats
+        merged.strategy_splats = self._base.strategy_splats
+        merged.calls.sort(key=lambda call: rewrite.program.span(call.call)[1])
+        return merged
+
+    def _check_space(self, config: LightningConfig) -> None:
+        splats = [*config.module_splats, *config.fit_splats, *config.strategy_splats]
+        if splats:
+            raise Refusal("MT104", splats[0].argument, "a search space has to be written out")
+
+    def _put(
+        self, rewrite: Rewrite, merged: LightningConfig, method: str, name: str, given: Given, *, is_searched: bool
+    ) -> None:
+        """Add one keyword of one builder to the merged configuration."""
+        program = rewrite.program
+        group = _groups(merged)[method]
+        key = (method, name)
+        # The shape of the module's keywords stays what it was; of the others, only what a search may replace.
+        if not is_searched or (
+            method != "module" and key not in self._keys and not may_hold_domain(program, given.value)
+        ):
+            if name in group:
+                merged.overwritten.append(group[name])
+            group[name] = given
+            return
+        earlier = group.get(name)
+        if earlier is not None and key not in self._keys:
+            if is_never_a_dictionary(program, earlier.value) or is_never_a_dictionary(program, given.value):
+                merged.overwritten.append(earlier)
+            else:
+                self._static[key] = earlier
+        taken = set(self._keys.values())
+        self._keys.setdefault(key, name if name not in taken else f"{method}_{name}")
+        group[name] = given
+
+    # Writing
+
+    def write(self) -> None:
+        rewrite = self.rewrite
+        self._settle_values()
+        lines = self._function_lines(None)
+        name = rewrite.new_name("train_func")
+        parameter = self.config_name if self._keys else ""
+        function = "\n".join([f"def {name}({parameter}):", *lines])
+        fill_in = partial(filled_in_config, rewrite, self._tuned.site, self._base, self.mover)
+        if rewrite.settings.strict_target:
+            self._write_driver(name, function, fill_in)
+        else:
+            self._write_in_place(name, fill_in)
+            self._place(function)
+        self._write_spaces()
+
+    def _write_in_place(self, name: str, fill_in: Callable[[], FilledIn | None]) -> None:
+        """Older Ray tunes the TorchTrainer itself."""
+        rewrite, site = self.rewrite, self._tuned.site
+        if self._run_config.is_trainers:
+            keep_checkpoints(rewrite, site, self._given, fill_in)
+        rename_trainer(rewrite, site)
+        if _CONFIG in self._given:
+            function_argument(rewrite, site, self._given[_CONFIG], name, {})
+        else:
+            rewrite.arguments_of(site.call).prepend(name)
+
+    def _write_driver(self, name: str, function: str, fill_in: Callable[[], FilledIn | None]) -> None:
+        rewrite = self.rewrite
+        self._run_config.split()
+        if self._run_config.is_trainers and self._run_config.takes_filled_in():
+            self._run_config.filled_in = fill_in()
+        kept = {
+            key: argument
+            for key, argument in self._given.items()
+            if key not in (*CONFIG_ARGUMENTS, "run_config") and not is_absent(self._given, key)
+        }
+        driver = Driver(rewrite, self._tuned, kept, self._run_config, has_config=bool(self._keys))
+        hoisted = self.mover.hoisted
+        definitions = [*self.reports.definitions, "\n".join([*self.comments.rest(), function])]
+        lines = hoisted.get(self.place, [])
+        rewrite.late.append(partial(driver.edits, function=name, definitions=definitions, lines=lines))
+        rewrite.review("MT502", self._tuned.site.call.func, "")
+        self._take_out_statements()
+
+    def _place(self, text: str) -> None:
+        definitions = [*self.reports.definitions, "\n".join([*self.comments.rest(), text])]
+        lines = self.mover.hoisted.get(self.place, [])
+        self.rewrite.edits += definition(self.program, self.place, definitions, lines=lines)
+        self._take_out_statements()
+
+    def _take_out_statements(self) -> None:
+        """Remove the builders' statements; a built search space becomes a dictionary in its variable's place."""
+        program, hoisted = self.program, dict(self.mover.hoisted)
+        hoisted.pop(self.place, None)
+        spaces = {space.config.place: space for space in self._spaces if space.variable is not None}
+        for statement in self.config.statements:
+            lines = hoisted.pop(statement, [])
+            if statement in spaces:
+                text = self._space_text(spaces[statement], program.indent(statement), before=f"{_SPACE_NAME} = ")
+                self._names[spaces[statement]] = self.rewrite.new_name(_SPACE_NAME)
+                lines = [*lines, f"{self._names[spaces[statement]]} = {text}"]
+            self.rewrite.edits.append(removal(program, statement, lines))
+        for statement, lines in hoisted.items():
+            start = program.source.line_start(program.statement_start(statement))
+            text = "".join(f"{program.indent(statement)}{line}\n" for line in lines)
+            self.rewrite.edits.append(Edit(start, start, text))
+
+    def _write_spaces(self) -> None:
+        """Name the train function's config in the search spaces, and give what it is searched for."""
+        for space in self._spaces:
+            for entry in space.entries:
+                text = self._names.get(space)
+                if text is None:
+                    indent = self._line_indent(entry.value)
+                    text = self._space_text(space, indent, before=f'"{LOOP_CONFIG}": ')
+                self.rewrite.edits.append(Edit(*self.program.outer_span(entry.value), text))
+                key = LOOP_CONFIG if isinstance(self.program.parent(entry.key), cst.Arg) else f'"{LOOP_CONFIG}"'
+                self.rewrite.edits.append(Edit(*self.program.span(entry.key), key))
+
+    def _space_text(self, space: _Space, indent: str, *, before: str) -> str:
+        """A search space as a dictionary with the train function's keys, for a line of some indentation."""
+        unit = self.unit
+        items = []
+        for method, group in _groups(space.config).items():
+            for name, given in group.items():
+                if (method, name) in self._keys:
+                    value = self.mover.on_driver(given.value, indent + unit)
+                    comments, behind = self.comments.before(given.argument), self.comments.behind(given.argument)
+                    text = f'"{self._keys[method, name]}": {value}'
+                    items.append(Argument(text, comments=comments, trailing=behind))
+        return sequence("{", items, "}", indent, unit, before=before)
+
+    def _line_indent(self, node: cst.CSTNode) -> str:
+        source = self.program.source
+        start = self.program.span(node)[0]
+        line = source.slice(source.line_start(start), start)
+        return line[: len(line) - len(line.lstrip())]
+
+    # Values
+
+    def _trainer_statement(self) -> Statement | None:
+        # What only reads may have changed when a trial runs.
+        return None
+
+    def _vanishing_regions(self) -> list[tuple[int, int]]:
+        program, source = self.program, self.program.source
+        regions = [program.span(entry.value) for space in self._spaces for entry in space.entries]
+        if _CONFIG in self._given:
+            regions.append(program.span(self._given[_CONFIG]))
+        for statement in self.config.statements:
+            start = leading_comments_start(program, statement)
+            regions.append((start, source.line_end(program.span(statement)[1])))
+        return regions
+
+    def _settle_values(self) -> None:
+        """Decide in order of evaluation where each value is evaluated from now on."""
+        program, mover = self.program, self.mover
+        searched = {
+            id(given): (method, name)
+            for space in self._spaces
+            for method, group in _groups(space.config).items()
+            for name, given in group.items()
+            if (method, name) in self._keys
+        }
+        configs = [self._base, *(space.config for space in self._spaces)]
+        named = [pair for config in configs for pair in config.named_values()]
+        named.sort(key=lambda pair: program.span(pair[1].argument)[0])
+        unused = {id(given) for given in self.config.overwritten} | {
+            id(self.config.trainer[name]) for name in (*IGNORED, "enable_checkpointing") if name in self.config.trainer
+        }
+        mover.expect((given.value, given.statement) for _, given in named)
+        for hint, given in named:
+            if id(given) in searched:
+                mover.take(given.value, given.statement, hint, on_driver=True)
+            elif id(given) in unused:
+                mover.discard(given.value, given.statement)
+            elif given.argument.star:
+                mover.take_unpacked(given.value, given.statement, hint)
+            else:
+                is_retention = any(given is other for other in self._base.checkpointing.values())
+                mover.take(
+                    given.value, given.statement, hint, on_driver=is_retention and not self.reports.uses_checkpointing
+                )
+        for key, name in self._keys.items():
+            text = f'{self.config_name}["{name}"]'
+            if key in self._static:
+                static = mover.in_worker(self._static[key].value, self.body + self.unit)
+                text = f"{self.rewrite.class_named('ray.tune.utils.merge_dicts')}({static}, {text})"
+            mover.read_as(_groups(self.config)[key[0]][key[1]].value, text)
+        for name in IGNORED:
+            if name in self.config.trainer:
+                self.rewrite.review("MT110", self.config.trainer[name].argument, f"`{name}=...`")
+
+
+def _groups(config: LightningConfig) -> dict[str, dict[str, Given]]:
+    """A configuration's keywords by the method that takes them."""
+    return {
+        "module": config.module,
+        "trainer": config.trainer,
+        "fit": config.fit,
+        "strategy": config.strategy,
+        "checkpointing": config.checkpointing,
+    }
+
+
+def _identity(rewrite: Rewrite, entry: Entry) -> object:
+    """What two entries have in common if they are given the same variable."""
+    value = entry.value
+    return (
+        rewrite.program.bindings(value)[0] if isinstance(value, cst.Name) and rewrite.program.bindings(value) else value
+    )

@@ -1,0 +1,1 @@
+"""Legacy trainers that are given to a Tuner."""

@@ -1,0 +1,110 @@
+"""The trainer of each trial: a function that makes and fits a TorchTrainer, which `Tuner` runs on current Ray.
+
+trainer = LightningTrainer(scaling_config=...)      def train_driver(config):
+                                                        trainer = TorchTrainer(train_func, ...)
+                                                        trainer.fit()
+
+tuner = Tuner(trainer, ...)                         tuner = Tuner(tune.with_resources(train_driver, ...), ...)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from migrate_trainers.reading.source import Edit
+from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.tuning.settled import is_settled
+from migrate_trainers.writing.comments import MovedComments
+from migrate_trainers.writing.placement import definition
+from migrate_trainers.writing.render import Argument, call, free_name, names_in, relocated
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import libcst as cst
+
+    from migrate_trainers.rules.rewrite import Rewrite
+    from migrate_trainers.rules.tuning.run_config import TunedRunConfig
+    from migrate_trainers.rules.tuning.sites import TunedTrainer
+
+# The key of the search space whose value reaches the train function, in every Ray.
+LOOP_CONFIG = "train_loop_config"
+# What a trial reserves for itself: almost nothing, as it only waits for its workers, which reserve their own.
+_TRIAL_RESOURCES = '{"CPU": 0.01}'
+
+
+class Driver:
+    """The trainer of one call site, as the trials make it.
+
+    `arguments` are those of the legacy trainer that the new one takes too. `edits` has to be asked for last: the text
+    of what moves into the driver takes in all other edits.
+    """
+
+    def __init__(
+        self,
+        rewrite: Rewrite,
+        tuned: TunedTrainer,
+        arguments: dict[str, cst.Arg],
+        run_config: TunedRunConfig,
+        *,
+        has_config: bool,
+    ) -> None:
+        self._rewrite = rewrite
+        self._program = rewrite.program
+        self._tuned = tuned
+        self._arguments = arguments
+        self._run_config = run_config
+        self._has_config = has_config
+        self._hoisted: dict[str, str] = {}
+        self._lines: list[str] = []
+        for name, argument in arguments.items():
+            if not is_settled(self._program, argument.value, tuned.site.statement):
+                self._hoist(name, argument)
+        used = {name for argument in arguments.values() for name in names_in(argument.value)}
+        self._parameter = free_name({*used, *self._program.all_bound_names()}, "config", "trial_config")
+        self._trainer = free_name(used, "trainer", "torch_trainer")
+
+    def _hoist(self, name: str, argument: cst.Arg) -> None:
+        statement = self._tuned.site.statement
+        if self._program.loop_around(statement) is not None:
+            raise Refusal("MT501", argument, "its value changes from turn to turn of a loop")
+        variable = self._hoisted[name] = self._rewrite.new_name(name)
+        text = relocated(self._program, argument.value, self._program.indent(statement))
+        self._lines.append(f"{variable} = {text}")
+
+    def edits(
+        self, others: Sequence[Edit], function: str, definitions: Sequence[str], lines: Sequence[str]
+    ) -> list[Edit]:
+        """The edits that put the driver where the trainer was made, behind the train function's definitions."""
+        tuned = self._tuned
+        name = self._rewrite.new_name("train_driver")
+        trainable = f"{self._rewrite.function_named('ray.tune.with_resources')}({name}, {_TRIAL_RESOURCES})"
+        edits = [Edit(*self._program.span(use), trainable) for use in tuned.uses]
+        text = self._function_text(name, function, others)
+        place, lines = tuned.site.statement, [*lines, *self._lines]
+        if tuned.variable is None:
+            return [*edits, *definition(self._program, place, [*definitions, text], lines=lines)]
+        return [*edits, *definition(self._program, place, [text], lines=lines, run=[place], earlier=definitions)]
+
+    def _function_text(self, name: str, function: str, others: Sequence[Edit]) -> str:
+        unit = self._program.module.default_indent
+        body = self._program.indent(self._tuned.site.statement) + unit
+        trainer_class = self._rewrite.class_named("ray.train.torch.TorchTrainer")
+        made = call(trainer_class, self._trainer_arguments(function, body, others), body, unit, spread=True)
+        lines = [f"def {name}({self._parameter}):", f"{body}{self._trainer} = {made}", f"{body}{self._trainer}.fit()"]
+        return "\n".join(lines)
+
+    def _trainer_arguments(self, function: str, indent: str, others: Sequence[Edit]) -> list[Argument]:
+        program = self._program
+        inner = indent + program.module.default_indent
+        span = program.span(self._tuned.site.call)
+        comments = MovedComments(program, [span], list(self._arguments.values()))
+        arguments = [Argument(function)]
+        if self._has_config:
+            arguments.append(Argument(f'{self._parameter}["{LOOP_CONFIG}"]', LOOP_CONFIG))
+        for name, argument in self._arguments.items():
+            text = self._hoisted.get(name) or relocated(program, argument.value, inner, edits=others)
+            behind = comments.behind(argument)
+            arguments.append(Argument(text, name, comments=comments.before(argument), trailing=behind))
+        arguments.append(Argument(self._run_config.of_training(others, inner), "run_config"))
+        return arguments

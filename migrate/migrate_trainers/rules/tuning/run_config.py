@@ -1,0 +1,258 @@
+"""The RunConfig of a tuned trainer for current Ray, which wants it in two.
+
+The Tuner's own RunConfig won over the trainer's, and was for tuning and training both. How to tune goes to the Tuner now
+(`ray.tune.RunConfig`), how to train to the trainer that each trial makes (`ray.train.RunConfig`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from migrate_trainers.reading import legacy
+from migrate_trainers.reading.source import Edit
+from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.configs import arguments_behind, config_arguments, find_config_call
+from migrate_trainers.rules.lightning.checkpoints import FIRST_THAT_FILLS_IN, is_default
+from migrate_trainers.rules.literals import is_none
+from migrate_trainers.rules.trainer_call import is_absent
+from migrate_trainers.rules.tuning.settled import is_settled
+from migrate_trainers.writing.placement import removal
+from migrate_trainers.writing.render import Argument, call, relocated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from migrate_trainers.reading.scopes import Binding
+    from migrate_trainers.rules.lightning.checkpoints import FilledIn
+    from migrate_trainers.rules.rewrite import Rewrite
+    from migrate_trainers.rules.tuning.sites import TunedTrainer
+
+_OF_TRAINING = ("failure_config", "checkpoint_config")
+_STORAGE = ("storage_path", "local_dir", "storage_filesystem")
+
+
+@dataclass(frozen=True, eq=False)
+class _Config:
+    """A RunConfig that the script makes: the argument by which it is given, its call, its variable, its fields."""
+
+    given: cst.Arg
+    call: cst.Call
+    variable: Binding | None
+    fields: dict[str, cst.Arg]
+
+
+class TunedRunConfig:
+    """What becomes of the RunConfigs of one tuned trainer and its Tuners; raises `Refusal` where they can't be read."""
+
+    def __init__(self, rewrite: Rewrite, tuned: TunedTrainer, trainers: cst.Arg | None) -> None:
+        self._rewrite = rewrite
+        self._program = rewrite.program
+        self._tuned = tuned
+        given = [tuner.arguments["run_config"] for tuner in tuned.tuners if _is_given(tuner.arguments)]
+        own = None if trainers is None or is_none(trainers.value) else trainers
+        if given and len(given) < len(tuned.tuners):
+            raise Refusal("MT501", tuned.site.call, "only some of its Tuners have a RunConfig of their own")
+        self._tuners = [self._read(argument) for argument in given]
+        self._trainers = self._read(own) if own is not None else None
+        self._hoisted: dict[cst.BaseExpression, str] = {}
+        self.filled_in: FilledIn | None = None
+
+    @property
+    def is_trainers(self) -> bool:
+        """Whether the trainer's own is in force, into which its constructor filled a CheckpointConfig."""
+        return not self._tuners
+
+    @property
+    def argument(self) -> dict[str, cst.Arg]:
+        """The argument by which the RunConfig in force was given, if it was."""
+        config = self._tuners[0] if self._tuners else self._trainers
+        return {"run_config": config.given} if config is not None else {}
+
+    def takes_filled_in(self) -> bool:
+        """Whether the legacy constructor filled in a CheckpointConfig, as the script gave none or the default one."""
+        if (self._rewrite.settings.source_version or legacy.USUAL_SOURCE) < FIRST_THAT_FILLS_IN:
+            return False
+        given = self.in_force.get("checkpoint_config")
+        if given is None or is_none(given.value):
+            return True
+        own = find_config_call(self._rewrite.program, given.value, "CheckpointConfig")
+        return own is not None and is_default(self._rewrite, own.call)
+
+    @property
+    def in_force(self) -> dict[str, cst.Arg]:
+        """The fields of the RunConfig that a trial had; Tuners that share a trainer have to agree on training."""
+        configs = self._tuners or ([self._trainers] if self._trainers is not None else [])
+        fields = [config.fields for config in configs] or [{}]
+        texts = [
+            {name: self._program.text(one[name].value) for name in (*_OF_TRAINING, *_STORAGE) if name in one}
+            for one in fields
+        ]
+        if any(text != texts[0] for text in texts):
+            raise Refusal("MT501", self._tuned.site.call, "its Tuners keep checkpoints or store runs in different ways")
+        return fields[0]
+
+    def _read(self, argument: cst.Arg) -> _Config:
+        found = find_config_call(self._program, argument.value, "RunConfig")
+        fields = config_arguments(self._rewrite, found.call) if found is not None else None
+        if found is None or fields is None:
+            raise Refusal("MT501", argument, "what its RunConfig says can't be seen")
+        return _Config(argument, found.call, found.variable, fields)
+
+    def split(self) -> None:
+        """Leave to each Tuner what concerns tuning, under the class that it takes now."""
+        for config in {config.call: config for config in self._tuners}.values():
+            self._check_uses(config)
+            self._settle(config)
+            self._make_tuners(config)
+        if self._trainers is None:
+            return
+        if self._tuners:
+            self._drop(self._trainers)
+            return
+        self._check_uses(self._trainers)
+        self._settle(self._trainers)
+        self._hand_to_tuners(self._trainers)
+
+    def _check_uses(self, config: _Config) -> None:
+        """A variable may only be given to this trainer and its Tuners."""
+        if config.variable is None:
+            return
+        known = {id(one.given) for one in (*self._tuners, *filter(None, [self._trainers]))}
+        for name in self._program.uses(config.variable):
+            if id(self._program.parent(name)) not in known:
+                raise Refusal("MT501", name, f"`{name.value}` is used for more than the trainer and its Tuner")
+
+    def _settle(self, config: _Config) -> None:
+        """Keep values where they are evaluated, under a name, that a trial could not evaluate as well."""
+        statement = self._program.statement(config.call)
+        for name in (*_OF_TRAINING, *_STORAGE):
+            argument = config.fields.get(name)
+            if argument is None or is_settled(self._program, argument.value, statement):
+                continue
+            if self._program.loop_around(statement) is not None:
+                raise Refusal("MT501", argument, "its value changes from turn to turn of a loop")
+            variable = self._hoisted[argument.value] = self._rewrite.new_name(name)
+            indent = self._program.indent(statement)
+            start = self._program.source.line_start(self._program.statement_start(statement))
+            line = f"{indent}{variable} = {relocated(self._program, argument.value, indent)}\n"
+            self._rewrite.edits.append(Edit(start, start, line))
+            if name in _STORAGE:
+                self._rewrite.edits.append(Edit(*self._program.outer_span(argument.value), variable))
+
+    def _make_tuners(self, config: _Config) -> None:
+        """Turn a RunConfig's call into the Tuner's, without what concerns training."""
+        name = self._rewrite.function_named("ray.tune.RunConfig")
+        self._rewrite.edits.append(Edit(*self._program.span(config.call.func), name))
+        edits = self._rewrite.arguments_of(config.call)
+        for field, argument in config.fields.items():
+            if field in _OF_TRAINING or (field == "local_dir" and is_none(argument.value)):
+                edits.remove(argument)
+            elif field == "local_dir":
+                edits.rename(argument, "storage_path")
+            elif field == "sync_config" and not is_none(argument.value):
+                raise Refusal("MT403", argument, "`RunConfig(sync_config=...)`")
+            elif argument.keyword is None:
+                edits.rename(argument, field)
+
+    def _hand_to_tuners(self, config: _Config) -> None:
+        """Give the Tuners what the trainer's RunConfig said of tuning."""
+        rest = {name: one for name, one in config.fields.items() if name not in _OF_TRAINING and not is_none(one.value)}
+        if not rest:
+            self._drop(config)
+            return
+        if config.variable is not None:
+            self._make_tuners(config)
+            text = config.variable.name
+            for tuner in self._tuned.tuners:
+                if self._program.scope(tuner.call).lookup(text) != (config.variable,):
+                    raise Refusal("MT501", config.given, f"`{text}` can't be read where the Tuner is made")
+        else:
+            name = self._rewrite.function_named("ray.tune.RunConfig")
+            fields = [
+                Argument(relocated(self._program, one.value, ""), "storage_path" if field == "local_dir" else field)
+                for field, one in rest.items()
+            ]
+            text = call(name, fields, "", self._program.module.default_indent)
+            if "sync_config" in rest:
+                raise Refusal("MT403", rest["sync_config"], "`RunConfig(sync_config=...)`")
+        for tuner in self._tuned.tuners:
+            edits = self._rewrite.arguments_of(tuner.call)
+            if "run_config" in tuner.arguments:
+                edits.replace(tuner.arguments["run_config"], f"run_config={text}")
+            else:
+                edits.append(lambda _, text=text: f"run_config={text}")  # type: ignore[misc]
+
+    def _drop(self, config: _Config) -> None:
+        """Take out a variable that nothing reads any more."""
+        if config.variable is None or len(self._program.uses(config.variable)) > 1:
+            return
+        statement = self._program.statement(config.variable.node)
+        if isinstance(statement, cst.SimpleStatementLine) and len(statement.body) == 1:
+            self._rewrite.edits.append(removal(self._program, statement, []))
+            self._drop_imports(statement)
+
+    def _drop_imports(self, statement: cst.CSTNode) -> None:
+        """Take out the imports that only a removed statement read."""
+        program = self._program
+        for call in program.calls:
+            if not program.contains(statement, call) or not isinstance(call.func, cst.Name):
+                continue
+            for binding in program.bindings(call.func):
+                is_read = any(not program.contains(statement, use) for use in program.uses(binding))
+                if not is_read and isinstance(binding.node, cst.ImportAlias):
+                    self._rewrite.imports.remove(binding.node)
+
+    def of_training(self, others: Sequence[Edit], indent: str) -> str:
+        """`RunConfig(...)` of the trainer of a trial, for an argument on a line of some indentation."""
+        rewrite, program = self._rewrite, self._program
+        unit = program.module.default_indent
+        trial = f"{rewrite.function_named('ray.tune.get_context')}().get_trial_id()"
+        callback = f"{rewrite.class_named('ray.tune.integration.ray_train.TuneReportCallback')}()"
+        arguments = [Argument(f'f"train-trial_id={{{trial}}}"', "name")]
+        for name in (*_STORAGE, *_OF_TRAINING):
+            argument = self.in_force.get(name)
+            if argument is not None and not is_none(argument.value):
+                keyword = "storage_path" if name == "local_dir" else name
+                text = self._hoisted.get(argument.value) or relocated(
+                    program, argument.value, indent + unit, edits=others
+                )
+                arguments.append(Argument(text, keyword))
+        if self.filled_in is not None:
+            arguments = [one for one in arguments if one.name != "checkpoint_config"]
+            arguments.append(Argument(self.filled_in.renderer(rewrite)(indent + unit)))
+        arguments.append(Argument(f"[{callback}]", "callbacks"))
+        return call(rewrite.class_named("ray.train.RunConfig"), arguments, indent, unit, before="run_config=,")
+
+    def fails_fast(self) -> bool:
+        """Whether its FailureConfig ends all trials when one fails, which is the Tuner's to do."""
+        failure = self.in_force.get("failure_config")
+        if failure is None:
+            return False
+        arguments = arguments_behind(self._rewrite, failure.value, "FailureConfig")
+        return arguments is not None and not is_absent(arguments, "fail_fast")
+
+
+def tuner_configs(rewrite: Rewrite, trainers: Iterable[TunedTrainer]) -> frozenset[cst.Call]:
+    """The calls that make RunConfigs which current Ray's Tuner keeps, or which nothing reads any more."""
+    if not rewrite.settings.strict_target:
+        return frozenset()
+    found: set[cst.Call] = set()
+    for tuned in trainers:
+        own = [argument for argument in tuned.site.call.args if _keyword(argument) == "run_config"]
+        given = [tuner.arguments["run_config"] for tuner in tuned.tuners if _is_given(tuner.arguments)]
+        for argument in [*own, *given]:
+            config = find_config_call(rewrite.program, argument.value, "RunConfig")
+            if config is not None:
+                found.add(config.call)
+    return frozenset(found)
+
+
+def _keyword(argument: cst.Arg) -> str | None:
+    return argument.keyword.value if argument.keyword is not None else None
+
+
+def _is_given(arguments: dict[str, cst.Arg]) -> bool:
+    return "run_config" in arguments and not is_none(arguments["run_config"].value)

@@ -1,0 +1,228 @@
+"""Which legacy trainers a script gives to a `Tuner`, and the search spaces that it gives with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from migrate_trainers.reading import legacy
+from migrate_trainers.reading.scopes import Binding, BindingKind
+from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.literals import string
+from migrate_trainers.writing.arguments import bound_arguments
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from migrate_trainers.reading.program import Program, Statement
+    from migrate_trainers.rules.rewrite import CallSite
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a dictionary that the script writes out: the node that spells its key, and its value."""
+
+    key: cst.CSTNode
+    value: cst.BaseExpression
+
+
+@dataclass(frozen=True, eq=False)
+class TunerCall:
+    """One construction of a Tuner with its arguments by name and the entries of its `param_space`."""
+
+    call: cst.Call
+    arguments: dict[str, cst.Arg]
+    statement: Statement
+    space: dict[str, Entry]
+
+
+@dataclass(frozen=True, eq=False)
+class TunedTrainer:
+    """A legacy trainer that only Tuners are given: `uses` are the expressions by which they are given it."""
+
+    site: CallSite
+    variable: Binding | None
+    tuners: tuple[TunerCall, ...]
+    uses: tuple[cst.BaseExpression, ...]
+
+
+def tuned_trainers(program: Program, sites: Sequence[CallSite]) -> dict[CallSite, TunedTrainer]:
+    """The call sites whose trainer is tuned; raises `Refusal` for a Tuner that can't be followed to what it runs."""
+    tuned: dict[CallSite, TunedTrainer] = {}
+    explained: set[cst.Call] = set()
+    for site in sites:
+        found = _tuned(program, site)
+        if found is not None:
+            tuned[site] = found
+            explained |= {_call_given(program, use) for use in found.uses}
+    for call in program.calls:
+        if call not in explained and _runs_trials(program, call) and not _tunes_something_else(program, call):
+            raise Refusal("MT501", call, f"what `{program.text(call.func)}` runs may be a legacy trainer")
+    return tuned
+
+
+def _tuned(program: Program, site: CallSite) -> TunedTrainer | None:
+    if _is_trainable_of(program, site.call) is not None:
+        variable: Binding | None = None
+        uses: list[cst.BaseExpression] = [site.call]
+    else:
+        variable = _variable(program, site)
+        if variable is None:
+            return None
+        names = program.uses(variable)
+        uses = [name for name in names if _is_trainable_of(program, name) is not None]
+        if not uses:
+            return None
+        if len(uses) != len(names):
+            other = next(name for name in names if name not in uses)
+            raise Refusal("MT501", other, f"`{variable.name}` is used for more than being tuned")
+    calls = [call for use in uses if (call := _is_trainable_of(program, use)) is not None]
+    tuners = [_read_tuner(program, call) for call in calls if program.qualified_name(call.func) in legacy.TUNERS]
+    if not tuners:
+        raise Refusal("MT501", uses[0], "the Tuner that it is given to is only restored in this file")
+    return TunedTrainer(site, variable, tuple(tuners), tuple(uses))
+
+
+def _variable(program: Program, site: CallSite) -> Binding | None:
+    """The variable that is assigned the trainer and nothing else."""
+    statement = program.parent(site.call)
+    if not isinstance(statement, cst.Assign | cst.AnnAssign):
+        return None
+    for binding in program.scope(statement).lookup(_target(statement)):
+        if binding.node is statement and len(program.scope(statement).lookup(binding.name)) == 1:
+            return binding if binding.kind is BindingKind.ASSIGNMENT else None
+    return None
+
+
+def _target(statement: cst.Assign | cst.AnnAssign) -> str:
+    target = statement.targets[0].target if isinstance(statement, cst.Assign) else statement.target
+    return target.value if isinstance(target, cst.Name) else ""
+
+
+def _call_given(program: Program, node: cst.BaseExpression) -> cst.Call:
+    call = _is_trainable_of(program, node)
+    assert call is not None
+    return call
+
+
+def _is_trainable_of(program: Program, node: cst.BaseExpression) -> cst.Call | None:
+    """The call of `Tuner` or `Tuner.restore` that is given an expression as its `trainable`, if there is one."""
+    argument = program.parent(node)
+    call = program.parent(argument) if isinstance(argument, cst.Arg) else None
+    if not isinstance(call, cst.Call) or not isinstance(argument, cst.Arg):
+        return None
+    qualified = program.qualified_name(call.func)
+    first = call.args[0] is argument and argument.keyword is None and not argument.star
+    named = argument.keyword is not None and argument.keyword.value == "trainable"
+    if qualified in legacy.TUNERS and (first or named):
+        return call
+    return call if qualified in legacy.TUNER_RESTORES and named else None
+
+
+def _runs_trials(program: Program, call: cst.Call) -> bool:
+    return program.qualified_name(call.func) in legacy.TUNERS | legacy.TUNER_RESTORES | legacy.TUNE_RUNS
+
+
+def _tunes_something_else(program: Program, call: cst.Call) -> bool:
+    """Whether a Tuner surely runs something other than a trainer: a function or class of the file, or a named one."""
+    bound = bound_arguments(call, ("trainable",)) if program.qualified_name(call.func) in legacy.TUNERS else None
+    argument = bound.get("trainable") if bound else None
+    value = argument.value if argument is not None else None
+    while isinstance(value, cst.Call) and program.qualified_name(value.func) in legacy.TUNE_WRAPPERS and value.args:
+        value = value.args[0].value
+    if isinstance(value, cst.SimpleString | cst.Lambda):
+        return True
+    if isinstance(value, cst.Name):
+        bindings = program.bindings(value)
+        return bool(bindings) and all(binding.kind in (BindingKind.FUNCTION, BindingKind.CLASS) for binding in bindings)
+    return False
+
+
+def _read_tuner(program: Program, call: cst.Call) -> TunerCall:
+    arguments = bound_arguments(call, ("trainable",))
+    if arguments is None:
+        raise Refusal("MT104", call, "the arguments of `Tuner`")
+    unknown = [name for name in arguments if name not in legacy.TUNER_ARGUMENTS]
+    if unknown:
+        raise Refusal("MT501", arguments[unknown[0]], f"`Tuner({unknown[0]}=...)`")
+    space = arguments.get("param_space")
+    entries = dict(entries_of(program, space.value)) if space is not None else {}
+    return TunerCall(call, arguments, program.statement(call), entries)
+
+
+def mutated_entries(program: Program, key: str) -> list[Entry]:
+    """What the mutations of population based schedulers have under a key."""
+    return [
+        entry
+        for call in program.calls
+        if program.qualified_name(call.func) in legacy.POPULATION_SCHEDULERS
+        for argument in call.args
+        if argument.keyword is not None and argument.keyword.value in legacy.MUTATION_ARGUMENTS
+        for name, entry in entries_of(program, argument.value)
+        if name == key
+    ]
+
+
+def is_entry(program: Program, node: cst.CSTNode) -> bool:
+    """Whether an expression is an entry of a search space or of mutations, and so reaches trainers only."""
+    parent = program.parent(node)
+    dictionary = program.parent(parent) if isinstance(parent, cst.DictElement | cst.Arg) else None
+    if not isinstance(dictionary, cst.Dict | cst.Call):
+        return False
+    if isinstance(dictionary, cst.Call) and not program.is_builtin(dictionary.func, "dict"):
+        return False
+    above = program.parent(dictionary)
+    if isinstance(above, cst.Arg):
+        return _takes_space(program, dictionary)
+    if isinstance(above, cst.Assign | cst.AnnAssign):
+        bindings = program.scope(above).lookup(_target(above))
+        return len(bindings) == 1 and all(_takes_space(program, use) for use in program.uses(bindings[0]))
+    return False
+
+
+def _takes_space(program: Program, node: cst.CSTNode) -> bool:
+    """Whether an expression is the search space of a Tuner, or the mutations of a scheduler."""
+    argument = program.parent(node)
+    call = program.parent(argument) if isinstance(argument, cst.Arg) else None
+    if not isinstance(argument, cst.Arg) or not isinstance(call, cst.Call) or argument.keyword is None:
+        return False
+    qualified = program.qualified_name(call.func)
+    if argument.keyword.value == "param_space":
+        return qualified in legacy.TUNERS | legacy.TUNER_RESTORES
+    return argument.keyword.value in legacy.MUTATION_ARGUMENTS and qualified in legacy.POPULATION_SCHEDULERS
+
+
+def entries_of(program: Program, value: cst.BaseExpression) -> Iterator[tuple[str, Entry]]:
+    """The entries of a search space that is written out in place or in a variable of its own."""
+    written = _written(program, value)
+    if isinstance(written, cst.Dict):
+        for element in written.elements:
+            key = string(element.key) if isinstance(element, cst.DictElement) else None
+            if key is None or not isinstance(element, cst.DictElement):
+                raise Refusal("MT501", element, "the keys of the search space are only known when the script runs")
+            yield key, Entry(element.key, element.value)
+        return
+    if isinstance(written, cst.Call) and program.is_builtin(written.func, "dict"):
+        for argument in written.args:
+            if argument.keyword is None:
+                raise Refusal("MT501", argument, "the keys of the search space are only known when the script runs")
+            yield argument.keyword.value, Entry(argument.keyword, argument.value)
+        return
+    if isinstance(written, cst.Name) and written.value == "None":
+        return
+    raise Refusal("MT501", value, "the search space is not a dictionary that is written out in this file")
+
+
+def _written(program: Program, value: cst.BaseExpression) -> cst.BaseExpression:
+    """The expression behind a value: what its variable is assigned, where Tuners are all that is given it."""
+    if not isinstance(value, cst.Name) or value.value == "None":
+        return value
+    bindings = program.bindings(value)
+    if len(bindings) != 1 or bindings[0].kind is not BindingKind.ASSIGNMENT or bindings[0].value is None:
+        raise Refusal("MT501", value, f"`{value.value}` is not simply assigned")
+    for use in program.uses(bindings[0]):
+        if not _takes_space(program, use):
+            raise Refusal("MT501", use, f"`{value.value}` is used for more than a search space")
+    return bindings[0].value
