@@ -443,6 +443,13 @@ _ENTRIES = (
         "Bound the trials with `TuneConfig(max_concurrent_trials=...)`, and install `ray[default]` if a scheduler stops trials.",
     ),
     Entry(
+        "MT503",
+        Kind.REVIEW,
+        "A trial's checkpoint is read from the path that it reported",
+        "Current Ray's Tune sees the reports of a trial and not its checkpoints: the result's `checkpoint` is None.",
+        "Nothing to do, if every report comes with a checkpoint.",
+    ),
+    Entry(
         "MT900",
         Kind.ERROR,
         "The file is not valid Python",

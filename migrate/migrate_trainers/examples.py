@@ -63,6 +63,22 @@ trainer = LightningTrainer(
 """
 
 
+def _tuned() -> str:
+    """A base trainer with the rest of its configuration in the search space."""
+    return f"""from ray import tune
+{_LIGHTNING}
+base = LightningConfigBuilder().module(Net).fit_params(datamodule=Data()).build()
+space = LightningConfigBuilder().module(lr=tune.loguniform(1e-4, 1e-1)).build()
+trainer = LightningTrainer(base, scaling_config={_SCALING})
+tuner = tune.Tuner(
+    trainer,
+    param_space={{"lightning_config": space}},
+    tune_config=tune.TuneConfig(metric="loss", mode="min"),
+)
+results = tuner.fit()
+"""
+
+
 def _own_module(line: str = "") -> str:
     """A LightningTrainer of a module that the same file defines."""
     return f"""\
@@ -394,8 +410,9 @@ else:
     "MT418": Example(_lightning() + "trainer.fit().metrics_dataframe.plot()\n"),
     "MT419": Example(_lightning() + "print(trainer.fit().log_dir)\n"),
     # Tune
+    "MT500": Example(_tuned()),
     "MT501": Example(
-        "from ray import tune\n" + _lightning() + "tune.Tuner(trainer).fit()\n",
+        "from ray import tune\n" + _lightning() + "tune.run(trainer.as_trainable())\n",
         instead="""\
 from ray import tune
 from training import make_trainer
@@ -408,4 +425,6 @@ def driver(config):
 tune.Tuner(driver, param_space={"lr": tune.loguniform(1e-4, 1e-1)}).fit()
 """,
     ),
+    "MT502": Example(_tuned()),
+    "MT503": Example(_tuned() + "print(results.get_best_result().checkpoint)\n"),
 }

@@ -31,6 +31,7 @@ from migrate_trainers.rules.moved_names import migrate_moved_names
 from migrate_trainers.rules.rewrite import Rewrite, finding, moved_name
 from migrate_trainers.rules.trainer_call import check_workers
 from migrate_trainers.rules.transformers import migrate_transformers
+from migrate_trainers.rules.tuning.results import migrate_results
 from migrate_trainers.rules.tuning.run_config import tuner_configs
 from migrate_trainers.rules.tuning.sites import tuned_trainers
 from migrate_trainers.writing.imports import ImportPlan
@@ -79,6 +80,8 @@ def rewrite_sites(
     _remove_legacy_imports(rewrite)
     rewrite.edits += [Edit(*program.span(node), text) for node, text in migrate_moved_names(rewrite).items()]
     migrate_configs(rewrite)
+    if tuned:
+        migrate_results(rewrite)
     migrate_readers(rewrite)
     for trainer, (code, rule) in _RULES.items():
         own = [site for site in sites if site.trainer == trainer and site not in tuned]

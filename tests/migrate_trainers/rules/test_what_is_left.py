@@ -38,9 +38,8 @@ LEFT = {
         "MT904",
     ),
     "a builder without a trainer": (f"config = {CHAIN}.build()", "MT904"),
-    "tuned": (
-        "from ray.tune import Tuner\n"
-        f"Tuner(LightningTrainer({CHAIN}.build(), scaling_config={SCALING}), param_space={{}}).fit()",
+    "run by the older Tune": (
+        f"from ray import tune\ntune.run(LightningTrainer({CHAIN}.build(), scaling_config={SCALING}).as_trainable())",
         "MT501",
     ),
     "a predictor": (

@@ -28,23 +28,32 @@ class Held(Enum):
     PAIRS = "the best checkpoints with their metrics"
     NUMBERED_PAIR = "a number and a checkpoint with its metrics"
     NUMBERED_PAIRS = "the best checkpoints, numbered"
+    TUNER = "a tuner of a trainer"
+    TRIALS = "the results of all trials"
+    TRIAL = "the result of a trial"
 
 
 CHECKPOINTS = frozenset({Held.CHECKPOINT, Held.OLD_CHECKPOINT})
 _ATTRIBUTES = {
     (Held.RESULT, "checkpoint"): Held.CHECKPOINT,
     (Held.RESULT, "best_checkpoints"): Held.PAIRS,
+    (Held.TRIAL, "checkpoint"): Held.CHECKPOINT,
+    (Held.TRIAL, "best_checkpoints"): Held.PAIRS,
 }
 _METHODS = {
     (Held.TRAINER, "fit"): Held.RESULT,
     (Held.RESULT, "get_best_checkpoint"): Held.CHECKPOINT,
+    (Held.TRIAL, "get_best_checkpoint"): Held.CHECKPOINT,
+    (Held.TUNER, "fit"): Held.TRIALS,
+    (Held.TUNER, "get_results"): Held.TRIALS,
+    (Held.TRIALS, "get_best_result"): Held.TRIAL,
 }
 # What unpacking or indexing gives, by position.
 _PARTS = {
     (Held.PAIR, 0): Held.CHECKPOINT,
     (Held.NUMBERED_PAIR, 1): Held.PAIR,
 }
-_ELEMENTS = {Held.PAIRS: Held.PAIR, Held.NUMBERED_PAIRS: Held.NUMBERED_PAIR}
+_ELEMENTS = {Held.PAIRS: Held.PAIR, Held.NUMBERED_PAIRS: Held.NUMBERED_PAIR, Held.TRIALS: Held.TRIAL}
 # Builtins that give elements of what they are given, and those that give the same again.
 _CHOOSING = ("max", "min", "next")
 _COPYING = ("list", "tuple", "sorted", "reversed", "iter")
@@ -92,6 +101,9 @@ class Holdings:
         qualified = self._program.qualified_name(node.func) or ""
         if legacy.TRAINERS.get(qualified) == legacy.LIGHTNING_TRAINER:
             return Held.TRAINER
+        if qualified in legacy.TUNERS | legacy.TUNER_RESTORES:
+            given = {self.of(argument.value) for argument in node.args}
+            return Held.TUNER if Held.TRAINER in given else None
         module, _, method = qualified.rpartition(".")
         if qualified in legacy.LIGHTNING_CHECKPOINTS or module in legacy.LIGHTNING_CHECKPOINTS:
             return self._of_constructor(node, method)

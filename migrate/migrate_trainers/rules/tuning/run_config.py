@@ -1,7 +1,7 @@
 """The RunConfig of a tuned trainer for current Ray, which wants it in two.
 
-The Tuner's own RunConfig won over the trainer's, and was for tuning and training both. How to tune goes to the Tuner now
-(`ray.tune.RunConfig`), how to train to the trainer that each trial makes (`ray.train.RunConfig`).
+The Tuner's own RunConfig won over the trainer's, and was for tuning and training both. How to tune goes to the Tuner
+now (`ray.tune.RunConfig`), how to train to the trainer that each trial makes (`ray.train.RunConfig`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from migrate_trainers.rules.lightning.checkpoints import FIRST_THAT_FILLS_IN, is
 from migrate_trainers.rules.literals import is_none
 from migrate_trainers.rules.trainer_call import is_absent
 from migrate_trainers.rules.tuning.settled import is_settled
-from migrate_trainers.writing.placement import removal
+from migrate_trainers.writing.placement import leading_comments_start, removal
 from migrate_trainers.writing.render import Argument, call, relocated
 
 if TYPE_CHECKING:
@@ -191,16 +191,22 @@ class TunedRunConfig:
             return
         statement = self._program.statement(config.variable.node)
         if isinstance(statement, cst.SimpleStatementLine) and len(statement.body) == 1:
-            self._rewrite.edits.append(removal(self._program, statement, []))
+            region = (leading_comments_start(self._program, statement), self._program.span(statement)[1])
+            comments = [
+                self._program.text(comment)
+                for comment in self._program.comments
+                if region[0] <= self._program.span(comment)[0] < region[1]
+            ]
+            self._rewrite.edits.append(removal(self._program, statement, comments))
             self._drop_imports(statement)
 
     def _drop_imports(self, statement: cst.CSTNode) -> None:
         """Take out the imports that only a removed statement read."""
         program = self._program
-        for call in program.calls:
-            if not program.contains(statement, call) or not isinstance(call.func, cst.Name):
+        for made in program.calls:
+            if not program.contains(statement, made) or not isinstance(made.func, cst.Name):
                 continue
-            for binding in program.bindings(call.func):
+            for binding in program.bindings(made.func):
                 is_read = any(not program.contains(statement, use) for use in program.uses(binding))
                 if not is_read and isinstance(binding.node, cst.ImportAlias):
                     self._rewrite.imports.remove(binding.node)
