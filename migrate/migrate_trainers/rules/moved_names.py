@@ -45,7 +45,7 @@ def _replacement(rewrite: Rewrite, attribute: cst.Attribute) -> str | None:
     if qualified.startswith(f"{legacy.SESSION_MODULE}."):
         return _session_function(rewrite, attribute, qualified)
     if any(call.func is attribute for call in rewrite.tuner_configs):
-        return rewrite.function_named("ray.tune.RunConfig")
+        return rewrite.function_named(f"ray.tune.{qualified.rpartition('.')[2]}")
     if moved_name(qualified, rewrite.settings) is None:
         return None
     if qualified not in legacy.MOVED and not _is_class_of_target(qualified):

@@ -59,6 +59,39 @@ class {name}({model_checkpoint}):
             {report}(metrics, checkpoint=checkpoint)
 '''
 
+TRIAL_CALLBACK = '''\
+class {name}({user_callback}):
+    """Hands each report to the trial with its checkpoint, from which a scheduler may start other trials."""
+
+    def __init__(self, reports):
+        self.reports = reports
+
+    def after_report(self, run_context, metrics, checkpoint):
+        self.reports.put((metrics[0], checkpoint))
+'''
+FIT_IN_TRIAL = '''\
+def {name}(trainer, reports):
+    """Fit a trainer, and report to Tune what its workers report."""
+    ended = []
+
+    def fit():
+        try:
+            trainer.fit()
+            ended.append(None)
+        except Exception as error:
+            ended.append(error)
+
+    {threading}.Thread(target=fit, daemon=True).start()
+    while not ended or not reports.empty():
+        try:
+            metrics, checkpoint = reports.get(timeout=1)
+        except {empty}:
+            continue
+        {report}(metrics, checkpoint=checkpoint and {checkpoint_class}(checkpoint.path))
+    if ended[0] is not None:
+        raise ended[0]
+'''
+
 LOAD_MODEL = '''\
 def {name}(checkpoint, model_class, **kwargs):
     """The Lightning module that a checkpoint holds."""

@@ -43,7 +43,7 @@ def fit_lines(
         f"{inner}with {checkpoint}.as_directory() as {folder}:",
         f'{deeper}{path} = {os}.path.join({folder}, "{file}")',
     ]
-    if given_text:
+    if given_text and not (given and given.is_own):
         other = templates.other_file(file)
         comment = "  # as LightningTrainer wrote it" if other == templates.LEGACY_LIGHTNING_CHECKPOINT else ""
         lines.append(f"{deeper}if not {os}.path.exists({path}):")

@@ -83,10 +83,14 @@ def refuse_earlier_effects(rewrite: Rewrite, site: LightningSite) -> None:
 
 @dataclass(frozen=True)
 class GivenCheckpoint:
-    """What a trainer was told to resume from: text for the trainer's call, a checkpoint or (`is_file`) its file."""
+    """What a trainer was told to resume from: text for the trainer's call, a checkpoint or (`is_file`) its file.
+
+    `is_own` says that the same train function has written it.
+    """
 
     text: str
-    is_file: bool
+    is_file: bool = False
+    is_own: bool = False
 
 
 def take_given_checkpoint(rewrite: Rewrite, sites: Sequence[LightningSite]) -> GivenCheckpoint | None:

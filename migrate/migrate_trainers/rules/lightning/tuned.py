@@ -18,7 +18,7 @@ from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.lightning.builder import LightningConfig, read_config
 from migrate_trainers.rules.lightning.checkpoints import filled_in_config, keep_checkpoints
-from migrate_trainers.rules.lightning.sites import CONFIG_ARGUMENTS, IGNORED, LightningSite
+from migrate_trainers.rules.lightning.sites import CONFIG_ARGUMENTS, IGNORED, GivenCheckpoint, LightningSite
 from migrate_trainers.rules.lightning.train_function import TrainFunction
 from migrate_trainers.rules.trainer_call import (
     function_argument,
@@ -29,9 +29,9 @@ from migrate_trainers.rules.trainer_call import (
     trainer_arguments,
 )
 from migrate_trainers.rules.tuning.domains import is_never_a_dictionary, may_hold_domain
-from migrate_trainers.rules.tuning.driver import LOOP_CONFIG, Driver
+from migrate_trainers.rules.tuning.driver import LOOP_CONFIG, START, Driver
 from migrate_trainers.rules.tuning.run_config import TunedRunConfig
-from migrate_trainers.rules.tuning.sites import mutated_entries
+from migrate_trainers.rules.tuning.sites import is_population, mutated_entries
 from migrate_trainers.writing.placement import definition, leading_comments_start, removal
 from migrate_trainers.writing.render import Argument, sequence
 
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from migrate_trainers.rules.rewrite import Rewrite
     from migrate_trainers.rules.tuning.sites import Entry, TunedTrainer
 
-_SPACE_NAME = "search_space"
 _STRATEGY_METHODS = ("strategy", "ddp_strategy")
 _CONFIG = "lightning_config"
 
@@ -55,6 +54,7 @@ class _Space:
 
     config: LightningConfig
     entries: list[Entry]
+    is_mutation: bool
 
     @property
     def variable(self) -> cst.Name | None:
@@ -88,9 +88,15 @@ class TunedTrainFunction(TrainFunction):
         self._static: dict[tuple[str, str], Given] = {}
         self._names: dict[_Space, str] = {}
         merged = self._merge(rewrite)
-        self._run_config = TunedRunConfig(rewrite, tuned, arguments.get("run_config"))
+        self._run_config = TunedRunConfig(
+            rewrite, tuned, arguments.get("run_config"), is_for_population=is_population(program)
+        )
         given = {**arguments, **self._run_config.argument}
         super().__init__(rewrite, [LightningSite(site, given)], merged)
+        if is_population(program) and not self._keys:
+            raise Refusal("MT501", site.call, "its scheduler changes nothing of its configuration")
+        self._starts = rewrite.settings.strict_target and is_population(program)
+        self.resumes = self.resumes or is_population(program)
 
     # Reading
 
@@ -108,12 +114,12 @@ class TunedTrainFunction(TrainFunction):
             raise Refusal("MT501", self._tuned.site.call, "its Tuners search different configurations")
         mutated = [(entry, program.statement(entry.value)) for entry in mutated_entries(program, _CONFIG)]
         spaces: dict[int, _Space] = {}
-        for entry, statement in [*searched, *mutated]:
+        for is_mutation, (entry, statement) in [*((False, one) for one in searched), *((True, one) for one in mutated)]:
             identity = id(_identity(rewrite, entry))
             if identity in spaces:
                 spaces[identity].entries.append(entry)
             else:
-                spaces[identity] = _Space(read_config(program, entry.value, statement), [entry])
+                spaces[identity] = _Space(read_config(program, entry.value, statement), [entry], is_mutation)
         return list(spaces.values())
 
     def _merge(self, rewrite: Rewrite) -> LightningConfig:
@@ -173,9 +179,10 @@ class TunedTrainFunction(TrainFunction):
     def write(self) -> None:
         rewrite = self.rewrite
         self._settle_values()
-        lines = self._function_lines(None)
+        start = f'{self.config_name}["{START}"]' if self._starts else None
+        lines = self._function_lines(GivenCheckpoint(start, is_own=True) if start else None)
         name = rewrite.new_name("train_func")
-        parameter = self.config_name if self._keys else ""
+        parameter = self.config_name if self._keys or start else ""
         function = "\n".join([f"def {name}({parameter}):", *lines])
         fill_in = partial(filled_in_config, rewrite, self._tuned.site, self._base, self.mover)
         if rewrite.settings.strict_target:
@@ -198,15 +205,15 @@ class TunedTrainFunction(TrainFunction):
 
     def _write_driver(self, name: str, function: str, fill_in: Callable[[], FilledIn | None]) -> None:
         rewrite = self.rewrite
-        self._run_config.split()
         if self._run_config.is_trainers and self._run_config.takes_filled_in():
             self._run_config.filled_in = fill_in()
+        self._run_config.split()
         kept = {
             key: argument
             for key, argument in self._given.items()
             if key not in (*CONFIG_ARGUMENTS, "run_config") and not is_absent(self._given, key)
         }
-        driver = Driver(rewrite, self._tuned, kept, self._run_config, has_config=bool(self._keys))
+        driver = Driver(rewrite, self._tuned, kept, self._run_config, has_config=bool(self._keys) or self._starts)
         hoisted = self.mover.hoisted
         definitions = [*self.reports.definitions, "\n".join([*self.comments.rest(), function])]
         lines = hoisted.get(self.place, [])
@@ -228,14 +235,21 @@ class TunedTrainFunction(TrainFunction):
         for statement in self.config.statements:
             lines = hoisted.pop(statement, [])
             if statement in spaces:
-                text = self._space_text(spaces[statement], program.indent(statement), before=f"{_SPACE_NAME} = ")
-                self._names[spaces[statement]] = self.rewrite.new_name(_SPACE_NAME)
-                lines = [*lines, f"{self._names[spaces[statement]]} = {text}"]
-            self.rewrite.edits.append(removal(program, statement, lines))
+                self.rewrite.edits.append(self._space_statement(spaces[statement], lines))
+            else:
+                self.rewrite.edits.append(removal(program, statement, lines))
         for statement, lines in hoisted.items():
             start = program.source.line_start(program.statement_start(statement))
             text = "".join(f"{program.indent(statement)}{line}\n" for line in lines)
             self.rewrite.edits.append(Edit(start, start, text))
+
+    def _space_statement(self, space: _Space, lines: list[str]) -> Edit:
+        """The edit that puts a dictionary into the variable that had the built configuration."""
+        program, statement = self.program, space.config.place
+        name = self._names[space] = self.rewrite.new_name("mutations" if space.is_mutation else "search_space")
+        indent = program.indent(statement)
+        text = f"{name} = {self._space_text(space, indent, before=f'{name} = ')}"
+        return Edit(*program.span(statement), f"\n{indent}".join([*lines, text]))
 
     def _write_spaces(self) -> None:
         """Name the train function's config in the search spaces, and give what it is searched for."""
@@ -279,8 +293,10 @@ class TunedTrainFunction(TrainFunction):
         regions = [program.span(entry.value) for space in self._spaces for entry in space.entries]
         if _CONFIG in self._given:
             regions.append(program.span(self._given[_CONFIG]))
+        kept = [space.config.place for space in self._spaces if space.variable is not None]
         for statement in self.config.statements:
-            start = leading_comments_start(program, statement)
+            own = source.line_start(program.span(statement)[0])
+            start = own if statement in kept else leading_comments_start(program, statement)
             regions.append((start, source.line_end(program.span(statement)[1])))
         return regions
 

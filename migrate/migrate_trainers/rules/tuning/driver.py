@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.tuning.settled import is_settled
+from migrate_trainers.writing import templates
 from migrate_trainers.writing.comments import MovedComments
 from migrate_trainers.writing.placement import definition
-from migrate_trainers.writing.render import Argument, call, free_name, names_in, relocated
+from migrate_trainers.writing.render import Argument, call, free_name, names_in, relocated, sequence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 # The key of the search space whose value reaches the train function, in every Ray.
 LOOP_CONFIG = "train_loop_config"
+# The key in it of the checkpoint that a trial starts from.
+START = "resume_from_checkpoint"
 # What a trial reserves for itself: almost nothing, as it only waits for its workers, which reserve their own.
 _TRIAL_RESOURCES = '{"CPU": 0.01}'
 
@@ -57,10 +60,12 @@ class Driver:
         self._has_config = has_config
         self._hoisted: dict[str, str] = {}
         self._lines: list[str] = []
+        self._callback = self._fit = ""
         for name, argument in arguments.items():
             if not is_settled(self._program, argument.value, tuned.site.statement):
                 self._hoist(name, argument)
         used = {name for argument in arguments.values() for name in names_in(argument.value)}
+        self._reports = free_name({*used, *self._program.all_bound_names()}, "reports", "trial_reports")
         self._parameter = free_name({*used, *self._program.all_bound_names()}, "config", "trial_config")
         self._trainer = free_name(used, "trainer", "torch_trainer")
 
@@ -80,19 +85,48 @@ class Driver:
         name = self._rewrite.new_name("train_driver")
         trainable = f"{self._rewrite.function_named('ray.tune.with_resources')}({name}, {_TRIAL_RESOURCES})"
         edits = [Edit(*self._program.span(use), trainable) for use in tuned.uses]
+        if self._run_config.is_for_population:
+            definitions = [*self._population_definitions(), *definitions]
         text = self._function_text(name, function, others)
         place, lines = tuned.site.statement, [*lines, *self._lines]
         if tuned.variable is None:
             return [*edits, *definition(self._program, place, [*definitions, text], lines=lines)]
         return [*edits, *definition(self._program, place, [text], lines=lines, run=[place], earlier=definitions)]
 
+    def _population_definitions(self) -> list[str]:
+        """The callback and the function that report checkpoints to Tune, where this is the first place for them."""
+        rewrite, place = self._rewrite, self._tuned.site.statement
+        user_callback = rewrite.class_named("ray.train.UserCallback")
+        self._callback, callback = rewrite.own_definition(
+            "TrialReportCallback",
+            place,
+            lambda name: templates.TRIAL_CALLBACK.format(name=name, user_callback=user_callback),
+        )
+        self._fit, fit = rewrite.own_definition(
+            "fit_in_trial",
+            place,
+            lambda name: templates.FIT_IN_TRIAL.format(
+                name=name,
+                threading=rewrite.imports.module("threading"),
+                empty=rewrite.class_named("ray.util.queue.Empty"),
+                report=rewrite.function_named("ray.tune.report"),
+                checkpoint_class=rewrite.function_named("ray.tune.Checkpoint"),
+            ),
+        )
+        return [*callback, *fit]
+
     def _function_text(self, name: str, function: str, others: Sequence[Edit]) -> str:
         unit = self._program.module.default_indent
         body = self._program.indent(self._tuned.site.statement) + unit
         trainer_class = self._rewrite.class_named("ray.train.torch.TorchTrainer")
         made = call(trainer_class, self._trainer_arguments(function, body, others), body, unit, spread=True)
-        lines = [f"def {name}({self._parameter}):", f"{body}{self._trainer} = {made}", f"{body}{self._trainer}.fit()"]
-        return "\n".join(lines)
+        fit = f"{self._trainer}.fit()"
+        lines = [f"def {name}({self._parameter}):"]
+        if self._run_config.is_for_population:
+            queue = self._rewrite.class_named("ray.util.queue.Queue")
+            lines.append(f'{body}{self._reports} = {queue}(1, actor_options={{"num_cpus": 0}})')
+            fit = f"{self._fit}({self._trainer}, {self._reports})"
+        return "\n".join([*lines, f"{body}{self._trainer} = {made}", f"{body}{fit}"])
 
     def _trainer_arguments(self, function: str, indent: str, others: Sequence[Edit]) -> list[Argument]:
         program = self._program
@@ -100,11 +134,17 @@ class Driver:
         span = program.span(self._tuned.site.call)
         comments = MovedComments(program, [span], list(self._arguments.values()))
         arguments = [Argument(function)]
+        config = f'{self._parameter}["{LOOP_CONFIG}"]'
+        if self._run_config.is_for_population:
+            start = f"{self._rewrite.function_named('ray.tune.get_checkpoint')}()"
+            entries = [Argument(config, star="**"), Argument(f'"{START}": {start}')]
+            config = sequence("{", entries, "}", inner, program.module.default_indent, before=f"{LOOP_CONFIG}=,")
         if self._has_config:
-            arguments.append(Argument(f'{self._parameter}["{LOOP_CONFIG}"]', LOOP_CONFIG))
+            arguments.append(Argument(config, LOOP_CONFIG))
         for name, argument in self._arguments.items():
             text = self._hoisted.get(name) or relocated(program, argument.value, inner, edits=others)
             behind = comments.behind(argument)
             arguments.append(Argument(text, name, comments=comments.before(argument), trailing=behind))
-        arguments.append(Argument(self._run_config.of_training(others, inner), "run_config"))
+        callback = f"{self._callback}({self._reports})" if self._run_config.is_for_population else None
+        arguments.append(Argument(self._run_config.of_training(others, inner, callback), "run_config"))
         return arguments

@@ -15,6 +15,7 @@ from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.checkpoints.held import Held, Holdings
 from migrate_trainers.rules.literals import string
 from migrate_trainers.rules.tuning.driver import LOOP_CONFIG
+from migrate_trainers.rules.tuning.sites import is_population
 
 if TYPE_CHECKING:
     from migrate_trainers.rules.rewrite import Rewrite
@@ -28,7 +29,7 @@ _FLAT = f"{_CONFIG}/{_MODULE}/"
 def migrate_results(rewrite: Rewrite) -> None:
     """Rewrite the readers of trials' results; raises `Refusal` for those that find nothing there any more."""
     held = Holdings(rewrite.program)
-    if rewrite.settings.strict_target:
+    if rewrite.settings.strict_target and not is_population(rewrite.program):
         _migrate_checkpoints(rewrite, held)
     _migrate_keys(rewrite)
 

@@ -7,6 +7,7 @@ now (`ray.tune.RunConfig`), how to train to the trainer that each trial makes (`
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -14,16 +15,16 @@ import libcst as cst
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
-from migrate_trainers.rules.configs import arguments_behind, config_arguments, find_config_call
+from migrate_trainers.rules.configs import config_arguments, config_class, find_config_call
 from migrate_trainers.rules.lightning.checkpoints import FIRST_THAT_FILLS_IN, is_default
 from migrate_trainers.rules.literals import is_none
-from migrate_trainers.rules.trainer_call import is_absent
 from migrate_trainers.rules.tuning.settled import is_settled
+from migrate_trainers.rules.tuning.sites import is_population
 from migrate_trainers.writing.placement import leading_comments_start, removal
 from migrate_trainers.writing.render import Argument, call, relocated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from migrate_trainers.reading.scopes import Binding
     from migrate_trainers.rules.lightning.checkpoints import FilledIn
@@ -45,9 +46,15 @@ class _Config:
 
 
 class TunedRunConfig:
-    """What becomes of the RunConfigs of one tuned trainer and its Tuners; raises `Refusal` where they can't be read."""
+    """What becomes of the RunConfigs of one tuned trainer and its Tuners; raises `Refusal` where they can't be read.
 
-    def __init__(self, rewrite: Rewrite, tuned: TunedTrainer, trainers: cst.Arg | None) -> None:
+    `is_for_population` says that the trials report their checkpoints to Tune, which keeps them and starts trials again.
+    """
+
+    def __init__(
+        self, rewrite: Rewrite, tuned: TunedTrainer, trainers: cst.Arg | None, *, is_for_population: bool
+    ) -> None:
+        self.is_for_population = is_for_population
         self._rewrite = rewrite
         self._program = rewrite.program
         self._tuned = tuned
@@ -70,6 +77,11 @@ class TunedRunConfig:
         """The argument by which the RunConfig in force was given, if it was."""
         config = self._tuners[0] if self._tuners else self._trainers
         return {"run_config": config.given} if config is not None else {}
+
+    @property
+    def _moved(self) -> tuple[str, ...]:
+        """The fields that are the training run's."""
+        return () if self.is_for_population else _OF_TRAINING
 
     def takes_filled_in(self) -> bool:
         """Whether the legacy constructor filled in a CheckpointConfig, as the script gave none or the default one."""
@@ -107,14 +119,19 @@ class TunedRunConfig:
             self._check_uses(config)
             self._settle(config)
             self._make_tuners(config)
-        if self._trainers is None:
-            return
-        if self._tuners:
+        if self._trainers is not None and self._tuners:
             self._drop(self._trainers)
-            return
-        self._check_uses(self._trainers)
-        self._settle(self._trainers)
-        self._hand_to_tuners(self._trainers)
+        elif self._trainers is not None:
+            self._check_uses(self._trainers)
+            self._settle(self._trainers)
+            self._hand_to_tuners(self._trainers)
+        elif not self._tuners and self._keeps_filled_in:
+            self._give_to_tuners(partial(self._tuners_text, None))
+
+    @property
+    def _keeps_filled_in(self) -> bool:
+        """Whether Tune keeps the checkpoints, as many as the legacy constructor filled in."""
+        return self.filled_in is not None and self.is_for_population
 
     def _check_uses(self, config: _Config) -> None:
         """A variable may only be given to this trainer and its Tuners."""
@@ -128,7 +145,7 @@ class TunedRunConfig:
     def _settle(self, config: _Config) -> None:
         """Keep values where they are evaluated, under a name, that a trial could not evaluate as well."""
         statement = self._program.statement(config.call)
-        for name in (*_OF_TRAINING, *_STORAGE):
+        for name in (*self._moved, *_STORAGE):
             argument = config.fields.get(name)
             if argument is None or is_settled(self._program, argument.value, statement):
                 continue
@@ -144,11 +161,10 @@ class TunedRunConfig:
 
     def _make_tuners(self, config: _Config) -> None:
         """Turn a RunConfig's call into the Tuner's, without what concerns training."""
-        name = self._rewrite.function_named("ray.tune.RunConfig")
-        self._rewrite.edits.append(Edit(*self._program.span(config.call.func), name))
+        self._name_tunes_classes(config)
         edits = self._rewrite.arguments_of(config.call)
         for field, argument in config.fields.items():
-            if field in _OF_TRAINING or (field == "local_dir" and is_none(argument.value)):
+            if field in self._moved or (field == "local_dir" and is_none(argument.value)):
                 edits.remove(argument)
             elif field == "local_dir":
                 edits.rename(argument, "storage_path")
@@ -157,33 +173,62 @@ class TunedRunConfig:
             elif argument.keyword is None:
                 edits.rename(argument, field)
 
+    def _name_tunes_classes(self, config: _Config) -> None:
+        """Let a RunConfig and the configurations in it be of the classes that a Tuner takes."""
+        calls = _with_nested(self._rewrite, config.call) if self.is_for_population else [config.call]
+        for made in calls:
+            name = self._rewrite.function_named(f"ray.tune.{config_class(self._program, made)}")
+            self._rewrite.edits.append(Edit(*self._program.span(made.func), name))
+
     def _hand_to_tuners(self, config: _Config) -> None:
         """Give the Tuners what the trainer's RunConfig said of tuning."""
-        rest = {name: one for name, one in config.fields.items() if name not in _OF_TRAINING and not is_none(one.value)}
-        if not rest:
+        if not self._rest(config) and not self._keeps_filled_in:
             self._drop(config)
             return
         if config.variable is not None:
             self._make_tuners(config)
-            text = config.variable.name
             for tuner in self._tuned.tuners:
-                if self._program.scope(tuner.call).lookup(text) != (config.variable,):
-                    raise Refusal("MT501", config.given, f"`{text}` can't be read where the Tuner is made")
+                if self._program.scope(tuner.call).lookup(config.variable.name) != (config.variable,):
+                    raise Refusal("MT501", config.given, f"`{config.variable.name}` can't be read where the Tuner is")
+        elif "sync_config" in self._rest(config):
+            raise Refusal("MT403", config.given, "`RunConfig(sync_config=...)`")
         else:
-            name = self._rewrite.function_named("ray.tune.RunConfig")
-            fields = [
-                Argument(relocated(self._program, one.value, ""), "storage_path" if field == "local_dir" else field)
-                for field, one in rest.items()
-            ]
-            text = call(name, fields, "", self._program.module.default_indent)
-            if "sync_config" in rest:
-                raise Refusal("MT403", rest["sync_config"], "`RunConfig(sync_config=...)`")
+            self._drop_imports(config.call)
+        self._give_to_tuners(partial(self._tuners_text, config))
+
+    def _rest(self, config: _Config) -> dict[str, cst.Arg]:
+        """What a RunConfig says of tuning."""
+        return {name: one for name, one in config.fields.items() if name not in self._moved and not is_none(one.value)}
+
+    def _give_to_tuners(self, render: Callable[[str], str]) -> None:
         for tuner in self._tuned.tuners:
             edits = self._rewrite.arguments_of(tuner.call)
             if "run_config" in tuner.arguments:
-                edits.replace(tuner.arguments["run_config"], f"run_config={text}")
-            else:
-                edits.append(lambda _, text=text: f"run_config={text}")  # type: ignore[misc]
+                edits.remove(tuner.arguments["run_config"])
+            edits.append(render)
+
+    def _tuners_text(self, config: _Config | None, indent: str) -> str:
+        """The Tuner's own `run_config=...` for a line of some indentation, of what the trainer's said of tuning."""
+        unit = self._program.module.default_indent
+        fields: list[Argument] = []
+        if config is not None:
+            if config.variable is not None:
+                return f"run_config={config.variable.name}"
+            names: dict[cst.CSTNode, str] = {
+                made.func: self._rewrite.function_named(f"ray.tune.{config_class(self._program, made)}")
+                for made in _with_nested(self._rewrite, config.call)
+            }
+            for field, one in self._rest(config).items():
+                text = relocated(self._program, one.value, indent + unit, names)
+                fields.append(Argument(text, "storage_path" if field == "local_dir" else field))
+        if self.filled_in is not None and self.is_for_population:
+            class_name = self._rewrite.function_named("ray.tune.CheckpointConfig")
+            fields = [one for one in fields if one.name != "checkpoint_config"]
+            fields.append(
+                Argument(call(class_name, self.filled_in.arguments, indent + unit, unit), "checkpoint_config")
+            )
+        made = call(self._rewrite.function_named("ray.tune.RunConfig"), fields, indent, unit, before="run_config=,")
+        return f"run_config={made}"
 
     def _drop(self, config: _Config) -> None:
         """Take out a variable that nothing reads any more."""
@@ -201,7 +246,7 @@ class TunedRunConfig:
             self._drop_imports(statement)
 
     def _drop_imports(self, statement: cst.CSTNode) -> None:
-        """Take out the imports that only a removed statement read."""
+        """Take out the imports that only removed code read."""
         program = self._program
         for made in program.calls:
             if not program.contains(statement, made) or not isinstance(made.func, cst.Name):
@@ -211,14 +256,22 @@ class TunedRunConfig:
                 if not is_read and isinstance(binding.node, cst.ImportAlias):
                     self._rewrite.imports.remove(binding.node)
 
-    def of_training(self, others: Sequence[Edit], indent: str) -> str:
-        """`RunConfig(...)` of the trainer of a trial, for an argument on a line of some indentation."""
+    def of_training(self, others: Sequence[Edit], indent: str, callback: str | None) -> str:
+        """`RunConfig(...)` of the trainer of a trial, for an argument on a line of some indentation.
+
+        `callback` reports to Tune, if Ray's own doesn't do.
+        """
         rewrite, program = self._rewrite, self._program
         unit = program.module.default_indent
         trial = f"{rewrite.function_named('ray.tune.get_context')}().get_trial_id()"
-        callback = f"{rewrite.class_named('ray.tune.integration.ray_train.TuneReportCallback')}()"
-        arguments = [Argument(f'f"train-trial_id={{{trial}}}"', "name")]
-        for name in (*_STORAGE, *_OF_TRAINING):
+        name_text = f"train-trial_id={{{trial}}}"
+        if callback is None:
+            callback = f"{rewrite.class_named('ray.tune.integration.ray_train.TuneReportCallback')}()"
+        else:
+            # A trial starts more than once, each time from the checkpoint that it is given.
+            name_text += f"-{{{rewrite.imports.module('uuid')}.uuid4().hex}}"
+        arguments = [Argument(f'f"{name_text}"', "name")]
+        for name in (*_STORAGE, *self._moved):
             argument = self.in_force.get(name)
             if argument is not None and not is_none(argument.value):
                 keyword = "storage_path" if name == "local_dir" else name
@@ -226,19 +279,11 @@ class TunedRunConfig:
                     program, argument.value, indent + unit, edits=others
                 )
                 arguments.append(Argument(text, keyword))
-        if self.filled_in is not None:
+        if self.filled_in is not None and not self.is_for_population:
             arguments = [one for one in arguments if one.name != "checkpoint_config"]
             arguments.append(Argument(self.filled_in.renderer(rewrite)(indent + unit)))
         arguments.append(Argument(f"[{callback}]", "callbacks"))
         return call(rewrite.class_named("ray.train.RunConfig"), arguments, indent, unit, before="run_config=,")
-
-    def fails_fast(self) -> bool:
-        """Whether its FailureConfig ends all trials when one fails, which is the Tuner's to do."""
-        failure = self.in_force.get("failure_config")
-        if failure is None:
-            return False
-        arguments = arguments_behind(self._rewrite, failure.value, "FailureConfig")
-        return arguments is not None and not is_absent(arguments, "fail_fast")
 
 
 def tuner_configs(rewrite: Rewrite, trainers: Iterable[TunedTrainer]) -> frozenset[cst.Call]:
@@ -246,14 +291,24 @@ def tuner_configs(rewrite: Rewrite, trainers: Iterable[TunedTrainer]) -> frozens
     if not rewrite.settings.strict_target:
         return frozenset()
     found: set[cst.Call] = set()
+    population = is_population(rewrite.program)
     for tuned in trainers:
         own = [argument for argument in tuned.site.call.args if _keyword(argument) == "run_config"]
         given = [tuner.arguments["run_config"] for tuner in tuned.tuners if _is_given(tuner.arguments)]
         for argument in [*own, *given]:
             config = find_config_call(rewrite.program, argument.value, "RunConfig")
             if config is not None:
-                found.add(config.call)
+                found |= {*_with_nested(rewrite, config.call)} if population else {config.call}
     return frozenset(found)
+
+
+def _with_nested(rewrite: Rewrite, made: cst.Call) -> Iterator[cst.Call]:
+    """A configuration's call and those of the configurations that it is given."""
+    yield made
+    for argument in made.args:
+        if config_class(rewrite.program, argument.value) is not None:
+            assert isinstance(argument.value, cst.Call)
+            yield from _with_nested(rewrite, argument.value)
 
 
 def _keyword(argument: cst.Arg) -> str | None:

@@ -152,6 +152,11 @@ def _read_tuner(program: Program, call: cst.Call) -> TunerCall:
     return TunerCall(call, arguments, program.statement(call), entries)
 
 
+def is_population(program: Program) -> bool:
+    """Whether a scheduler of the file starts trials from other trials' checkpoints."""
+    return any(program.qualified_name(call.func) in legacy.POPULATION_SCHEDULERS for call in program.calls)
+
+
 def mutated_entries(program: Program, key: str) -> list[Entry]:
     """What the mutations of population based schedulers have under a key."""
     return [
