@@ -31,6 +31,7 @@ class Case:
     folder: Path
     description: str
     runnable: bool
+    tuned: bool  # runs trials, which the bundled runtime doesn't
     refused: str | None  # the finding that says why it is left as it was
     metrics: tuple[str, ...]
     legacy_fits: tuple[LegacyFit, ...]
@@ -44,7 +45,12 @@ class Case:
 
 def runnable_cases() -> list[Case]:
     """The migrated cases that train in seconds on two CPU workers, by name."""
-    return [case for case in all_cases() if case.runnable and case.refused is None]
+    return [case for case in all_cases() if case.runnable and case.refused is None and not case.tuned]
+
+
+def tuned_cases() -> list[Case]:
+    """The migrated cases that run trials in seconds, by name."""
+    return [case for case in all_cases() if case.runnable and case.refused is None and case.tuned]
 
 
 def all_cases() -> list[Case]:
@@ -59,6 +65,7 @@ def _read(file: Path) -> Case:
         folder=file.parent,
         description=settings["description"],
         runnable=settings["runnable"],
+        tuned=settings.get("tuned", False),
         refused=settings.get("refused"),
         metrics=tuple(settings.get("metrics", ())),
         legacy_fits=tuple(LegacyFit(fit["metrics"], fit["checkpoints"]) for fit in legacy.get("fits", ())),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from cases import Case, runnable_cases
+from cases import Case, runnable_cases, tuned_cases
 from engine import BundledRuntime, RealRay
 
 if TYPE_CHECKING:
@@ -44,3 +44,16 @@ def test_same_reports(script: Path, real_ray: RealRay) -> None:
     theirs = real_ray.run(script).check()
 
     assert [fit.metrics for fit in ours.fits] == [fit.metrics for fit in theirs.fits]
+
+
+@pytest.mark.parametrize("case", tuned_cases(), ids=lambda case: case.name)
+def test_trials_give_what_the_legacy_trials_gave(case: Case, real_ray: RealRay) -> None:
+    run = real_ray.run(case.after).check()
+
+    assert len(run.fits) == len(case.legacy_fits)
+    for trial, legacy_trial in zip(run.fits, case.legacy_fits, strict=True):
+        assert trial.error is None
+        assert trial.checkpoints
+        assert trial.metrics is not None
+        for name, value in legacy_trial.metrics.items():
+            assert trial.metrics[name] == pytest.approx(value, rel=1e-4, abs=1e-4), name

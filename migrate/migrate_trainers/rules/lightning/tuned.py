@@ -92,7 +92,7 @@ class TunedTrainFunction(TrainFunction):
             rewrite, tuned, arguments.get("run_config"), is_for_population=is_population(program)
         )
         given = {**arguments, **self._run_config.argument}
-        super().__init__(rewrite, [LightningSite(site, given)], merged)
+        super().__init__(rewrite, [LightningSite(site, given, None)], merged)
         if is_population(program) and not self._keys:
             raise Refusal("MT501", site.call, "its scheduler changes nothing of its configuration")
         self._starts = rewrite.settings.strict_target and is_population(program)
