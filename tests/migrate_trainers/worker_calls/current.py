@@ -56,6 +56,11 @@ class RunConfig:
     storage_filesystem: Any = None
     failure_config: FailureConfig | None = None
     checkpoint_config: CheckpointConfig | None = None
+    callbacks: list[Any] | None = None
+
+
+class UserCallback:
+    """What a callback of a trainer derives from."""
 
 
 @dataclass
@@ -130,6 +135,21 @@ def described_configuration(scaling: Any, run: Any, torch: Any) -> dict[str, Any
     }
 
 
+def _run_of_trial(tuners: Any, own: RunConfig) -> RunConfig:
+    """What the RunConfigs of a Tuner and of its trials' trainer say together, in which legacy Ray's one said it."""
+    assert own.name is not None, "each trial has a run of its own"
+    assert "trial" in own.name, "each trial has a run of its own"
+    assert own.callbacks, "Tune hears of the reports"
+    assert own.storage_path == tuners.storage_path
+    return RunConfig(
+        tuners.name,
+        own.storage_path,
+        None,
+        own.failure_config or tuners.failure_config,
+        own.checkpoint_config or tuners.checkpoint_config,
+    )
+
+
 # What a script does with Ray itself, which no migration touches.
 DRIVER_CALLS = dict.fromkeys(("init", "shutdown", "is_initialized"), lambda **_: None)
 
@@ -191,7 +211,10 @@ def ray_train(recorder: Recorder) -> Modules:
                 for parameter in inspect.signature(self.function).parameters.values()
                 if parameter.default is parameter.empty and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
             ]
-            configuration = described_configuration(*self.settings)
+            scaling, run, torch = self.settings
+            if recorder.trial is not None:
+                run = _run_of_trial(recorder.trial, run)
+            configuration = described_configuration(scaling, run, torch)
 
             def worker() -> None:
                 # A function whose parameter has a default is called without the configuration.
@@ -208,6 +231,7 @@ def ray_train(recorder: Recorder) -> Modules:
             "FailureConfig": FailureConfig,
             "RunConfig": RunConfig,
             "ScalingConfig": ScalingConfig,
+            "UserCallback": UserCallback,
             "Result": Result,
             "get_checkpoint": get_checkpoint,
             "get_context": Context,

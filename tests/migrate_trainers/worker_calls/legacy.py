@@ -136,6 +136,14 @@ class _Trainer:
     version: Version
     run_config_class: type
     checkpoint_class: type[Checkpoint] = Checkpoint
+    constructor: dict[str, Any]
+    first_parameter = ""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        trainer = super().__new__(cls)
+        # A Tuner makes the trainer anew for each trial, of what it was made of.
+        trainer.constructor = {**dict(zip([cls.first_parameter], args, strict=False)), **kwargs}
+        return trainer
 
     def __init__(
         self,
@@ -206,6 +214,7 @@ def lightning_trainer(recorder: Recorder, frameworks: Modules, run_config: type,
 
     class LightningTrainer(_Trainer):
         checkpoint_class = LightningCheckpoint
+        first_parameter = "lightning_config"
 
         def __init__(self, lightning_config: Any = None, *, datasets_iter_config: Any = None, **kwargs: Any) -> None:
             super().__init__(**kwargs)
@@ -222,7 +231,7 @@ def lightning_trainer(recorder: Recorder, frameworks: Modules, run_config: type,
             own = self.run_config.checkpoint_config
             if version < (2, 6) or own not in (None, CheckpointConfig()):
                 return
-            given = self.lightning_config["_model_checkpoint_config"]
+            given = self.lightning_config.get("_model_checkpoint_config", {})
             keep = given.get("save_top_k", 1)
             self.run_config.checkpoint_config = CheckpointConfig(
                 num_to_keep=None if keep == -1 else max(keep, 1),

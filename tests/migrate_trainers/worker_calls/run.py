@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from worker_calls import current, data, frameworks, legacy
+from worker_calls import current, data, frameworks, legacy, tuning
 from worker_calls.libraries import DATA, Library
 from worker_calls.recorder import Recorder, Recording
 
@@ -22,6 +22,7 @@ _LOADED_WITH_PARENT = {
     "ray": ("data",),
     "torch": ("utils",),
     "torch.utils": ("data",),
+    "ray.tune": ("schedulers",),
     "ray.air": ("config", "session", "checkpoint"),
     "transformers": ("trainer_utils",),
     **dict.fromkeys(("pytorch_lightning", "lightning.pytorch"), ("callbacks", "loggers", "plugins")),
@@ -108,6 +109,8 @@ def recorded(
         modules |= current.ray_train(recorder)
     else:
         modules |= legacy.ray(recorder, modules, version)
+    for name, members in tuning.ray_tune(recorder, version).items():
+        modules[name] = {**modules.get(name, {}), **members}
     names = {"__name__": "__main__", "__builtins__": _Importer(modules, files or {}).builtins()}
     with mock.patch.object(sys, "argv", ["<program>"]):
         exec(compile(source, "<program>", "exec", optimize=1 if checks_results else -1), names)
