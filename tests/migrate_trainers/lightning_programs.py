@@ -1,4 +1,4 @@
-"""A Hypothesis strategy for plain LightningTrainer programs, in the styles in which people write them."""
+"""A Hypothesis strategy for LightningTrainer programs, in the styles in which people write them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,21 @@ if TYPE_CHECKING:
     Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 # Names that the output would like to use itself.
-_TAKEN = ("train_func", "config", "model", "trainer", "checkpoint", "datamodule", "max_epochs", "lr", "os", "replace")
+_TAKEN = (
+    "train",
+    "train_func",
+    "module_class",
+    "trainer_kwargs",
+    "config",
+    "model",
+    "trainer",
+    "checkpoint",
+    "datamodule",
+    "max_epochs",
+    "lr",
+    "os",
+    "replace",
+)
 _VALUES = (
     *("1", "-1", "0.5", "None", "True", "'text'", '"text"', "1e-3", "(1, 2)", "[1, 2]", "{'a': 1}", "1 + 2"),
     *("count()", "effect('called')", "effect([1])", "max(2, count())"),
@@ -75,7 +89,25 @@ _RUNS = (
     "RunConfig(checkpoint_config=CheckpointConfig(num_to_keep=3))",
     'RunConfig(checkpoint_config=CheckpointConfig(checkpoint_score_order="max"))',
 )
-_STYLES = ("inline", "parentheses", "backslashes", "statements", "assignments", "mixed")
+_STYLES = ("inline", "parentheses", "backslashes", "statements", "assignments", "mixed", "helper", "attribute")
+# What a statement that fills the builder may stand in.
+_BLOCKS = (
+    "if args:\n{statement}",
+    "if not args:\n{statement}",
+    "for turn in range(2):\n{statement}",
+    "try:\n{statement}finally:\n    effect('filled')\n",
+    "with block():\n{statement}",
+)
+_SPLATS = {
+    "trainer": ("**{'max_steps': count()}", "**dict(log_every_n_steps=rebound)"),
+    "checkpointing": ("**{'save_top_k': 3}", "**dict(monitor='loss')"),
+}
+# What people do to a configuration that is built, or to its builder then.
+_LATE = (
+    "built['_module_init_config']['lr'] = rebound",
+    "builder.trainer(max_steps=9)",
+    "builder.module(Net, late=count())",
+)
 _COMMENT = "# a comment"
 # What stands between the builder and the trainer, or behind it: a value that is read too late is another one then.
 _INTERLUDES = (
@@ -105,6 +137,8 @@ _PLACES = {
     "nested function": (2, "def outer():\n    def inner(argument=2):\n{setup}{body}    inner()\nouter()\n"),
     "loop": (1, "for turn in range(2):\n    kept = turn\n{setup}    rebound = turn\n{body}"),
     "branch": (1, "if args:\n{setup}{body}else:\n    pass\n"),
+    "class": (2, "class Job:\n    def make(self, trainer=None):\n{setup}{body}\n    run = make\nJob().run()\n"),
+    "closure": (2, "def outer(train_func, config=3):\n    def inner():\n{setup}{body}    return inner\nouter(1)()\n"),
     "try": (1, "try:\n{setup}{body}finally:\n    effect('finally')\n"),
 }
 
@@ -148,7 +182,7 @@ def _builder_calls(draw: Draw, *, feeds: bool) -> list[tuple[str, list[str]]]:
         keywords = _keywords(draw, "max_epochs", "precision", "logger", "log_every_n_steps")
         keywords += draw(st.lists(st.sampled_from(_IGNORED), max_size=1))
         keywords += draw(st.lists(st.sampled_from(_CALLBACKS), max_size=1))
-        calls.append(("trainer", keywords))
+        calls.append(("trainer", _with_splat(draw, "trainer", keywords)))
     calls.append(("fit_params", list(draw(st.sampled_from(_FIT_BESIDE_DATASETS if feeds else _FIT)))))
     if draw(st.booleans()):
         arguments = [
@@ -158,8 +192,17 @@ def _builder_calls(draw: Draw, *, feeds: bool) -> list[tuple[str, list[str]]]:
         calls.append(("strategy", [argument for argument in arguments if argument]))
     if draw(st.booleans()):
         chosen = st.lists(st.sampled_from(_CHECKPOINTING), unique_by=lambda text: text.partition("=")[0], max_size=3)
-        calls.append(("checkpointing", draw(chosen)))
+        calls.append(("checkpointing", _with_splat(draw, "checkpointing", draw(chosen))))
     return list(draw(st.permutations(calls)))
+
+
+def _with_splat(draw: Draw, method: str, arguments: list[str]) -> list[str]:
+    """The arguments of a call, seldom with some that are unpacked behind them and that none of them names."""
+    if draw(st.integers(0, 9)) or any(
+        "save_top_k" in text or "monitor" in text or "log_every" in text for text in arguments
+    ):
+        return arguments
+    return [*arguments, draw(st.sampled_from(_SPLATS[method]))]
 
 
 def _built(draw: Draw, calls: list[tuple[str, list[str]]]) -> tuple[list[str], str]:
@@ -179,16 +222,33 @@ def _built(draw: Draw, calls: list[tuple[str, list[str]]]) -> tuple[list[str], s
     statements = [*above, "builder = LightningConfigBuilder()"]
     if style == "assignments":
         statements += [f"builder = builder{text}" for text in texts]
-    elif style == "statements":
-        statements += [f"builder{text}" for text in texts]
-    else:
+    elif style == "mixed":
         statements += [f"builder{''.join(texts[:2])}", *(f"builder{text}" for text in texts[2:])]
+    else:
+        statements += [
+            _in_block(draw, f"builder{text}\n", method) for text, (method, _) in zip(texts, calls, strict=True)
+        ]
+    if style == "helper":
+        result = draw(st.sampled_from(("builder", "builder.build()")))
+        body = indent("\n".join([*statements, f"return {result}\n"]), "    ")
+        made = "made_by_helper()" if result.endswith("build()") else "made_by_helper().build()"
+        return [f"def made_by_helper():\n{body}", *draw(st.sampled_from(([], ["effect('helper')"])))], made
+    if style == "attribute":
+        return [*statements, "kept = Namespace(config=builder.build())"], "kept.config"
     if draw(st.booleans()):
-        amid = draw(st.sampled_from(("effect('amid')", "rebound = 'amid'")))
+        amid = draw(st.sampled_from(("effect('amid')", "rebound = 'amid'", "effect(1); effect(2)")))
         statements.insert(draw(st.integers(1, len(statements))), amid)
     if draw(st.booleans()):
-        return [*statements, "built = builder.build()"], "built"
+        late = draw(st.lists(st.sampled_from(_LATE), max_size=1)) if draw(st.booleans()) else []
+        return [*statements, "built = builder.build()", *late], "built"
     return statements, "builder.build()"
+
+
+def _in_block(draw: Draw, statement: str, method: str) -> str:
+    """A statement, seldom under a condition or in a loop; the module's class and the data are always given."""
+    if method in ("module", "fit_params") or draw(st.integers(0, 7)):
+        return statement.rstrip("\n")
+    return draw(st.sampled_from(_BLOCKS)).format(statement=indent(statement, "    ")).rstrip("\n")
 
 
 def _call(method: str, arguments: list[str], *, broken: bool, commented: bool) -> str:
@@ -228,7 +288,8 @@ def _imports(draw: Draw) -> str:
         f"from {home} import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig\n",
         f"import {package} as pl\n",
         "import ray\nfrom ray.data.preprocessors import StandardScaler\n",
-        "from project import DM, Beep, Net, args, count, effect, loaders\n",
+        "from project import DM, Beep, Namespace, Net, args, count, effect, loaders\n",
+        "from contextlib import nullcontext as block\n",
     ]
     return "".join(draw(st.permutations(statements)))
 
