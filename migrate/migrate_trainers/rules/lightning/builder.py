@@ -189,6 +189,9 @@ def split_chain(
     """Split `root.a(…).b(…)` into its root and its calls, first call first."""
     calls: list[MethodCall] = []
     while isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and not is_builder_call(program, node):
+        if node.func.attr.value not in METHODS and not _chain_root_is_builder(program, node.func.value):
+            # A method of another object, which may return a builder.
+            break
         if node.func.attr.value not in METHODS:
             raise Refusal("MT106", node, f"`LightningConfigBuilder` has no method `{node.func.attr.value}`")
         calls.insert(0, MethodCall(node.func.attr.value, node, statement))

@@ -180,7 +180,7 @@ class FlowFunction:
         if self.strategy_class is None:
             return []
         text = relocated(self.program, name, indent) if name is not None else ""
-        return [f"{self.strategy_class} = {strategy_class(self.rewrite, name, text)}"]
+        return [f"{self.strategy_class} = {strategy_class(self.rewrite, name, text, indent)}"]
 
     def _call_lines(self, one: MethodCall) -> list[str]:
         indent = self.program.indent(one.statement)
@@ -210,7 +210,7 @@ class FlowFunction:
             dictionary = self.names[DICTIONARIES[one.method]]
             lines.append(call(f"{dictionary}.update", arguments, indent, self.unit))
         if one.method == "strategy" and hides_name:
-            lines.append(f"{self.strategy_class} = {unpacked_strategy(self.rewrite, dictionary)}")
+            lines.append(f"{self.strategy_class} = {unpacked_strategy(self.rewrite, dictionary, indent)}")
         return lines
 
     def _pass_through_config(self) -> None:

@@ -55,13 +55,13 @@ _FILE_ARGUMENTS = ("dirpath", "filename")
 class Reports:
     """How the train function reports: by Ray's callback, or by a class that keeps the legacy schedule.
 
-    `writes_files` says that a plain ModelCheckpoint must write Lightning's own files; `definitions` is the class's text
-    once it is asked for.
+    `writes_files` says that a plain ModelCheckpoint must write Lightning's own files; `strategy_name` is None where it
+    may be DeepSpeed's or another; `definitions` is the class's text once it is asked for.
     """
 
     needs_callback_class: bool
     writes_files: bool
-    strategy_name: str
+    strategy_name: str | None
     checkpoint_file: str = templates.LIGHTNING_CHECKPOINT
     definitions: list[str] = field(default_factory=list)
 
@@ -78,14 +78,13 @@ class Reports:
         """Write the class; returns the name under which the train function constructs it."""
 
         def text(name: str) -> str:
-            rank = "trainer.local_rank" if self.strategy_name == "deepspeed" else "trainer.global_rank"
             return templates.LIGHTNING_CALLBACK.format(
                 name=name,
                 model_checkpoint=package.named("callbacks.ModelCheckpoint"),
                 checkpoint=self.checkpoint_file,
                 checkpoint_class=rewrite.class_named("ray.train.Checkpoint"),
                 report=rewrite.function_named("ray.train.report"),
-                owns_checkpoint=f"{rank} == 0",
+                owns_checkpoint=f"{self._rank(rewrite)} == 0",
                 os=rewrite.imports.module("os"),
                 shutil=rewrite.imports.module("shutil"),
                 tempfile=rewrite.imports.module("tempfile"),
@@ -93,6 +92,13 @@ class Reports:
 
         name, self.definitions = rewrite.own_definition(_CALLBACK_NAME, place, text)
         return name
+
+    def _rank(self, rewrite: Rewrite) -> str:
+        """The rank whose zero reports the checkpoint: with DeepSpeed one process of each node had."""
+        if self.strategy_name is not None:
+            return "trainer.local_rank" if self.strategy_name == "deepspeed" else "trainer.global_rank"
+        deepspeed = rewrite.class_named("ray.train.lightning.RayDeepSpeedStrategy")
+        return f"(trainer.local_rank if isinstance(trainer.strategy, {deepspeed}) else trainer.global_rank)"
 
 
 def read_reports(rewrite: Rewrite, config: LightningConfig) -> Reports:
@@ -124,16 +130,16 @@ def read_flow_reports(rewrite: Rewrite, flow: BuilderFlow) -> Reports:
     ):
         reasons += [(keywords[name][0], f"`.{method}({name}=...)`") for name in names if name in keywords]
         if flow.unpacks(method):
-            call = next(call for call in flow.calls if call.method == method)
-            reasons.append((call.call, f"`.{method}(**...)` may hold settings of the schedule"))
+            call = next((one.call for one in flow.calls if one.method == method), flow.place)
+            reasons.append((call, f"`.{method}(**...)` may hold settings of the schedule"))
     classes = [argument.value for argument in flow.keywords("module").get("cls", ())]
     reasons += _reasons_in_code(program, classes)
     for node, reason in reasons:
         rewrite.review("MT111", node, reason)
     if not reasons and not all(_sees_class(program, node) for node in classes):
         rewrite.review("MT114", classes[0], "it is defined elsewhere")
-    strategies = [argument.value for argument in flow.keywords("strategy").get("name", ())]
-    strategy = "deepspeed" if any(string(node) == "deepspeed" for node in strategies) else "ddp"
+    chosen = [string(setting.value) for setting in flow.keywords("strategy").get("name", ())]
+    strategy = None if flow.unpacks("strategy") or {"deepspeed", None} & set(chosen) else "ddp"
     writes_files = any(name in checkpointing for name in _FILE_ARGUMENTS)
     return Reports(bool(reasons), writes_files, strategy, checkpoint_file(program))
 

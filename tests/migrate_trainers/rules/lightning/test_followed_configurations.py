@@ -239,6 +239,20 @@ FOLLOWED = {
         for config in (first, builder.build()):
             fit(config)
         """,
+    "a builder under another name": """
+        class Job:
+            def __init__(self, builder):
+                self.builder = builder
+                self.builder = self.builder.trainer(max_epochs=effect(1))
+            def run(self):
+                longer = self.builder.trainer(max_epochs=effect(2))
+                longer = longer.module(Net, longer=effect(longer is self.builder))
+                fit(longer.build())
+                return longer
+        first = Job(LightningConfigBuilder().module(Net).fit_params(datamodule=DM())).run()
+        other = first.trainer(precision=16)
+        fit(other.build())
+        """,
     "a copied builder": """
         import copy
         base = LightningConfigBuilder().module(Net, lr=1).fit_params(datamodule=DM())
@@ -308,6 +322,18 @@ FOLLOWED = {
         }
         fit(config)
         """,
+    "written by hand from what a function takes": """
+        def make(settings):
+            return {
+                "_module_class": Net,
+                "_module_init_config": {},
+                "_trainer_init_config": settings,
+                "_trainer_fit_params": {"datamodule": DM()},
+                "_strategy_config": {},
+                "_model_checkpoint_config": {},
+            }
+        fit(make({"max_epochs": 1, "num_nodes": 2, "callbacks": [3]}))
+        """,
     "written by hand with a strategy": """
         def make():
             return dict(
@@ -329,6 +355,12 @@ FOLLOWED = {
         fit(config)
         config["_strategy_config"] = {"_strategy_name": "deepspeed", "stage": effect(3)}
         fit(config)
+        """,
+    "a strategy's name as a parameter, and a schedule": """
+        def make(builder, name="fsdp"):
+            builder.module(Net).strategy(name, timeout=1).fit_params(datamodule=DM())
+            return builder.checkpointing(every_n_train_steps=2).build()
+        fit(make(LightningConfigBuilder(), "deepspeed"))
         """,
     "a strategy's name as a parameter": """
         def make(strategy):
@@ -429,6 +461,110 @@ FOLLOWED = {
             builder = LightningConfigBuilder().module(Net).fit_params(datamodule=DM())
         prepare()
         fit(builder.build())
+        """,
+    "hooks of subclasses, on the line of their head": """
+        class Base:
+            def configure(self, builder): pass
+            def run(self):
+                builder = LightningConfigBuilder()
+                builder.fit_params(datamodule=DM())
+                self.configure(builder)
+                fit(builder.build())
+        class Wide(Base):
+            def configure(self, builder):
+                builder.module(Net, width=2)
+        class Long(Base):
+            def configure(self, builder):
+                builder.module(Other); builder.trainer(max_epochs=count(), precision=count())
+        Wide().run()
+        Long().run()
+        """,
+    "statements that share a line": """
+        def make(kind):
+            builder = LightningConfigBuilder(); lr = 2
+            builder.module(Net, lr=lr); builder.fit_params(datamodule=DM())
+            if kind == "a": builder.trainer(max_epochs=1)
+            match kind:
+                case "b": builder.module(Other)
+            return builder.build()
+        fit(make("a"))
+        fit(make("b"))
+        """,
+    "a builder that is a default": """
+        def run(builder=LightningConfigBuilder().module(Net).fit_params(datamodule=DM())):
+            builder.trainer(max_epochs=count())
+            fit(builder.build())
+        run()
+        run()
+        """,
+    "a method called build": """
+        class Job:
+            def build(self):
+                return LightningConfigBuilder().module(Net).fit_params(datamodule=DM())
+            def trainer(self):
+                return LightningTrainer(self.build().build(), scaling_config=ScalingConfig(num_workers=2))
+        Job().trainer().fit()
+        """,
+    "star-args and keywords": """
+        def make(lr):
+            return LightningConfigBuilder().module(Net, lr=lr).fit_params(datamodule=DM()).build()
+        def fit_all(*configs, **named):
+            for config in configs:
+                fit(config)
+            for name, config in named.items():
+                fit(config, name)
+        fit_all(make(1), make(2), a=make(3))
+        """,
+    "a queue, unpacking and two names": """
+        def make(lr):
+            return LightningConfigBuilder().module(Net, lr=lr).fit_params(datamodule=DM()).build()
+        queue = [make(1), make(2)]
+        while queue:
+            fit(queue.pop(0))
+        first, second = make(3), make(4)
+        fit(second)
+        one = other = make(5)
+        one["_module_init_config"]["width"] = 1
+        fit(other)
+        """,
+    "an attribute of the same name elsewhere": """
+        from project import args
+        args.config = 5
+        class Job:
+            def __init__(self, args):
+                self.args = args
+                builder = LightningConfigBuilder().module(Net, x=self.args.config)
+                self.config = builder.fit_params(datamodule=DM()).build()
+        fit(Job(args).config)
+        """,
+    "changed after the trainer was made": """
+        def make():
+            return LightningConfigBuilder().module(Net).fit_params(datamodule=DM())
+        builder = make()
+        trainer = LightningTrainer(builder.build(), scaling_config=ScalingConfig(num_workers=2))
+        builder.trainer(max_epochs=3)
+        builder.module(Other)
+        trainer.fit()
+        """,
+    "values in the order of the calls": """
+        def make():
+            builder = LightningConfigBuilder()
+            builder.trainer(max_epochs=count())
+            builder.module(Net, lr=count())
+            builder.trainer(max_steps=count())
+            builder.module(Net, lr=count())
+            builder.fit_params(datamodule=DM(count()))
+            return builder.build()
+        fit(make())
+        """,
+    "names that new code would like to have": """
+        train_func = module_class = lightning_config = builder = "mine"
+        def make(config):
+            b = LightningConfigBuilder()
+            b.module(Net, lr=config).fit_params(datamodule=DM()).checkpointing(monitor="x", save_top_k=config)
+            return b.build()
+        LightningTrainer(make(3), scaling_config=ScalingConfig(num_workers=2)).fit()
+        effect([train_func, module_class, lightning_config, builder])
         """,
     "comments": """
         # makes the configuration

@@ -17,7 +17,6 @@ from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.lightning.builder import (
     MethodCall,
     expression_statement,
-    is_build,
     is_builder_call,
     keyword,
     positional_name,
@@ -79,13 +78,14 @@ class Dictionaries:
 
     def reads_again(self, node: cst.BaseExpression) -> str | None:
         """The text by which a configuration can be read once more, None where evaluating it makes another."""
-        if is_build(node):
+        if self.trace.builds(node):
             assert isinstance(node, cst.Call)
             assert isinstance(node.func, cst.Attribute)
             node = self.trace.split_chain(node.func.value)[0]
         return self.text(node, "") if _only_reads(node) else None
 
-    def edits(self) -> Iterator[Edit]:
+    def edits(self, but: Sequence[cst.CSTNode]) -> Iterator[Edit]:
+        """The edits of the file's own code, outside of some expressions whose text goes elsewhere."""
         program = self.program
         yield from self._joined
         for statement, lines in self._replaced.items():
@@ -96,6 +96,8 @@ class Dictionaries:
             yield Edit(start, start, "".join(f"{program.indent(statement)}{line}\n" for line in lines))
         for part, text in self._parts.items():
             assert isinstance(part, cst.BaseExpression)
+            if any(program.contains(outside, part) for outside in but):
+                continue
             yield Edit(*program.outer_span(part), text)
 
     # Builders
@@ -103,7 +105,7 @@ class Dictionaries:
     def _write_chain(self, chain: cst.Call) -> None:
         statement = self.program.statement(chain)
         filled: cst.BaseExpression = chain
-        if is_build(chain):
+        if self.trace.builds(chain):
             assert isinstance(chain.func, cst.Attribute)
             filled = chain.func.value
         root, methods = self.trace.split_chain(filled)
@@ -118,8 +120,10 @@ class Dictionaries:
                 self._parts[chain] = self._display(root, methods, self._indent(chain))
         elif not methods:
             self._parts[chain] = self._built(root, self._indent(chain))
-        elif expression_statement(statement) is chain and not is_build(chain):
+        elif expression_statement(statement) is chain and not self.trace.builds(chain):
             self._replaced[statement] = self._statement_lines(root, methods)
+        elif isinstance(self.program.parent(chain), cst.Expr) and not self.trace.builds(chain):
+            self._parts[chain] = self._joined_lines(chain, self._statement_lines(root, methods))
         else:
             self._write_value(chain, root, methods, statement)
 
@@ -127,8 +131,15 @@ class Dictionaries:
         """The assignment of a new builder, with the statements behind it that do nothing but fill it."""
         program = self.program
         statement = program.statement(chain)
-        only = statement.body[0] if isinstance(statement, cst.SimpleStatementLine) else None
-        if not isinstance(only, cst.Assign) or only.value is not chain or len(only.targets) != 1 or is_build(chain):
+        if not isinstance(statement, cst.SimpleStatementLine) or len(statement.body) != 1:
+            return []
+        only = statement.body[0]
+        if (
+            not isinstance(only, cst.Assign)
+            or only.value is not chain
+            or len(only.targets) != 1
+            or self.trace.builds(chain)
+        ):
             return []
         owner = only.targets[0].target
         block = program.block(statement)
@@ -140,7 +151,7 @@ class Dictionaries:
         for following in block.body[list(block.body).index(statement) + 1 :]:
             assert isinstance(following, Statement)
             filled = expression_statement(following)
-            if filled not in self.flow.chains or is_build(filled):
+            if filled not in self.flow.chains or self.trace.builds(filled):
                 break
             root, methods = self.trace.split_chain(filled)
             given = {name for one in methods for argument in one.call.args for name in names_in(argument.value)}
@@ -188,26 +199,46 @@ class Dictionaries:
         line = source.slice(source.line_start(start), start)
         return line[: len(line) - len(line.lstrip())]
 
+    def _joined_lines(self, chain: cst.Call, lines: list[str]) -> str:
+        """The lines of a statement that shares its own with others."""
+        if any("#" in line for line in lines):
+            raise Refusal("MT102", chain, "the builder's statement shares a line with others, and has comments")
+        return "; ".join(lines) or "pass"
+
     def _write_value(
         self, chain: cst.Call, root: cst.BaseExpression, methods: list[MethodCall], statement: Statement
     ) -> None:
         """A builder that is filled in the expression that also uses it: it is filled in lines before that."""
         self._check_comes_first(chain, statement)
         indent = self.program.indent(statement)
+        target = self._assigned_name(chain, root, methods, statement)
+        if target is not None:
+            made = [] if target == self._name_of(root) else [f"{target} = {self.text(root, indent)}"]
+            updates = [line for method in methods for line in self._update_lines(target, method, indent)]
+            self._replaced[statement] = [*self._comments.rest(), *made, *updates]
+            return
         lines = self._statement_lines(root, methods)
         name = self._name_of(root)
-        assert isinstance(statement, cst.SimpleStatementLine)
-        only = statement.body[0]
-        if isinstance(only, cst.Assign) and only.value is chain and not is_build(chain):
-            target = only.targets[0].target
-            if len(only.targets) == 1 and self.program.text(target) == name:
-                self._replaced[statement] = lines
-                return
         self._before.setdefault(statement, []).extend(lines)
-        if is_build(chain) and name == self.text(root, indent):
+        if self.trace.builds(chain) and name == self.text(root, indent):
             self._parts[chain] = self._built(root, indent)
         else:
-            self._parts[chain] = f"{name}.copy()" if is_build(chain) and not self._is_owned(root) else name
+            self._parts[chain] = f"{name}.copy()" if self.trace.builds(chain) and not self._is_owned(root) else name
+
+    def _assigned_name(
+        self, chain: cst.Call, root: cst.BaseExpression, methods: list[MethodCall], statement: Statement
+    ) -> str | None:
+        """The variable to which a statement assigns the filled builder and nothing else, if it can be filled there."""
+        only = statement.body[0] if isinstance(statement, cst.SimpleStatementLine) else None
+        if not isinstance(only, cst.Assign) or only.value is not chain or len(only.targets) != 1:
+            return None
+        target = only.targets[0].target
+        given = {name for one in methods for argument in one.call.args for name in names_in(argument.value)}
+        if self.trace.builds(chain):
+            return None
+        if self.program.text(target) == self._name_of(root):
+            return self.program.text(target)
+        return target.value if isinstance(target, cst.Name) and target.value not in given else None
 
     def _statement_lines(self, root: cst.BaseExpression, methods: list[MethodCall]) -> list[str]:
         """The updates of a chain, behind a line that names its root if that can't be evaluated once for each."""
@@ -242,7 +273,7 @@ class Dictionaries:
             target = f"{owner}{self._path(DICTIONARIES[one.method])}"
             lines.append(call(f"{target}.update", arguments, indent, self.unit))
             if _hides_strategy(one):
-                chosen = self._unpacked_strategy(target, one.call)
+                chosen = self._unpacked_strategy(target, one.call, indent)
                 lines.append(f'{owner}["{STRATEGY}"]["class"] = {chosen}')
         return lines
 
@@ -270,17 +301,17 @@ class Dictionaries:
     def _strategy_lines(self, owner: str, name: cst.BaseExpression | None, place: cst.CSTNode) -> list[str]:
         if not self.flow.chooses_strategy:
             return []
-        return [f'{owner}["{STRATEGY}"]["class"] = {self._strategy_class(name, place)}']
+        return [f'{owner}["{STRATEGY}"]["class"] = {self._strategy_class(name, place, self.program.indent(place))}']
 
-    def _strategy_class(self, name: cst.BaseExpression | None, place: cst.CSTNode) -> str:
+    def _strategy_class(self, name: cst.BaseExpression | None, place: cst.CSTNode, indent: str) -> str:
         """The class for a strategy's name, imported where code at a place can read it."""
         text = self.text(name, "") if name is not None else ""
         with self._imports_at(place):
-            return strategy_class(self.rewrite, name, text)
+            return strategy_class(self.rewrite, name, text, indent)
 
-    def _unpacked_strategy(self, dictionary: str, place: cst.CSTNode) -> str:
+    def _unpacked_strategy(self, dictionary: str, place: cst.CSTNode, indent: str) -> str:
         with self._imports_at(place):
-            return unpacked_strategy(self.rewrite, dictionary)
+            return unpacked_strategy(self.rewrite, dictionary, indent)
 
     def _imports_at(self, place: cst.CSTNode) -> AbstractContextManager[None]:
         """Lets what is imported for code at a place be imported where that code can read it."""
@@ -323,7 +354,7 @@ class Dictionaries:
             if _hides_strategy(one):
                 raise Refusal("MT104", one.call, "the strategy's name may be among these keywords")
             if one.method in ("strategy", "ddp_strategy") and self.flow.chooses_strategy:
-                strategy = self._strategy_class(chosen, one.call)
+                strategy = self._strategy_class(chosen, one.call, inner + self.unit)
         all_sections = list(dict.fromkeys(DICTIONARIES.values()))
         if [section for section in all_sections if section in order] == order:
             order = all_sections
@@ -334,7 +365,7 @@ class Dictionaries:
             if section == DICTIONARIES["module"] and module_class is not None:
                 entries.append(module_class)
             if section == STRATEGY_KWARGS and self.flow.chooses_strategy:
-                chosen_class = strategy or self._strategy_class(None, builder)
+                chosen_class = strategy or self._strategy_class(None, builder, "")
                 head = '"kwargs": '
                 given = items.get(section, {}).values()
                 kwargs = sequence("{", given, "}", inner + self.unit, self.unit, before=f"{head},")
@@ -399,7 +430,7 @@ class Dictionaries:
 
     def _is_owned(self, node: cst.BaseExpression, depth: int = 0) -> bool:
         """Whether nothing else will use the builder that an expression gives, so that it needs no copy."""
-        if isinstance(node, cst.Call) and is_build(node):
+        if self.trace.builds(node):
             return False
         root = self.trace.split_chain(node)[0]
         if is_builder_call(self.program, root):
@@ -435,7 +466,7 @@ class Dictionaries:
         return loop is None or all(program.contains(loop, binding.node) for binding in self.trace.reaching(name))
 
     def _makes_or_fills(self, value: cst.BaseExpression, name: str) -> bool:
-        if is_build(value):
+        if self.trace.builds(value):
             return False
         root = self.trace.split_chain(value)[0]
         return is_builder_call(self.program, root) or (isinstance(root, cst.Name) and root.value == name)
@@ -471,7 +502,7 @@ class Dictionaries:
         if isinstance(index, cst.Index) and string(index.value) == STRATEGY_NAME and isinstance(statement, cst.Assign):
             self._parts[use.node] = strategy
             self._parts[index.value] = f"{quote}class{quote}"
-            self._parts[statement.value] = self._strategy_class(statement.value, statement)
+            self._parts[statement.value] = self._strategy_class(statement.value, statement, program.indent(statement))
         elif isinstance(entry, cst.AssignTarget):
             whole = program.parent(entry)
             assert isinstance(whole, cst.Assign)
@@ -496,7 +527,7 @@ class Dictionaries:
             else:
                 entries.append(Argument(f'"{key}": {self.text(element.value, indent)}'))
         kwargs = f"{{{', '.join(entry.text for entry in entries)}}}"
-        return f'{{"class": {self._strategy_class(name, node)}, "kwargs": {kwargs}}}'
+        return f'{{"class": {self._strategy_class(name, node, indent)}, "kwargs": {kwargs}}}'
 
 
 def _is(one: MethodCall, index: int, method: str, name: str) -> bool:

@@ -15,7 +15,16 @@ from migrate_trainers.rules.lightning.flow_function import FlowFunction
 from migrate_trainers.rules.lightning.mistakes import check_setting
 from migrate_trainers.rules.lightning.sites import GivenCheckpoint, refuse_earlier_effects, take_given_checkpoint
 from migrate_trainers.rules.lightning.tracing.dictionaries import Dictionaries
-from migrate_trainers.rules.lightning.tracing.keys import KEYS, MODULE_CLASS, STRATEGY, STRATEGY_CLASS, STRATEGY_KWARGS
+from migrate_trainers.rules.lightning.tracing.keys import (
+    KEYS,
+    MODULE_CLASS,
+    STRATEGY,
+    STRATEGY_CLASS,
+    STRATEGY_KWARGS,
+    literal_keys,
+)
+from migrate_trainers.rules.lightning.tracing.trace import is_trainer
+from migrate_trainers.rules.literals import display_of
 from migrate_trainers.rules.trainer_call import rename_trainer, train_function_argument, warn_of_continuation
 from migrate_trainers.writing.placement import definition
 from migrate_trainers.writing.render import Argument, sequence
@@ -71,7 +80,9 @@ class TracedFunction(FlowFunction):
         function = "\n".join([f"def {name}({self.config_name}):", *body])
         rewrite.edits += definition(self.program, self.place, [*self.reports.definitions, function])
         # Behind the function where both stand before the same statement.
-        rewrite.edits += [*self._named, *self.dictionaries.edits(), *self._renamed_annotations()]
+        trainers = [call for call in self.program.calls if is_trainer(self.program, call)]
+        arguments = [argument for call in trainers for argument in call.args]
+        rewrite.edits += [*self._named, *self.dictionaries.edits(arguments), *self._renamed_annotations()]
 
     def _read_checkpoint(self, given: list[GivenCheckpoint]) -> GivenCheckpoint | None:
         """How the function reads what some of the trainers were given to start from."""
@@ -125,7 +136,8 @@ class TracedFunction(FlowFunction):
         ]
         origins = [one for one in self.trace.nodes if self._makes_one(one)]
         return bool(origins) and all(
-            any(
+            _names_accelerator(origin)
+            or any(
                 (text == program.text(origin) and block is program.block(program.statement(origin)))
                 or self._is_assigned(origin, block, text)
                 for block, text in blocks
@@ -177,3 +189,10 @@ class TracedFunction(FlowFunction):
             if self.program.qualified_name(node) in legacy.BUILDERS
             and self.program.enclosing(node, cst.Annotation) is not None
         ]
+
+
+def _names_accelerator(origin: cst.CSTNode) -> bool:
+    """Whether a configuration that is written out says the accelerator."""
+    entries = display_of(origin) if isinstance(origin, cst.Dict) else None
+    settings = (entries or {}).get("_trainer_init_config")
+    return isinstance(settings, cst.Dict) and "accelerator" in literal_keys(settings)

@@ -14,7 +14,7 @@ import libcst as cst
 
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.scopes import Binding, BindingKind, own_returns
-from migrate_trainers.rules.lightning.builder import METHODS, MethodCall, is_builder_call
+from migrate_trainers.rules.lightning.builder import METHODS, MethodCall, is_build, is_builder_call
 from migrate_trainers.rules.lightning.tracing.keys import KEYS, literal_keys
 from migrate_trainers.rules.lightning.tracing.possible import (
     NOTHING,
@@ -113,6 +113,12 @@ class Trace:
             calls.insert(0, MethodCall(node.func.attr.value, node, self.program.statement(node)))
             node = node.func.value
         return node, calls
+
+    def builds(self, node: cst.BaseExpression) -> bool:
+        """Whether an expression is `builder.build()`."""
+        if not isinstance(node, cst.Call) or not isinstance(node.func, cst.Attribute) or not is_build(node):
+            return False
+        return any(isinstance(value, Builder) for value in self.of(node.func.value))
 
     def origins_of(self, values: Iterable[object]) -> set[cst.CSTNode]:
         """The origins of the configurations among some values, or in the containers among them."""

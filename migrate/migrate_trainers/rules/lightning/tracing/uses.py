@@ -78,7 +78,7 @@ class Uses:
         return True
 
     _in_Expr = _in_If = _in_While = _in_Assert = _in_BooleanOperation = _in_IfExp = _in_NamedExpr = _always
-    _in_Element = _in_Await = _in_FormattedStringExpression = _in_AssignTarget = _always
+    _in_Param = _in_Element = _in_Await = _in_FormattedStringExpression = _in_AssignTarget = _always
 
     def _in_UnaryOperation(self, parent: cst.UnaryOperation, node: cst.BaseExpression, values: Possibilities) -> bool:
         return isinstance(parent.operator, cst.Not)
