@@ -167,6 +167,57 @@ def lightning_programs(draw: Draw) -> str:
     return _indented_by(text, draw(st.sampled_from(("    ", "  ", "\t"))))
 
 
+# How a configuration gets from where it is made to its trainer: `make` and `built` are statements and an expression
+# that make it, `fill` calls on a builder that is given.
+_WAYS = {
+    "function": "def make(argument):\n{make}    return {built}\nconfig = make(1)\n",
+    "function that gives the builder": "def make(argument):\n{make}    return {builder}\nconfig = make(1).build()\n",
+    "function that fills": (
+        "def make(builder, argument):\n{fill}    return builder\nconfig = make(LightningConfigBuilder(), 1).build()\n"
+    ),
+    "method": (
+        "class Maker:\n    def __init__(self, argument):\n        self.argument = argument\n"
+        "    def make(self):\n{deep_make}        return {built}\nconfig = Maker(1).make()\n"
+    ),
+    "attribute": (
+        "class Maker:\n    def __init__(self, argument):\n{deep_make}        self.config = {built}\n"
+        "config = Maker(1).config\n"
+    ),
+    "dictionary": (
+        "configs = {{}}\nfor key in 'ab':\n{make}    configs[key] = {built}\nconfig = configs['a']\nfit(configs['b'])\n"
+    ),
+}
+
+
+@st.composite
+def followed_programs(draw: Draw) -> str:
+    """A program whose configuration passes through a function, an object or a container before it is used."""
+    calls = _builder_calls(draw, feeds=False)
+    make, built = _built(draw, calls)
+    # An assignment would make the variable the function's own.
+    make = [line for line in make if line != "rebound = 'amid'"]
+    fill = [f"builder{_call(method, arguments, broken=False, commented=False)}" for method, arguments in calls]
+    way = _WAYS[draw(st.sampled_from(sorted(_WAYS)))]
+    if "return {builder}" in way and built != "builder.build()":
+        way = _WAYS["function"]
+    text = way.format(
+        make=indent("".join(f"{line}\n" for line in make), "    "),
+        deep_make=indent("".join(f"{line}\n" for line in make), "        "),
+        fill=indent("".join(f"{line}\n" for line in fill), "    "),
+        built=built,
+        builder="builder",
+    )
+    fit = (
+        "def fit(given):\n    scaling_config = ScalingConfig(num_workers=2, use_gpu=True)\n"
+        "    LightningTrainer(given, scaling_config=scaling_config).fit()\n"
+    )
+    interlude = draw(st.sampled_from(_INTERLUDES))
+    body = f"{fit}{text}{interlude}\nfit(config)\n"
+    level, place = _PLACES[draw(st.sampled_from(("module", "function", "main guard", "try")))]
+    margin = "    " * level
+    return _imports(draw) + place.format(setup=indent(_SETUP, margin), body=indent(body, margin))
+
+
 def _keywords(draw: Draw, *names: str) -> list[str]:
     chosen = draw(st.lists(st.sampled_from(names), unique=True, max_size=3))
     return [f"{name}={draw(st.sampled_from(_VALUES))}" for name in chosen]

@@ -32,6 +32,8 @@ NOT_RECORDED = {
     "lightning/evaluation_script": "it asks for arguments",
     "lightning/predictor": "it predicts",
     "lightning/resume_from_file": "it trains without Ray too",
+    "lightning/modules_in_a_package": "its modules are files",
+    "lightning/imports_in_steps": "Metaflow runs its steps",
     "lightning/ray_data_collate_fn": "it computes with its data",
     "lightning/ray_data_preprocessor": "it asks for arguments",
     "lightning/ray_data_in_function": "nothing in it calls the function",

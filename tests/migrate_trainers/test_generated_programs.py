@@ -1,6 +1,6 @@
 """Generated Lightning programs: the output makes the calls that the input made, or the input is left as it is.
 
-A run takes the same 200 programs each time. To look further, say how many: `PROGRAMS=5000 pytest -s <this file>` takes
+A run takes the same 300 programs each time. To look further, say how many: `PROGRAMS=5000 pytest -s <this file>` takes
 others each time, and prints the share of those that were left.
 """
 
@@ -10,13 +10,18 @@ import io
 import os
 import tokenize
 from collections import Counter
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, given, settings
-from lightning_programs import lightning_programs
+from lightning_programs import followed_programs, lightning_programs
 from worker_calls import assert_same_calls
 
 from migrate_trainers import Settings, migrate_source
 from migrate_trainers.findings import Kind
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
 
 
 def _comments(text: str) -> Counter[str]:
@@ -44,12 +49,15 @@ def _check(program: str) -> bool:
     return True
 
 
-def test_the_output_makes_the_same_calls() -> None:
+@pytest.mark.parametrize(
+    ("programs", "number"), [(lightning_programs(), 200), (followed_programs(), 100)], ids=["filled", "followed"]
+)
+def test_the_output_makes_the_same_calls(programs: SearchStrategy[str], number: int) -> None:
     migrated: Counter[bool] = Counter()
 
-    @given(lightning_programs())
+    @given(programs)
     @settings(
-        max_examples=int(EXPLORED or 200),
+        max_examples=int(EXPLORED or number),
         derandomize=EXPLORED is None,
         database=None,
         deadline=None,
