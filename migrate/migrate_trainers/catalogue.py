@@ -450,6 +450,13 @@ _ENTRIES = (
         "Nothing to do, if every report comes with a checkpoint.",
     ),
     Entry(
+        "MT504",
+        Kind.REVIEW,
+        "The trials of a population hand their checkpoints to Tune themselves",
+        "The scheduler starts trials from other trials' checkpoints, and Ray's own report callback doesn't hand those on. A callback class and a function in the file do.",
+        "Nothing to do. Each checkpoint is stored twice: by the trial's run of Ray Train, and by Tune.",
+    ),
+    Entry(
         "MT900",
         Kind.ERROR,
         "The file is not valid Python",

@@ -426,5 +426,19 @@ tune.Tuner(driver, param_space={"lr": tune.loguniform(1e-4, 1e-1)}).fit()
 """,
     ),
     "MT502": Example(_tuned()),
+    "MT504": Example(
+        _tuned().replace("from ray import tune\n", "from ray import tune\nfrom ray.tune.schedulers import PB2\n", 1)
+        + """\
+tune.Tuner(
+    trainer,
+    param_space={"lightning_config": space},
+    tune_config=tune.TuneConfig(
+        scheduler=PB2(
+            hyperparam_bounds={"lightning_config": LightningConfigBuilder().module(lr=[1e-4, 1e-1]).build()},
+        ),
+    ),
+)
+"""
+    ),
     "MT503": Example(_tuned() + "print(results.get_best_result().checkpoint)\n"),
 }

@@ -219,6 +219,8 @@ class TunedTrainFunction(TrainFunction):
         lines = hoisted.get(self.place, [])
         rewrite.late.append(partial(driver.edits, function=name, definitions=definitions, lines=lines))
         rewrite.review("MT502", self._tuned.site.call.func, "")
+        if self._starts:
+            rewrite.review("MT504", self._tuned.site.call.func, "")
         self._take_out_statements()
 
     def _place(self, text: str) -> None:
