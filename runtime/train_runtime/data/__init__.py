@@ -13,6 +13,7 @@ except ImportError as error:
     raise ImportError("Datasets need pyarrow: pip install 'migrate-trainers[data]'", name="pyarrow") from error
 
 from train_runtime import _ray_alias
+from train_runtime.data._schema import Schema
 from train_runtime.data._shards import to_dataset
 from train_runtime.data._sources import (
     from_arrow,
@@ -26,7 +27,7 @@ from train_runtime.data._sources import (
     read_json,
     read_parquet,
 )
-from train_runtime.data.dataset import Dataset, Schema
+from train_runtime.data.dataset import Dataset
 from train_runtime.data.iterator import DataIterator
 from train_runtime.data.preprocessor import Preprocessor
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from train_runtime.data._columns import joined
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import pyarrow as pa
 
@@ -40,6 +40,11 @@ class Block(NamedTuple):
 def concatenated(blocks: Sequence[Block]) -> pa.Table:
     """All rows as one table."""
     return joined([block.table for block in blocks])
+
+
+def count_rows(blocks: Iterable[Block]) -> int:
+    """The number of rows in all blocks."""
+    return sum(block.num_rows for block in blocks)
 
 
 def split_at(blocks: Sequence[Block], indices: Sequence[int]) -> list[list[Block]]:
@@ -102,7 +107,7 @@ class _Dealer:
     def _may_give(self, worker: int, rows: int) -> bool:
         """Whether the rows left would suffice to make all workers equal."""
         after = [count + rows * (index == worker) for index, count in enumerate(self._rows)]
-        left = sum(block.num_rows for block in self._waiting) - rows
+        left = count_rows(self._waiting) - rows
         return left >= sum(max(after) - count for count in after)
 
     def _give(self, worker: int, block: Block) -> None:
@@ -112,7 +117,7 @@ class _Dealer:
     def finish(self) -> list[list[Block]]:
         """Make all workers equal; what is left of a block that was cut goes behind the others, as in Ray."""
         lacking = [max(self._rows) - count for count in self._rows]
-        waiting = sum(block.num_rows for block in self._waiting)
+        waiting = count_rows(self._waiting)
         share = (waiting - sum(lacking)) // len(self._rows)
         for worker, rows in enumerate(lacking):
             needed = rows + share

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from train_runtime.data import _batches
-from train_runtime.data._blocks import Block, concatenated, split_at
+from train_runtime.data._blocks import Block, concatenated, count_rows, split_at
 from train_runtime.data._columns import is_frame, joined, table_of_columns, table_of_frame, table_of_rows, to_rows
 
 TransformTable = Callable[[pa.Table], Iterable[pa.Table]]
@@ -101,7 +101,7 @@ class MapBatches:
         waiting: list[Block] = []
         for block in blocks:
             waiting.append(block)
-            if self.batch_size is None or sum(block.num_rows for block in waiting) >= self.batch_size:
+            if self.batch_size is None or count_rows(waiting) >= self.batch_size:
                 yield concatenated(waiting)
                 waiting = []
         if waiting:
@@ -158,7 +158,7 @@ class Repartition:
     num_blocks: int
 
     def __call__(self, inputs: list[list[Block]]) -> list[Block]:
-        rows = sum(block.num_rows for block in inputs[0])
+        rows = count_rows(inputs[0])
         indices = [int(rows / self.num_blocks * part) for part in range(1, self.num_blocks)]
         return [Block.of_task(concatenated(part)) for part in split_at(inputs[0], indices)]
 

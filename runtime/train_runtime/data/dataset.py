@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from train_runtime import _ray_alias
-from train_runtime.data import _batches, _steps
-from train_runtime.data._blocks import Block, concatenated, deal, split_at
+from train_runtime.data import _batches, _splits, _steps
+from train_runtime.data._blocks import Block, concatenated, count_rows, split_at
 from train_runtime.data._columns import table_of_columns, to_frame
 from train_runtime.data._plan import InMemory, Plan, Step
+from train_runtime.data._schema import Schema
 from train_runtime.data.iterator import DataIterator
 
 if TYPE_CHECKING:
@@ -26,28 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["Dataset", "Schema"]
 
 _NO_LIMIT = 2**62
-
-
-@dataclass(frozen=True)
-class Schema:
-    """The columns of a dataset."""
-
-    base_schema: pa.Schema
-
-    @property
-    def names(self) -> list[str]:
-        """The columns' names."""
-        return list(self.base_schema.names)
-
-    @property
-    def types(self) -> list[pa.DataType]:
-        """The columns' Arrow types."""
-        return list(self.base_schema.types)
-
-    def __repr__(self) -> str:
-        width = max([6, *map(len, self.names)])
-        rows = [("Column", "Type"), ("-" * 6, "-" * 4), *zip(self.names, map(str, self.types), strict=True)]
-        return "\n".join(f"{name:<{width}}  {kind}" for name, kind in rows)
 
 
 class Dataset:
@@ -196,11 +173,7 @@ class Dataset:
 
     def split(self, n: int, *, equal: bool = False, locality_hints: list[Any] | None = None) -> list[Dataset]:
         """`n` datasets of whole blocks, or of the same number of rows."""
-        blocks = self._plan.blocks()
-        if equal:
-            rows = _count(blocks) // n
-            return [_materialized(part) for part in split_at(blocks, [rows * part for part in range(1, n + 1)])[:n]]
-        return [_materialized([blocks[index] for index in part]) for part in np.array_split(np.arange(len(blocks)), n)]
+        return [_materialized(part) for part in _splits.into(self._plan, n, equal=equal)]
 
     def split_at_indices(self, indices: list[int]) -> list[Dataset]:
         """The dataset cut before these rows."""
@@ -212,13 +185,7 @@ class Dataset:
         Raises:
             ValueError: if the shares are not positive numbers with a sum below 1, or are too small.
         """
-        if not proportions or min(proportions) <= 0 or sum(proportions) >= 1:
-            raise ValueError("proportions must be bigger than 0, and must sum to less than 1.")
-        blocks = self._plan.blocks()
-        indices = [int(_count(blocks) * share) for share in np.cumsum(proportions)]
-        if any(end <= start for start, end in zip([0, *indices], indices, strict=False)):
-            raise ValueError("Couldn't create non-empty splits with the given proportions.")
-        return [_materialized(part) for part in split_at(blocks, indices)]
+        return [_materialized(part) for part in _splits.by_shares(self._plan, proportions)]
 
     def train_test_split(
         self, test_size: int | float, *, shuffle: bool = False, seed: int | None = None
@@ -229,29 +196,14 @@ class Dataset:
             ValueError: for a share that is not between 0 and 1, or a number that is not smaller than the dataset.
         """
         source = self.random_shuffle(seed=seed) if shuffle else self
-        if isinstance(test_size, float):
-            if not 0 < test_size < 1:
-                raise ValueError(
-                    f"If `test_size` is a float, it must be bigger than 0 and smaller than 1. Got {test_size}."
-                )
-            train, test = source.split_proportionately([1 - test_size])
-            return train, test
-        blocks = source._plan.blocks()
-        rows = _count(blocks)
-        if not 0 < test_size < rows:
-            raise ValueError(
-                "If `test_size` is an int, it must be bigger than 0 and smaller than the size of the dataset "
-                f"({rows}). Got {test_size}."
-            )
-        train, test = (_materialized(part) for part in split_at(blocks, [rows - test_size]))
+        train, test = (_materialized(part) for part in _splits.into_train_and_test(source._plan, test_size))
         return train, test
 
     def streaming_split(
         self, n: int, *, equal: bool = False, locality_hints: list[Any] | None = None
     ) -> list[DataIterator]:
         """An iterator for each of `n` consumers. The steps are taken once, now, and not for each pass as on Ray."""
-        blocks = self._plan.blocks()
-        parts = deal(blocks, n) if equal else [blocks[index::n] for index in range(n)]
+        parts = _splits.for_consumers(self._plan, n, equal=equal)
         return [_materialized(part).iterator() for part in parts]
 
     # --- what is in it -----------------------------------------------------------------------------------------------
@@ -347,7 +299,7 @@ class Dataset:
 
     def count(self) -> int:
         """The number of rows."""
-        return _count(self._plan.blocks())
+        return count_rows(self._plan.blocks())
 
     def schema(self, fetch_if_missing: bool = True) -> Schema | None:
         """The names and types of the columns; None for a dataset without any."""
@@ -446,7 +398,3 @@ def _user_function(
 
 def _materialized(blocks: Iterable[Block]) -> Dataset:
     return Dataset(InMemory(tuple(blocks)))
-
-
-def _count(blocks: Iterable[Block]) -> int:
-    return sum(block.num_rows for block in blocks)

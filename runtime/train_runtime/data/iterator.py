@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import torch
 
     from train_runtime.data._blocks import Block
-    from train_runtime.data.dataset import Dataset, Schema
+    from train_runtime.data._schema import Schema
+    from train_runtime.data.dataset import Dataset
 
 __all__ = ["DataIterator"]
 
