@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.reading.values import ValueAnalysis
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.lightning.batches import REPLACED_BY_DATASETS, read_batches
 from migrate_trainers.rules.lightning.builder import keyword
 from migrate_trainers.rules.lightning.checkpoints import FilledIn, keep_checkpoints
-from migrate_trainers.rules.lightning.data import REPLACED_BY_DATASETS, read_batches
 from migrate_trainers.rules.lightning.fit import fit_lines
 from migrate_trainers.rules.lightning.flow import DICTIONARIES, BuilderFlow
 from migrate_trainers.rules.lightning.mistakes import check_arguments, current_name

@@ -12,13 +12,14 @@ from migrate_trainers.reading.lightning_arguments import WITHOUT_EFFECT_UNDER_RA
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.checkpoints.models import file_argument, model_file_call
 from migrate_trainers.rules.configs import uses_gpu
-from migrate_trainers.rules.lightning.data import Batches, RayData, read_data
+from migrate_trainers.rules.lightning.data import RayData, read_data
 from migrate_trainers.rules.trainer_call import is_absent, refuse_unsupported, trainer_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from migrate_trainers.reading.program import Program
+    from migrate_trainers.rules.lightning.batches import Batches
     from migrate_trainers.rules.rewrite import CallSite, Rewrite
 
 CONFIG_ARGUMENTS = ("lightning_config", "datasets_iter_config")

@@ -10,8 +10,8 @@ import libcst as cst
 
 from migrate_trainers.reading import legacy
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.lightning.batches import REPLACED_BY_DATASETS, read_batches
 from migrate_trainers.rules.lightning.checkpoints import filled_in_config, keep_checkpoints
-from migrate_trainers.rules.lightning.data import REPLACED_BY_DATASETS, read_batches
 from migrate_trainers.rules.lightning.fit import fit_lines
 from migrate_trainers.rules.lightning.mistakes import check_arguments, current_name
 from migrate_trainers.rules.lightning.package import LightningPackage
