@@ -214,10 +214,8 @@ class TunedTrainFunction(TrainFunction):
             if key not in (*CONFIG_ARGUMENTS, "run_config") and not is_absent(self._given, key)
         }
         driver = Driver(rewrite, self._tuned, kept, self._run_config, has_config=bool(self._keys) or self._starts)
-        hoisted = self.mover.hoisted
         definitions = [*self.reports.definitions, "\n".join([*self.comments.rest(), function])]
-        lines = hoisted.get(self.place, [])
-        rewrite.late.append(partial(driver.edits, function=name, definitions=definitions, lines=lines))
+        rewrite.late.append(partial(driver.edits, function=name, definitions=definitions, lines=self._lines()))
         rewrite.review("MT502", self._tuned.site.call.func, "")
         if self._starts:
             rewrite.review("MT504", self._tuned.site.call.func, "")
@@ -225,9 +223,17 @@ class TunedTrainFunction(TrainFunction):
 
     def _place(self, text: str) -> None:
         definitions = [*self.reports.definitions, "\n".join([*self.comments.rest(), text])]
-        lines = self.mover.hoisted.get(self.place, [])
-        self.rewrite.edits += definition(self.program, self.place, definitions, lines=lines)
+        self.rewrite.edits += definition(self.program, self.place, definitions, lines=self._lines())
         self._take_out_statements()
+
+    def _lines(self) -> list[str]:
+        """Statements that stand before the definitions."""
+        lines = self.mover.hoisted.get(self.place, [])
+        if not self.reports.needs_callback_class:
+            return lines
+        environment = f"{self.rewrite.imports.module('os')}.environ"
+        comment = "# Not every report has every metric, which LightningTrainer let Tune accept."
+        return [*lines, comment, f'{environment}.setdefault("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")']
 
     def _take_out_statements(self) -> None:
         """Remove the builders' statements; a built search space becomes a dictionary in its variable's place."""
