@@ -158,6 +158,45 @@ class Program:
         """All bindings of the variable that a name reads; none for builtins and unknown names."""
         return self.scope(name).lookup(name.value)
 
+    def reaching(self, name: cst.Name) -> tuple[Binding, ...]:
+        """The bindings of the variable that a name reads, without those whose value it surely doesn't read.
+
+        An assignment above the name, in a block around it, replaces what stands above it; what stands below the name
+        comes too late, but in a loop that the assignment isn't in.
+        """
+        bindings = self.bindings(name)
+        scope = self.scope(name)
+        is_shared = any(name.value in one.declared_global | one.declared_nonlocal for one in self.all_scopes())
+        if is_shared or any(binding.scope is not scope for binding in bindings):
+            return bindings
+        replacing = [binding for binding in bindings if self._surely_assigns_before(binding.node, name)]
+        if not replacing:
+            return bindings
+        last = max((binding.node for binding in replacing), key=lambda node: self.span(node)[0])
+        loops = [
+            above
+            for above in self.ancestors(name)
+            if isinstance(above, cst.For | cst.While) and not self.contains(above, last)
+        ]
+        return tuple(
+            binding
+            for binding in bindings
+            if self.span(binding.node)[0] >= self.span(last)[0]
+            and (not self._binds_after(binding.node, name) or any(self.contains(loop, binding.node) for loop in loops))
+        )
+
+    def _surely_assigns_before(self, node: cst.CSTNode, name: cst.Name) -> bool:
+        """Whether a node is an assignment that has run whenever a name in a block below it is read."""
+        if not isinstance(node, cst.Assign | cst.AnnAssign) or self.contains(node, name):
+            return False
+        block = self.block(self.statement(node))
+        return self.contains(block, name) and self.span(node)[0] < self.span(name)[0]
+
+    def _binds_after(self, node: cst.CSTNode, name: cst.Name) -> bool:
+        """Whether a binding's value is not yet there where a name is read."""
+        is_own_value = isinstance(node, cst.Assign | cst.AnnAssign) and self.contains(node, name)
+        return is_own_value or self.span(node)[0] > self.span(name)[0]
+
     def named(self, node: cst.BaseExpression) -> tuple[Binding, ...]:
         """The bindings of what an expression names; none for what isn't a variable of the program."""
         return self.bindings(node) if isinstance(node, cst.Name) else ()

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.scopes import Binding, BindingKind, own_returns
+from migrate_trainers.rules.checkpoints.kinds import (
+    CHECKPOINTS,
+    Held,
+    Kind,
+    Listed,
+    Named,
+    Parts,
+    attribute_of,
+    element_of,
+    given_by_builtin,
+    merged,
+    part_of,
+    returned_by,
+)
 from migrate_trainers.rules.literals import is_none, string
 
 if TYPE_CHECKING:
@@ -17,46 +30,8 @@ if TYPE_CHECKING:
     from migrate_trainers.reading.program import Program
 
 
-class Held(Enum):
-    """What there is to hold. `OLD_CHECKPOINT` may be of any run, also one that a legacy trainer made."""
-
-    TRAINER = "a trainer"
-    RESULT = "the result of a run"
-    CHECKPOINT = "a checkpoint of this file's run"
-    OLD_CHECKPOINT = "a checkpoint of some run"
-    PAIR = "a checkpoint with its metrics"
-    PAIRS = "the best checkpoints with their metrics"
-    NUMBERED_PAIR = "a number and a checkpoint with its metrics"
-    NUMBERED_PAIRS = "the best checkpoints, numbered"
-    TUNER = "a tuner of a trainer"
-    TRIALS = "the results of all trials"
-    TRIAL = "the result of a trial"
-
-
-CHECKPOINTS = frozenset({Held.CHECKPOINT, Held.OLD_CHECKPOINT})
-_ATTRIBUTES = {
-    (Held.RESULT, "checkpoint"): Held.CHECKPOINT,
-    (Held.RESULT, "best_checkpoints"): Held.PAIRS,
-    (Held.TRIAL, "checkpoint"): Held.CHECKPOINT,
-    (Held.TRIAL, "best_checkpoints"): Held.PAIRS,
-}
-_METHODS = {
-    (Held.TRAINER, "fit"): Held.RESULT,
-    (Held.RESULT, "get_best_checkpoint"): Held.CHECKPOINT,
-    (Held.TRIAL, "get_best_checkpoint"): Held.CHECKPOINT,
-    (Held.TUNER, "fit"): Held.TRIALS,
-    (Held.TUNER, "get_results"): Held.TRIALS,
-    (Held.TRIALS, "get_best_result"): Held.TRIAL,
-}
-# What unpacking or indexing gives, by position.
-_PARTS = {
-    (Held.PAIR, 0): Held.CHECKPOINT,
-    (Held.NUMBERED_PAIR, 1): Held.PAIR,
-}
-_ELEMENTS = {Held.PAIRS: Held.PAIR, Held.NUMBERED_PAIRS: Held.NUMBERED_PAIR, Held.TRIALS: Held.TRIAL}
-# Builtins that give elements of what they are given, and those that give the same again.
-_CHOOSING = ("max", "min", "next")
-_COPYING = ("list", "tuple", "sorted", "reversed", "iter")
+# Methods that put something into a list.
+_ADDING = ("append", "appendleft", "add")
 
 
 class Holdings:
@@ -64,9 +39,9 @@ class Holdings:
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._known: dict[cst.CSTNode, Held | None] = {}
+        self._known: dict[cst.CSTNode, Kind | None] = {}
 
-    def of(self, node: cst.CSTNode) -> Held | None:
+    def of(self, node: cst.CSTNode) -> Kind | None:
         if node not in self._known:
             # A definition that leads back to itself tells nothing.
             self._known[node] = None
@@ -76,12 +51,12 @@ class Holdings:
     def is_checkpoint(self, node: cst.CSTNode) -> bool:
         return self.of(node) in CHECKPOINTS
 
-    def _look(self, node: cst.CSTNode) -> Held | None:
+    def _look(self, node: cst.CSTNode) -> Kind | None:
         if isinstance(node, cst.Name):
-            return self._of_bindings(self._program.bindings(node))
+            return self._of_bindings(self._program.reaching(node))
         if isinstance(node, cst.Attribute):
             held = self.of(node.value)
-            return _ATTRIBUTES.get((held, node.attr.value)) if held else self._of_self(node)
+            return attribute_of(held, node.attr.value) if held else self._of_self(node)
         if isinstance(node, cst.Call):
             return self._of_call(node)
         if isinstance(node, cst.Subscript):
@@ -90,14 +65,18 @@ class Holdings:
             return self._common([node.body, node.orelse])
         if isinstance(node, cst.BooleanOperation):
             return self._common([node.left, node.right])
-        return self.of(node.value) if isinstance(node, cst.NamedExpr) else None
+        if isinstance(node, cst.Tuple):
+            return Parts(tuple(self.of(element.value) for element in node.elements))
+        if isinstance(node, cst.NamedExpr):
+            return self.of(node.value)
+        return self._of_container(node) if self._is_container(node) else None
 
-    def _common(self, nodes: Iterable[cst.CSTNode]) -> Held | None:
+    def _common(self, nodes: Iterable[cst.CSTNode]) -> Kind | None:
         """What several expressions hold alike, those that are None apart."""
         found = {self.of(node) for node in nodes if not (isinstance(node, cst.BaseExpression) and is_none(node))}
-        return _merged(found)
+        return merged(found)
 
-    def _of_call(self, node: cst.Call) -> Held | None:
+    def _of_call(self, node: cst.Call) -> Kind | None:
         qualified = self._program.qualified_name(node.func) or ""
         if legacy.TRAINERS.get(qualified) == legacy.LIGHTNING_TRAINER:
             return Held.TRAINER
@@ -112,9 +91,10 @@ class Holdings:
         if isinstance(node.func, cst.Attribute):
             held = self.of(node.func.value)
             if held is not None:
-                return _METHODS.get((held, node.func.attr.value))
+                return returned_by(held, node.func.attr.value)
         if isinstance(node.func, cst.Name) and not self._program.bindings(node.func):
-            return self._of_builtin(node.func.value, node)
+            held = self.of(node.args[0].value) if node.args else None
+            return given_by_builtin(held, node.func.value) if held is not None else None
         function = self._own_function(node.func)
         return self._of_function(function) if function is not None else None
 
@@ -128,52 +108,88 @@ class Holdings:
                 return Held.CHECKPOINT
         return Held.OLD_CHECKPOINT
 
-    def _of_builtin(self, name: str, node: cst.Call) -> Held | None:
-        held = self.of(node.args[0].value) if node.args else None
-        if held is None:
-            return None
-        if name in _COPYING:
-            return held if held in _ELEMENTS else None
-        if name == "enumerate":
-            return Held.NUMBERED_PAIRS if held is Held.PAIRS else None
-        return _ELEMENTS.get(held) if name in _CHOOSING else None
-
-    def _of_subscript(self, node: cst.Subscript) -> Held | None:
+    def _of_subscript(self, node: cst.Subscript) -> Kind | None:
         held = self.of(node.value)
         if held is None or len(node.slice) != 1:
             return None
         index = node.slice[0].slice
-        if held in _ELEMENTS:
-            return held if isinstance(index, cst.Slice) else _ELEMENTS[held]
-        if isinstance(index, cst.Index) and isinstance(index.value, cst.Integer):
-            return _PARTS.get((held, index.value.evaluated_value))
-        return None
+        if isinstance(held, Named):
+            return held.of
+        if isinstance(held, Parts):
+            if isinstance(index, cst.Index) and isinstance(index.value, cst.Integer):
+                return part_of(held, index.value.evaluated_value)
+            return None
+        element = element_of(held)
+        return held if element is not None and isinstance(index, cst.Slice) else element
+
+    # Lists, tuples and dictionaries
+
+    def _is_container(self, node: cst.CSTNode) -> bool:
+        """Whether an expression makes a list or dictionary, if only an empty one."""
+        if isinstance(node, cst.Call) and not node.args:
+            return any(self._program.is_builtin(node.func, name) for name in ("dict", "list"))
+        return isinstance(node, cst.Dict | cst.List | cst.DictComp | cst.ListComp | cst.GeneratorExp)
+
+    def _of_container(self, node: cst.CSTNode, uses: Iterable[cst.CSTNode] = ()) -> Kind | None:
+        """What a display or comprehension makes, with what is put into it where it is used."""
+        values: list[cst.CSTNode] = []
+        if isinstance(node, cst.DictComp):
+            values.append(node.value)
+        elif isinstance(node, cst.ListComp | cst.GeneratorExp):
+            values.append(node.elt)
+        elif isinstance(node, cst.Dict | cst.List):
+            values += [element.value for element in node.elements]
+        values += [value for use in uses for value in self._put_into(use)]
+        found = self._common(values)
+        if found is None:
+            return None
+        is_named = isinstance(node, cst.Dict | cst.DictComp)
+        if isinstance(node, cst.Call):
+            is_named = self._program.is_builtin(node.func, "dict")
+        return Named(found) if is_named else Listed(found)
+
+    def _put_into(self, use: cst.CSTNode) -> Iterator[cst.CSTNode]:
+        """The expressions that are put into a list or dictionary where it is used."""
+        program = self._program
+        parent = program.parent(use)
+        if isinstance(parent, cst.Subscript) and parent.value is use:
+            target = program.parent(parent)
+            assignment = program.parent(target) if isinstance(target, cst.AssignTarget) else None
+            if isinstance(assignment, cst.Assign):
+                yield assignment.value
+        elif isinstance(parent, cst.Attribute) and parent.value is use:
+            call = program.parent(parent)
+            if isinstance(call, cst.Call) and call.func is parent and parent.attr.value in _ADDING:
+                yield from (argument.value for argument in call.args)
 
     # Variables
 
-    def _of_bindings(self, bindings: Iterable[Binding]) -> Held | None:
+    def _of_bindings(self, bindings: Iterable[Binding]) -> Kind | None:
         found = set()
         for binding in bindings:
-            if binding.value is None or not is_none(binding.value):
+            value = _assigned(binding)
+            if value is None:
                 found.add(self._of_binding(binding))
-        return _merged(found)
+            elif self._is_container(value):
+                found.add(self._of_container(value, self._program.uses(binding)))
+            elif not is_none(value):
+                found.add(self.of(value))
+        return merged(found)
 
-    def _of_binding(self, binding: Binding) -> Held | None:
+    def _of_binding(self, binding: Binding) -> Kind | None:
         node = binding.node
         if binding.kind is BindingKind.PARAMETER:
             assert isinstance(node, cst.Param)
             return self._of_parameter(node)
-        if binding.value is not None:
-            return self.of(binding.value)
         if isinstance(node, cst.For | cst.CompFor):
             held = self.of(node.iter)
-            return self._in_target(node.target, _ELEMENTS.get(held) if held else None, binding.name)
+            return self._in_target(node.target, element_of(held) if held else None, binding.name)
         if isinstance(node, cst.Assign):
             held = self.of(node.value)
-            return _merged({self._in_target(target.target, held, binding.name) for target in node.targets})
-        return self.of(node.value) if isinstance(node, cst.NamedExpr) else None
+            return merged({self._in_target(target.target, held, binding.name) for target in node.targets})
+        return None
 
-    def _in_target(self, target: cst.CSTNode, held: Held | None, name: str) -> Held | None:
+    def _in_target(self, target: cst.CSTNode, held: Kind | None, name: str) -> Kind | None:
         """What a name in an assignment's target is bound to, if the whole target is bound to `held`."""
         if held is None:
             return None
@@ -181,14 +197,14 @@ class Holdings:
             return held if target.value == name else None
         if isinstance(target, cst.Tuple | cst.List):
             found = {
-                self._in_target(element.value, _PARTS.get((held, index)), name)
+                self._in_target(element.value, part_of(held, index), name)
                 for index, element in enumerate(target.elements)
                 if isinstance(element, cst.Element)
             }
-            return _merged(found - {None})
+            return merged(found - {None})
         return None
 
-    def _of_parameter(self, parameter: cst.Param) -> Held | None:
+    def _of_parameter(self, parameter: cst.Param) -> Kind | None:
         """What every call of the file gives for a parameter; without calls, what its annotation names."""
         function = self._program.enclosing(parameter, (cst.FunctionDef, cst.Lambda))
         given: list[cst.BaseExpression] | None = None
@@ -236,10 +252,10 @@ class Holdings:
             if binding.node is function:
                 yield from program.uses(binding)
 
-    def _of_annotation(self, annotation: cst.Annotation | None) -> Held | None:
+    def _of_annotation(self, annotation: cst.Annotation | None) -> Kind | None:
         return self._of_hint(annotation.annotation) if annotation is not None else None
 
-    def _of_hint(self, hint: cst.BaseExpression) -> Held | None:
+    def _of_hint(self, hint: cst.BaseExpression) -> Kind | None:
         """What a type hint says, also one that allows None, or is a string."""
         name = string(hint)
         if name is not None:
@@ -282,19 +298,23 @@ class Holdings:
         ]
         return found[0] if len(found) == 1 else None
 
-    def _of_function(self, function: cst.FunctionDef) -> Held | None:
+    def _of_function(self, function: cst.FunctionDef) -> Kind | None:
         returned = [one.value for one in own_returns(function.body) if one.value is not None]
         return self._common(returned)
 
-    def _of_self(self, node: cst.Attribute) -> Held | None:
+    def _of_self(self, node: cst.Attribute) -> Kind | None:
         """What the methods of a class assign to an attribute of `self`."""
         owner = self._class_of_self(node)
         if owner is None:
             return None
-        values: list[cst.CSTNode] = []
+        values: list[cst.BaseExpression] = []
+        uses = []
         for other in self._program.attributes:
             target = self._program.parent(other)
-            if other.attr.value != node.attr.value or not isinstance(target, cst.AssignTarget | cst.AnnAssign):
+            if other.attr.value != node.attr.value:
+                continue
+            uses.append(other)
+            if not isinstance(target, cst.AssignTarget | cst.AnnAssign):
                 continue
             if isinstance(target, cst.AnnAssign) and target.target is not other:
                 continue
@@ -304,6 +324,8 @@ class Holdings:
             assert isinstance(assignment, cst.Assign | cst.AnnAssign)
             if assignment.value is not None:
                 values.append(assignment.value)
+        if any(self._is_container(value) for value in values):
+            return merged({self._of_container(value, uses) for value in values})
         return self._common(values)
 
     def _class_of_self(self, node: cst.CSTNode) -> cst.ClassDef | None:
@@ -313,8 +335,17 @@ class Holdings:
         return self._program.enclosing(node, cst.ClassDef)
 
 
-def _merged(found: set[Held | None]) -> Held | None:
-    """One answer for several places: old and new checkpoints together may be either."""
-    if len(found) == 1:
-        return next(iter(found))
-    return Held.OLD_CHECKPOINT if found and found <= CHECKPOINTS else None
+def _assigned(binding: Binding) -> cst.BaseExpression | None:
+    """The expression whose value a binding takes, also as one of a tuple: `best, loss = result, 0.1`."""
+    node = binding.node
+    if not isinstance(node, cst.Assign) or not isinstance(node.value, cst.Tuple) or len(node.targets) != 1:
+        return node.value if isinstance(node, cst.NamedExpr) else binding.value
+    target = node.targets[0].target
+    if not isinstance(target, cst.Tuple | cst.List) or len(target.elements) != len(node.value.elements):
+        return binding.value
+    for one, element in zip(target.elements, node.value.elements, strict=True):
+        if isinstance(one, cst.StarredElement) or isinstance(element, cst.StarredElement):
+            return None
+        if isinstance(one.value, cst.Name) and one.value.value == binding.name:
+            return element.value
+    return None

@@ -9,7 +9,7 @@ import libcst as cst
 
 from migrate_trainers.reading import legacy
 from migrate_trainers.refusal import Refusal
-from migrate_trainers.rules.checkpoints.held import Held
+from migrate_trainers.rules.checkpoints.kinds import Held
 from migrate_trainers.rules.legacy_uses import import_of
 from migrate_trainers.rules.lightning.reports import checkpoint_file
 from migrate_trainers.writing import templates

@@ -9,7 +9,7 @@ import libcst as cst
 
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.source import Edit
-from migrate_trainers.rules.checkpoints.held import Held
+from migrate_trainers.rules.checkpoints.kinds import Held
 
 if TYPE_CHECKING:
     from migrate_trainers.reading.program import Program

@@ -12,7 +12,8 @@ import libcst as cst
 
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
-from migrate_trainers.rules.checkpoints.held import Held, Holdings
+from migrate_trainers.rules.checkpoints.held import Holdings
+from migrate_trainers.rules.checkpoints.kinds import Held
 from migrate_trainers.rules.literals import string
 from migrate_trainers.rules.tuning.driver import LOOP_CONFIG
 from migrate_trainers.rules.tuning.sites import is_population

@@ -68,6 +68,39 @@ READ = {
         CHECKPOINT + "from typing import Optional\n\n\n"
         "def load(c: Optional[LightningCheckpoint] = None):\n    return c.get_model(Net)\n\n\nload(result.checkpoint)\n"
     ),
+    "a result of several in a dictionary": (
+        "results = {}\nfor name in ('a', 'b'):\n    results[name] = trainer.fit()\n"
+        "best = min(results.values(), key=lambda one: one.metrics['step'])\neffect(best.checkpoint.get_model(Net))\n"
+        "for name, one in results.items():\n    effect(one.checkpoint.get_model(Net, name=name))\n"
+        "effect(results['a'].checkpoint.get_model(Net))\n"
+    ),
+    "a result of several in a list": (
+        "results = []\nresults.append(trainer.fit())\nmodel = results[-1].checkpoint.get_model(Net)\n"
+        "models = [one.checkpoint.get_model(Net) for one in results]\n"
+    ),
+    "a list of pairs": (
+        "runs = [(lr, trainer.fit()) for lr in (1, 2)]\nlr, best = min(runs, key=lambda run: run[0])\n"
+        "effect(best.checkpoint.get_model(Net, lr=lr))\neffect(runs[0][1].checkpoint.get_model(Net))\n"
+    ),
+    "a dictionary on `self`": (
+        "class Runs:\n    def __init__(self):\n        self.found = dict()\n\n    def go(self):\n"
+        "        self.found['a'] = trainer.fit()\n        return self.found['a'].checkpoint.get_model(Net)\n\n\n"
+        "effect(Runs().go())\n"
+    ),
+    "one of a tuple": (
+        "best, least = None, 9\nfor i in range(2):\n    one = trainer.fit()\n    if i < least:\n"
+        "        best, least = one, i\nmodel = best.checkpoint.get_model(Net)\n"
+    ),
+    "parts of a returned tuple": (
+        "def train():\n    return 1, trainer.fit()\n\n\nnumber, one = train()\nmodel = one.checkpoint.get_model(Net)\n"
+    ),
+    "a variable that was something else": (
+        "checkpoint = effect('path')\ncheckpoint = result.checkpoint\n"
+        "model = checkpoint.get_model(Net)\ncheckpoint = effect(model)\n"
+    ),
+    "a variable that its own value names": (
+        "run = trainer\nrun = run.fit()\nrun = run.checkpoint\nmodel = run.get_model(Net)\n"
+    ),
     "a chosen checkpoint": "c = result.checkpoint if effect(1) else None\nmodel = c.get_model(Net)\n",
     "names that are taken": "checkpoint_dir = load_model = os = 1\nm = result.checkpoint.get_model(Net)\neffect(os)\n",
     "another checkpoint": CHECKPOINT + "c = LightningCheckpoint.from_directory('x')\neffect(c.get_model(Net, lr=1))\n",
@@ -213,6 +246,26 @@ LEFT = {
     "one of two trainers": (
         "from ray.train.torch import TorchTrainer\nif effect(): result = TorchTrainer(effect).fit()\n"
         "result.checkpoint.get_model(Net)",
+        "MT411",
+    ),
+    "one of a list with another's": (
+        "from ray.train.torch import TorchTrainer\nruns = [result]\nruns.append(TorchTrainer(effect).fit())\n"
+        "runs[0].checkpoint.get_model(Net)",
+        "MT411",
+    ),
+    "a variable that is something else in a loop's next turn": (
+        "from ray.train.torch import TorchTrainer\nrun = result\nfor _ in range(2):\n"
+        "    run.checkpoint.get_model(Net)\n    run = TorchTrainer(effect).fit()",
+        "MT411",
+    ),
+    "a variable that a function rebinds": (
+        "from ray.train.torch import TorchTrainer\ndef other():\n    global run\n"
+        "    run = TorchTrainer(effect).fit()\nrun = result\nother()\nrun.checkpoint.get_model(Net)",
+        "MT411",
+    ),
+    "a variable that is something else after an error": (
+        "from ray.train.torch import TorchTrainer\nrun = TorchTrainer(effect).fit()\ntry:\n    run = result\n"
+        "except ValueError:\n    pass\nrun.checkpoint.get_model(Net)",
         "MT411",
     ),
     "a function that is passed on": (
