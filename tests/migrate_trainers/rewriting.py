@@ -82,3 +82,34 @@ def in_function(program: str, *, name: str = "main", parameters: str = "") -> st
     )
     head, body = "".join(lines[:first]), "".join(lines[first:])
     return f"{head}\ndef {name}({parameters}):\n{indent(body, '    ')}\n{name}()\n"
+
+
+BASE = ".module(Net, width=3).trainer(max_epochs=2).fit_params(datamodule=DM())"
+
+
+def tuned(
+    space: str = ".module(lr=tune.choice([7]))",
+    *,
+    base: str | None = BASE,
+    trainer: str = "",
+    tuner: str = "",
+    before: str = "",
+    behind: str = "",
+) -> str:
+    """A Lightning program that tunes one trainer.
+
+    `base` and `space` are the calls of the trainer's own builder, None without one, and of the search space's;
+    `trainer` and `tuner` further arguments of these, `before` and `behind` statements around them.
+    """
+    own = f"lightning_config=LightningConfigBuilder(){base}.build(), " if base is not None else ""
+    return (
+        f"{LIGHTNING_IMPORTS}from ray import tune\nfrom ray.tune.schedulers import PopulationBasedTraining\n"
+        + dedent(before)
+        + f"""
+trainer = LightningTrainer({own}scaling_config={SCALING}{trainer and ", "}{trainer})
+space = LightningConfigBuilder(){space}.build()
+tuner = tune.Tuner(trainer, param_space={{"lightning_config": space}}{tuner and ", "}{tuner})
+results = tuner.fit()
+"""
+        + dedent(behind)
+    )

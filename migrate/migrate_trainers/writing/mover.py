@@ -53,14 +53,25 @@ class ValueMover:
             analysis = ValueAnalysis(self._program, statement)
             self._effects_left += sum(not analysis.only_reads(part) for part in analysis.immovable_parts(value))
 
-    def take(self, value: cst.BaseExpression, statement: Statement, hint: str, *, on_driver: bool = False) -> None:
-        """Settle where the parts of a value are evaluated; values must be taken in their order of evaluation."""
+    def take(
+        self,
+        value: cst.BaseExpression,
+        statement: Statement,
+        hint: str,
+        *,
+        on_driver: bool = False,
+        stays: bool = False,
+    ) -> None:
+        """Settle where the parts of a value are evaluated; values must be taken in their order of evaluation.
+
+        `on_driver` says that the driver still evaluates it, `stays` that it does so in the same statement.
+        """
         analysis = ValueAnalysis(self._program, statement)
         for part in analysis.immovable_parts(value):
             reads = analysis.only_reads(part)
             if part is not value:
                 hint = _hint_of(self._program, part) or hint
-            if reads and not self._effects_left and self._stays_until_trainer(part, statement):
+            if reads and not self._effects_left and (stays or self._stays_until_trainer(part, statement)):
                 if not on_driver:
                     self._pass(part, hint, relocated(self._program, part, ""))
                 continue
@@ -94,7 +105,10 @@ class ValueMover:
         return f'{self._config_name}["{unique}"]'
 
     def read_as(self, value: cst.BaseExpression, text: str) -> None:
-        """Let the train function read a whole value in another way."""
+        """Let the train function read a whole value in another way, whatever becomes of its parts."""
+        parts = [part for part in self._in_worker if self._program.contains(value, part)]
+        for part in parts:
+            del self._in_worker[part]
         self._in_worker[value] = text
 
     def in_worker(self, value: cst.BaseExpression, indent: str) -> str:

@@ -49,6 +49,20 @@ def _merged(base: Any, other: Any) -> Any:
     return merged
 
 
+def _merge_dicts(base: Any, other: Any) -> Any:
+    assert isinstance(base, dict), "only dictionaries are merged"
+    assert isinstance(other, dict), "only dictionaries are merged"
+    return _merged(base, other)
+
+
+def _flattened(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if not isinstance(value, dict):
+        yield path, value
+        return
+    for key, item in value.items():
+        yield from _flattened(item, f"{path}/{key}")
+
+
 class Scheduler(Made):
     """Any scheduler."""
 
@@ -72,6 +86,11 @@ class _Trials:
 
     def __getitem__(self, index: int) -> Any:
         return self.results[index]
+
+    def get_dataframe(self, *args: Any, **kwargs: Any) -> dict[str, list[Any]]:
+        """The configurations' columns, and any other that a script asks for."""
+        rows = [dict(_flattened(result.config, "config")) for result in self.results]
+        return _Metrics({name: [row.get(name) for row in rows] for name in rows[0]})
 
     def get_best_result(self, *args: Any, **kwargs: Any) -> Any:
         return self.results[0]
@@ -219,6 +238,7 @@ def ray_tune(recorder: Recorder, version: tuple[int, int] | None) -> Modules:
     modules: Modules = {
         "ray.tune": {**_DOMAINS, "TuneConfig": TuneConfig},
         "ray.tune.schedulers": _SCHEDULERS,
+        "ray.tune.schedulers.pb2": {"PB2": _SCHEDULERS["PB2"]},
         "ray.tune.tuner": {},
     }
     if version is not None:
@@ -234,7 +254,7 @@ def ray_tune(recorder: Recorder, version: tuple[int, int] | None) -> Modules:
             "get_context": _Context,
             "with_resources": lambda trainable, resources: trainable,
         }
-        modules["ray.tune.utils"] = {"merge_dicts": _merged}
+        modules["ray.tune.utils"] = {"merge_dicts": _merge_dicts}
         modules["ray.tune.integration"] = {}
         modules["ray.tune.integration.ray_train"] = {"TuneReportCallback": type("TuneReportCallback", (Made,), {})}
         modules["ray.util"] = {}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from migrate_trainers.reading import legacy
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.lightning.builder import LightningConfig, read_config
@@ -28,17 +29,18 @@ from migrate_trainers.rules.trainer_call import (
     rename_trainer,
     trainer_arguments,
 )
-from migrate_trainers.rules.tuning.domains import is_never_a_dictionary, may_hold_domain
+from migrate_trainers.rules.tuning.domains import is_never_a_dictionary, is_surely_a_dictionary, may_hold_domain
 from migrate_trainers.rules.tuning.driver import LOOP_CONFIG, START, Driver
+from migrate_trainers.rules.tuning.results import configuration_reads
 from migrate_trainers.rules.tuning.run_config import TunedRunConfig
 from migrate_trainers.rules.tuning.sites import is_population, mutated_entries
 from migrate_trainers.writing.placement import definition, leading_comments_start, removal
-from migrate_trainers.writing.render import Argument, sequence
+from migrate_trainers.writing.render import Argument, free_name, sequence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from migrate_trainers.reading.program import Statement
+    from migrate_trainers.reading.program import Program, Statement
     from migrate_trainers.rules.lightning.builder import Given
     from migrate_trainers.rules.lightning.checkpoints import FilledIn
     from migrate_trainers.rules.rewrite import Rewrite
@@ -71,7 +73,7 @@ class TunedTrainFunction(TrainFunction):
     """The train function of all trials: what the search space has comes from its `config`, the rest is written out."""
 
     def __init__(self, rewrite: Rewrite, tuned: TunedTrainer) -> None:
-        program = rewrite.program
+        program = self.program = rewrite.program
         self._tuned = tuned
         site = tuned.site
         arguments = self._given = trainer_arguments(site, CONFIG_ARGUMENTS)
@@ -95,7 +97,10 @@ class TunedTrainFunction(TrainFunction):
         super().__init__(rewrite, [LightningSite(site, given, None)], merged)
         if is_population(program) and not self._keys:
             raise Refusal("MT501", site.call, "its scheduler changes nothing of its configuration")
+        self._check_reads()
         self._starts = rewrite.settings.strict_target and is_population(program)
+        if self._starts and START in self._keys.values():
+            raise Refusal("MT501", site.call, f"`{START}` is searched, by which a trial is told where it starts")
         self.resumes = self.resumes or is_population(program)
 
     # Reading
@@ -124,14 +129,17 @@ class TunedTrainFunction(TrainFunction):
 
     def _merge(self, rewrite: Rewrite) -> LightningConfig:
         """One configuration of all, as nested dictionaries are merged: what comes later replaces."""
+        program = self.program
         merged = LightningConfig(self._tuned.site.statement, [], [])
         for config in (self._base, *(space.config for space in self._spaces)):
+            self._check_uses(config)
             if config is not self._base:
                 self._check_space(config)
             merged.statements += [one for one in config.statements if one not in merged.statements]
             merged.calls += config.calls
             merged.overwritten += config.overwritten
             if config.module_class is not None:
+                _check_class(program, config.module_class)
                 merged.overwritten += [merged.module_class] if merged.module_class is not None else []
                 merged.module_class = config.module_class
             if any(call.method in _STRATEGY_METHODS for call in config.calls):
@@ -144,10 +152,40 @@ class TunedTrainFunction(TrainFunction):
         merged.calls.sort(key=lambda call: rewrite.program.span(call.call)[1])
         return merged
 
+    def _check_uses(self, config: LightningConfig) -> None:
+        """A configuration that goes with this trainer may be given to no other one."""
+        program = self.program
+        known: list[cst.CSTNode] = [*config.statements, self._tuned.site.call]
+        known += [entry.value for space in self._spaces for entry in space.entries]
+        for scope in {program.scope(statement) for statement in config.statements}:
+            for binding in [binding for bindings in scope.bindings.values() for binding in bindings]:
+                if not any(program.contains(statement, binding.node) for statement in config.statements):
+                    continue
+                for use in program.uses(binding):
+                    if not any(program.contains(node, use) for node in known):
+                        raise Refusal("MT501", use, f"`{use.value}` is given to another trainer too")
+
     def _check_space(self, config: LightningConfig) -> None:
         splats = [*config.module_splats, *config.fit_splats, *config.strategy_splats]
         if splats:
             raise Refusal("MT104", splats[0].argument, "a search space has to be written out")
+        for own, searched in (
+            (self._base.module_splats, config.module),
+            (self._base.fit_splats, config.fit),
+            (self._base.strategy_splats, config.strategy),
+        ):
+            if own and searched:
+                raise Refusal("MT104", own[0].argument, "they may hold what the search space replaces")
+
+    def _check_reads(self) -> None:
+        """What the script reads of trials' configurations has to be found under the keys of the train function."""
+        for read in configuration_reads(self.program):
+            if read.method == "module":
+                is_found = read.name is not None or all(method == "module" for method, _ in self._keys)
+            else:
+                is_found = read.name is not None and self._keys.get((read.method or "", read.name)) == read.name
+            if not is_found:
+                raise Refusal("MT501", read.node, "a trial's configuration holds something else there from now on")
 
     def _put(
         self, rewrite: Rewrite, merged: LightningConfig, method: str, name: str, given: Given, *, is_searched: bool
@@ -170,9 +208,16 @@ class TunedTrainFunction(TrainFunction):
                 merged.overwritten.append(earlier)
             else:
                 self._static[key] = earlier
-        taken = set(self._keys.values())
-        self._keys.setdefault(key, name if name not in taken else f"{method}_{name}")
+        if key not in self._keys:
+            self._keys[key] = self._key_of(method, name)
         group[name] = given
+
+    def _key_of(self, method: str, name: str) -> str:
+        """What the train function's config calls a keyword: the module's keep their names, for what reads them."""
+        if method == "module":
+            return name
+        own = {keyword for space in self._spaces for keyword in space.config.module}
+        return free_name(own | set(self._keys.values()), name, f"{method}_{name}")
 
     # Writing
 
@@ -318,6 +363,8 @@ class TunedTrainFunction(TrainFunction):
             for name, given in group.items()
             if (method, name) in self._keys
         }
+        places = {program.statement(space.entries[0].value) for space in self._spaces if space.variable is None}
+        places |= {space.config.place for space in self._spaces if space.variable is not None}
         configs = [self._base, *(space.config for space in self._spaces)]
         named = [pair for config in configs for pair in config.named_values()]
         named.sort(key=lambda pair: program.span(pair[1].argument)[0])
@@ -327,7 +374,7 @@ class TunedTrainFunction(TrainFunction):
         mover.expect((given.value, given.statement) for _, given in named)
         for hint, given in named:
             if id(given) in searched:
-                mover.take(given.value, given.statement, hint, on_driver=True)
+                mover.take(given.value, given.statement, hint, on_driver=True, stays=given.statement in places)
             elif id(given) in unused:
                 mover.discard(given.value, given.statement)
             elif given.argument.star:
@@ -340,12 +387,21 @@ class TunedTrainFunction(TrainFunction):
         for key, name in self._keys.items():
             text = f'{self.config_name}["{name}"]'
             if key in self._static:
-                static = mover.in_worker(self._static[key].value, self.body + self.unit)
-                text = f"{self.rewrite.class_named('ray.tune.utils.merge_dicts')}({static}, {text})"
+                text = self._merged_text(key, self._static[key], text)
             mover.read_as(_groups(self.config)[key[0]][key[1]].value, text)
         for name in IGNORED:
             if name in self.config.trainer:
                 self.rewrite.review("MT110", self.config.trainer[name].argument, f"`{name}=...`")
+
+    def _merged_text(self, key: tuple[str, str], static: Given, searched: str) -> str:
+        """What is searched for a keyword, merged into what the trainer's own builder gave if both are dictionaries."""
+        text = self.mover.in_worker(static.value, self.body + self.unit)
+        merge = self.rewrite.class_named("ray.tune.utils.merge_dicts")
+        given = _groups(self.config)[key[0]][key[1]].value
+        if is_surely_a_dictionary(self.program, static.value) and is_surely_a_dictionary(self.program, given):
+            return f"{merge}({text}, {searched})"
+        name = self._keys[key]
+        return f'{merge}({{"{name}": {text}}}, {self.config_name})["{name}"]'
 
 
 def _groups(config: LightningConfig) -> dict[str, dict[str, Given]]:
@@ -357,6 +413,12 @@ def _groups(config: LightningConfig) -> dict[str, dict[str, Given]]:
         "strategy": config.strategy,
         "checkpointing": config.checkpointing,
     }
+
+
+def _check_class(program: Program, given: Given) -> None:
+    """A class can't be searched: the builder looked at what it was given."""
+    if isinstance(given.value, cst.Call) and program.qualified_name(given.value.func) in legacy.TUNE_DOMAINS:
+        raise Refusal("MT106", given.value, "`.module()` takes a class")
 
 
 def _identity(rewrite: Rewrite, entry: Entry) -> object:

@@ -40,6 +40,15 @@ def may_hold_domain(program: Program, value: cst.BaseExpression) -> bool:
     return True
 
 
+def is_surely_a_dictionary(program: Program, value: cst.BaseExpression) -> bool:
+    """Whether an expression is a dictionary that the script writes out, or names one."""
+    if isinstance(value, cst.Name):
+        bindings = program.bindings(value)
+        only = bindings[0].value if len(bindings) == 1 else None
+        return only is not None and is_surely_a_dictionary(program, only)
+    return isinstance(value, cst.Dict) or (isinstance(value, cst.Call) and program.is_builtin(value.func, "dict"))
+
+
 def is_never_a_dictionary(program: Program, value: cst.BaseExpression) -> bool:
     """Whether an expression, and whatever Tune samples for it, surely is no dictionary."""
     if isinstance(value, cst.BaseNumber | cst.SimpleString | cst.FormattedString | cst.List | cst.Tuple | cst.Lambda):

@@ -17,7 +17,7 @@ from migrate_trainers.rules.tuning.settled import is_settled
 from migrate_trainers.writing import templates
 from migrate_trainers.writing.comments import MovedComments
 from migrate_trainers.writing.placement import definition
-from migrate_trainers.writing.render import Argument, call, free_name, names_in, relocated, sequence
+from migrate_trainers.writing.render import Argument, as_statement_value, call, free_name, names_in, relocated, sequence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,6 +61,7 @@ class Driver:
         self._hoisted: dict[str, str] = {}
         self._lines: list[str] = []
         self._callback = self._fit = ""
+        self._definitions = self._population_definitions() if run_config.is_for_population else []
         for name, argument in arguments.items():
             if not is_settled(self._program, argument.value, tuned.site.statement):
                 self._hoist(name, argument)
@@ -74,7 +75,7 @@ class Driver:
         if self._program.loop_around(statement) is not None:
             raise Refusal("MT501", argument, "its value changes from turn to turn of a loop")
         variable = self._hoisted[name] = self._rewrite.new_name(name)
-        text = relocated(self._program, argument.value, self._program.indent(statement))
+        text = as_statement_value(relocated(self._program, argument.value, self._program.indent(statement)))
         self._lines.append(f"{variable} = {text}")
 
     def edits(
@@ -85,10 +86,9 @@ class Driver:
         name = self._rewrite.new_name("train_driver")
         trainable = f"{self._rewrite.function_named('ray.tune.with_resources')}({name}, {_TRIAL_RESOURCES})"
         edits = [Edit(*self._program.span(use), trainable) for use in tuned.uses]
-        if self._run_config.is_for_population:
-            definitions = [*self._population_definitions(), *definitions]
+        definitions = [*self._definitions, *definitions]
         text = self._function_text(name, function, others)
-        place, lines = tuned.site.statement, [*lines, *self._lines]
+        place, lines = tuned.site.statement, [*lines, *self._lines, *self._run_config.lines]
         if tuned.variable is None:
             return [*edits, *definition(self._program, place, [*definitions, text], lines=lines)]
         return [*edits, *definition(self._program, place, [text], lines=lines, run=[place], earlier=definitions)]

@@ -6,6 +6,8 @@ best.config["lightning_config"]["_module_init_config"]["lr"]      best.config["t
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -19,12 +21,23 @@ from migrate_trainers.rules.tuning.driver import LOOP_CONFIG
 from migrate_trainers.rules.tuning.sites import is_population
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from migrate_trainers.reading.program import Program
     from migrate_trainers.rules.rewrite import Rewrite
 
-_CONFIG, _MODULE = "lightning_config", "_module_init_config"
+_CONFIG = "lightning_config"
+# The parts of a built configuration, by the builder's method that fills them.
+_METHODS = {
+    "_module_init_config": "module",
+    "_trainer_init_config": "trainer",
+    "_trainer_fit_params": "fit",
+    "_strategy_config": "strategy",
+    "_model_checkpoint_config": "checkpointing",
+}
 _CHECKPOINT_READERS = ("best_checkpoints", "get_best_checkpoint")
 # How Tune flattens keys, in a data frame's columns and in reports.
-_FLAT = f"{_CONFIG}/{_MODULE}/"
+_FLAT = re.compile(f"{_CONFIG}/({'|'.join(_METHODS)})/")
 
 
 def migrate_results(rewrite: Rewrite) -> None:
@@ -50,22 +63,67 @@ def _migrate_checkpoints(rewrite: Rewrite, held: Holdings) -> None:
 def _migrate_keys(rewrite: Rewrite) -> None:
     """Name the train function's config where the script looks into a trial's configuration."""
     program = rewrite.program
+    for read in configuration_reads(program):
+        if isinstance(read.node, cst.SimpleString):
+            text = _FLAT.sub(f"{LOOP_CONFIG}/", program.text(read.node))
+            rewrite.edits.append(Edit(*program.span(read.node), text))
+        elif read.method is None:
+            raise Refusal("MT501", read.node, "what is read of a trial's configuration can't be followed")
+        else:
+            inner = read.node.value
+            assert isinstance(inner, cst.Subscript)
+            quoted = program.text(inner.slice[0]).replace(_CONFIG, LOOP_CONFIG)
+            rewrite.edits.append(Edit(program.span(inner.slice[0])[0], program.span(read.node)[1] - 1, quoted))
+
+
+@dataclass(frozen=True)
+class ConfigurationRead:
+    """Where a script looks into a trial's configuration: the keyword of one builder's method, or all of its keywords.
+
+    `node` is the subscript that gives the method's keywords, or a key of all in one string.
+    """
+
+    node: cst.Subscript | cst.SimpleString
+    method: str | None
+    name: str | None = None
+
+
+def configuration_reads(program: Program) -> Iterator[ConfigurationRead]:
+    """Every place that reads what the search space's configuration held, as Tune gave it with the results."""
     for node in program.strings:
         text = string(node)
-        if text == _CONFIG and (inner := _subscript_of(rewrite, node)) is not None:
-            outer = program.parent(inner)
-            if isinstance(outer, cst.Subscript) and outer.value is inner and _key(outer) == _MODULE:
-                quoted = program.text(inner.slice[0]).replace(_CONFIG, LOOP_CONFIG)
-                rewrite.edits.append(Edit(program.span(inner.slice[0])[0], program.span(outer)[1] - 1, quoted))
-        elif text is not None and _FLAT in text:
-            rewrite.edits.append(Edit(*program.span(node), program.text(node).replace(_FLAT, f"{LOOP_CONFIG}/")))
+        if text is not None and isinstance(node, cst.SimpleString):
+            for found in _FLAT.finditer(text):
+                yield ConfigurationRead(node, _METHODS[found[1]], text[found.end() :].partition("/")[0] or None)
+        inner = _subscript_of(program, node) if text == _CONFIG else None
+        if inner is None:
+            continue
+        outer = program.parent(inner)
+        is_read = isinstance(outer, cst.Subscript) and outer.value is inner
+        method = _METHODS.get(_key(outer) or "") if isinstance(outer, cst.Subscript) and is_read else None
+        if isinstance(outer, cst.Subscript) and method is not None:
+            above = program.parent(outer)
+            is_item = isinstance(above, cst.Subscript) and above.value is outer
+            yield ConfigurationRead(
+                outer, method, _key(above) if isinstance(above, cst.Subscript) and is_item else None
+            )
+        elif _is_configuration(program, inner.value):
+            yield ConfigurationRead(inner, None)
 
 
-def _subscript_of(rewrite: Rewrite, node: cst.CSTNode) -> cst.Subscript | None:
+def _is_configuration(program: Program, node: cst.BaseExpression) -> bool:
+    """Whether an expression is the `config` of something, or a variable that is assigned one."""
+    if isinstance(node, cst.Name):
+        values = [binding.value for binding in program.bindings(node)]
+        return len(values) == 1 and isinstance(values[0], cst.Attribute) and values[0].attr.value == "config"
+    return isinstance(node, cst.Attribute) and node.attr.value == "config"
+
+
+def _subscript_of(program: Program, node: cst.CSTNode) -> cst.Subscript | None:
     """The subscript whose index a string is."""
-    index = rewrite.program.parent(node)
-    element = rewrite.program.parent(index) if isinstance(index, cst.Index) else None
-    found = rewrite.program.parent(element) if element is not None else None
+    index = program.parent(node)
+    element = program.parent(index) if isinstance(index, cst.Index) else None
+    found = program.parent(element) if element is not None else None
     return found if isinstance(found, cst.Subscript) else None
 
 

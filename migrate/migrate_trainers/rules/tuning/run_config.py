@@ -14,6 +14,7 @@ import libcst as cst
 
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.source import Edit
+from migrate_trainers.reading.values import ValueAnalysis
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.configs import config_arguments, config_class, find_config_call
 from migrate_trainers.rules.lightning.checkpoints import FIRST_THAT_FILLS_IN, is_default
@@ -21,11 +22,12 @@ from migrate_trainers.rules.literals import is_none
 from migrate_trainers.rules.tuning.settled import is_settled
 from migrate_trainers.rules.tuning.sites import is_population
 from migrate_trainers.writing.placement import leading_comments_start, removal
-from migrate_trainers.writing.render import Argument, call, relocated
+from migrate_trainers.writing.render import Argument, as_statement_value, call, relocated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from migrate_trainers.reading.program import Statement
     from migrate_trainers.reading.scopes import Binding
     from migrate_trainers.rules.lightning.checkpoints import FilledIn
     from migrate_trainers.rules.rewrite import Rewrite
@@ -49,6 +51,7 @@ class TunedRunConfig:
     """What becomes of the RunConfigs of one tuned trainer and its Tuners; raises `Refusal` where they can't be read.
 
     `is_for_population` says that the trials report their checkpoints to Tune, which keeps them and starts trials again.
+    `lines` are those that have to stand before the trainer's own statement.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class TunedRunConfig:
         self._tuners = [self._read(argument) for argument in given]
         self._trainers = self._read(own) if own is not None else None
         self._hoisted: dict[cst.BaseExpression, str] = {}
+        self.lines: list[str] = []
         self.filled_in: FilledIn | None = None
 
     @property
@@ -123,7 +127,7 @@ class TunedRunConfig:
             self._drop(self._trainers)
         elif self._trainers is not None:
             self._check_uses(self._trainers)
-            self._settle(self._trainers)
+            self._settle(self._trainers, moves=self._trainers.variable is None)
             self._hand_to_tuners(self._trainers)
         elif not self._tuners and self._keeps_filled_in:
             self._give_to_tuners(partial(self._tuners_text, None))
@@ -142,22 +146,48 @@ class TunedRunConfig:
             if id(self._program.parent(name)) not in known:
                 raise Refusal("MT501", name, f"`{name.value}` is used for more than the trainer and its Tuner")
 
-    def _settle(self, config: _Config) -> None:
-        """Keep values where they are evaluated, under a name, that a trial could not evaluate as well."""
+    def _settle(self, config: _Config, *, moves: bool = False) -> None:
+        """Keep values where they are evaluated, under a name, that a trial could not evaluate as well.
+
+        `moves` says that the Tuners are given all of it elsewhere.
+        """
         statement = self._program.statement(config.call)
-        for name in (*self._moved, *_STORAGE):
-            argument = config.fields.get(name)
-            if argument is None or is_settled(self._program, argument.value, statement):
+        of_trials = tuple(config.fields) if moves else (*self._moved, *_STORAGE)
+        places = [self._tuned.site.statement, *(tuner.statement for tuner in self._tuned.tuners if moves)]
+        unsettled = [name for name, one in config.fields.items() if not is_settled(self._program, one.value, statement)]
+        last = max((index for index, name in enumerate(unsettled) if name in of_trials), default=-1)
+        analysis = ValueAnalysis(self._program, statement)
+        for name, argument in config.fields.items():
+            if name in of_trials:
+                self._check_reach(argument, places)
+            # An effect that came before a value that stays before the statement stays before it.
+            if name not in unsettled[: last + 1] or (name not in of_trials and analysis.only_reads(argument.value)):
                 continue
             if self._program.loop_around(statement) is not None:
                 raise Refusal("MT501", argument, "its value changes from turn to turn of a loop")
+            scope = self._program.scope(statement)
+            if any(scope not in (self._program.scope(place), self._program.module_scope) for place in places):
+                raise Refusal("MT501", argument, "its value can't be read where the trainer or the Tuner is made")
             variable = self._hoisted[argument.value] = self._rewrite.new_name(name)
             indent = self._program.indent(statement)
-            start = self._program.source.line_start(self._program.statement_start(statement))
-            line = f"{indent}{variable} = {relocated(self._program, argument.value, indent)}\n"
-            self._rewrite.edits.append(Edit(start, start, line))
-            if name in _STORAGE:
+            line = f"{variable} = {as_statement_value(relocated(self._program, argument.value, indent))}"
+            if statement is self._tuned.site.statement:
+                self.lines.append(line)
+            else:
+                start = self._program.source.line_start(self._program.statement_start(statement))
+                self._rewrite.edits.append(Edit(start, start, f"{indent}{line}\n"))
+            if name not in self._moved and not moves:
                 self._rewrite.edits.append(Edit(*self._program.outer_span(argument.value), variable))
+
+    def _check_reach(self, argument: cst.Arg, places: Sequence[Statement]) -> None:
+        """The names of a value have to mean the same in other places, or it can't be read there."""
+        program = self._program
+        scopes = [program.scope(place) for place in places]
+        for name in program.names:
+            if not program.contains(argument.value, name):
+                continue
+            if any(scope.lookup(name.value) != program.bindings(name) for scope in scopes):
+                raise Refusal("MT501", argument, f"`{name.value}` can't be read where the trainer or the Tuner is made")
 
     def _make_tuners(self, config: _Config) -> None:
         """Turn a RunConfig's call into the Tuner's, without what concerns training."""
@@ -219,7 +249,7 @@ class TunedRunConfig:
                 for made in _with_nested(self._rewrite, config.call)
             }
             for field, one in self._rest(config).items():
-                text = relocated(self._program, one.value, indent + unit, names)
+                text = self._hoisted.get(one.value) or relocated(self._program, one.value, indent + unit, names)
                 fields.append(Argument(text, "storage_path" if field == "local_dir" else field))
         if self.filled_in is not None and self.is_for_population:
             class_name = self._rewrite.function_named("ray.tune.CheckpointConfig")
@@ -246,13 +276,17 @@ class TunedRunConfig:
             self._drop_imports(statement)
 
     def _drop_imports(self, statement: cst.CSTNode) -> None:
-        """Take out the imports that only removed code read."""
+        """Take out the imports that only removed code read, and that the trainer of a trial does not read either."""
         program = self._program
+        moved = [one.value for name, one in self.in_force.items() if name in (*_STORAGE, *self._moved)]
         for made in program.calls:
             if not program.contains(statement, made) or not isinstance(made.func, cst.Name):
                 continue
             for binding in program.bindings(made.func):
-                is_read = any(not program.contains(statement, use) for use in program.uses(binding))
+                is_read = any(
+                    not program.contains(statement, use) or any(program.contains(value, use) for value in moved)
+                    for use in program.uses(binding)
+                )
                 if not is_read and isinstance(binding.node, cst.ImportAlias):
                     self._rewrite.imports.remove(binding.node)
 
@@ -275,8 +309,11 @@ class TunedRunConfig:
             argument = self.in_force.get(name)
             if argument is not None and not is_none(argument.value):
                 keyword = "storage_path" if name == "local_dir" else name
+                # Where it was positional, its keyword has been put in front of it.
+                start = program.outer_span(argument.value)[0]
+                inside = [edit for edit in others if edit.end > start]
                 text = self._hoisted.get(argument.value) or relocated(
-                    program, argument.value, indent + unit, edits=others
+                    program, argument.value, indent + unit, edits=inside
                 )
                 arguments.append(Argument(text, keyword))
         if self.filled_in is not None and not self.is_for_population:

@@ -1,0 +1,75 @@
+"""Tuned trainers that are left byte for byte, each with the finding that says why."""
+
+from __future__ import annotations
+
+import pytest
+from rewriting import BASE, LIGHTNING_IMPORTS, SCALING, codes, findings, migrate, tuned
+
+from migrate_trainers.findings import Kind
+
+OWN = f"trainer = LightningTrainer(LightningConfigBuilder(){BASE}.build(), scaling_config={SCALING})\n"
+SPACE = "space = LightningConfigBuilder().module(lr=tune.choice([7])).build()\n"
+TUNED = 'tune.Tuner(trainer, param_space={"lightning_config": space}).fit()\n'
+LEFT = {
+    "run by the older function": (OWN + "tune.run(trainer.as_trainable())", "MT501"),
+    "also fitted itself": (OWN + SPACE + "trainer.fit()\n" + TUNED, "MT501"),
+    "an unknown key": (
+        OWN + SPACE + "tune.Tuner(trainer, param_space={'lightning_config': space, 'other': 1})",
+        "MT501",
+    ),
+    "a search space that is a parameter": (OWN + f"def search(space):\n    {TUNED}", "MT101"),
+    "a search space that may be anything": (OWN + "tune.Tuner(trainer, param_space=effect(1))", "MT501"),
+    "a trainer that may be any": (OWN + "effect(trainer)\ntune.Tuner(effect(1))", "MT501"),
+    "a trainer of a function": (
+        f"def make():\n    {OWN}    return trainer\n{SPACE}" + TUNED.replace("trainer,", "make(),"),
+        "MT501",
+    ),
+    "keywords behind a star in the search space": (
+        OWN + "kw = {'lr': tune.choice([7])}\nspace = LightningConfigBuilder().module(**kw).build()\n" + TUNED,
+        "MT104",
+    ),
+    "keywords behind a star that may be searched": (
+        "kw = {'lr': 3}\n" + OWN.replace(", width=3", ", **kw") + SPACE + TUNED,
+        "MT104",
+    ),
+    "a searched class": (
+        OWN + "space = LightningConfigBuilder().module(tune.choice([Net, Net])).build()\n" + TUNED,
+        "MT106",
+    ),
+    "a searched strategy": (
+        OWN + "space = LightningConfigBuilder().strategy(tune.choice(['ddp'])).build()\n" + TUNED,
+        "MT105",
+    ),
+    "a search space of two trainers": (
+        OWN + OWN.replace("trainer =", "other =") + SPACE + TUNED + TUNED.replace("Tuner(trainer", "Tuner(other"),
+        "MT501",
+    ),
+    "a builder of two trainers": (
+        f"base = LightningConfigBuilder(){BASE}.build()\n"
+        f"trainer = LightningTrainer(base, scaling_config={SCALING})\n"
+        f"other = LightningTrainer(base, scaling_config={SCALING})\nother.fit()\n{SPACE}{TUNED}",
+        "MT501",
+    ),
+    "only restored": (OWN + "tune.Tuner.restore('there', trainable=trainer).fit()", "MT501"),
+}
+
+
+@pytest.mark.parametrize(("program", "code"), LEFT.values(), ids=LEFT.keys())
+def test_left_with_a_reason(program: str, code: str) -> None:
+    result = migrate(f"{LIGHTNING_IMPORTS}from ray import tune\n{program}\n")
+
+    assert not result.changed
+    assert set(codes(result, Kind.MANUAL)) - {"MT905"} == {code}, findings(result)
+    assert not result.has(Kind.ERROR)
+
+
+def test_population_that_searches_where_it_starts() -> None:
+    mutations = "LightningConfigBuilder().module(lr=[1, 2], resume_from_checkpoint=[1, 2]).build()"
+    result = migrate(
+        tuned(
+            before=f"scheduler = PopulationBasedTraining(hyperparam_mutations={{'lightning_config': {mutations}}})",
+            tuner="tune_config=tune.TuneConfig(scheduler=scheduler)",
+        )
+    )
+
+    assert codes(result, Kind.MANUAL) == ["MT501"]
