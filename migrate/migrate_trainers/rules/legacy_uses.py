@@ -142,6 +142,11 @@ def import_of(program: Program, node: cst.Name | cst.Attribute) -> cst.Import | 
     return statement
 
 
+def is_lightning_trainer(program: Program, call: cst.Call) -> bool:
+    """Whether a call makes a LightningTrainer."""
+    return legacy.TRAINERS.get(program.qualified_name(call.func) or "") == legacy.LIGHTNING_TRAINER
+
+
 def is_given_as(program: Program, node: cst.CSTNode, keyword: str) -> bool:
     """Whether a node is part of an argument of a LightningTrainer, or of a variable that is only given as that."""
     for above in program.ancestors(node):
@@ -163,8 +168,7 @@ def _is_argument(program: Program, node: cst.CSTNode | None, keyword: str) -> bo
     if not isinstance(node, cst.Arg) or node.keyword is None or node.keyword.value != keyword:
         return False
     call = program.parent(node)
-    trainer = legacy.TRAINERS.get(program.qualified_name(call.func) or "") if isinstance(call, cst.Call) else None
-    return trainer == legacy.LIGHTNING_TRAINER
+    return isinstance(call, cst.Call) and is_lightning_trainer(program, call)
 
 
 def _hidden_constructions(program: Program) -> Iterator[Refusal]:

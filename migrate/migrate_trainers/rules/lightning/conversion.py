@@ -28,6 +28,7 @@ from migrate_trainers.reading.lightning_names import (
 from migrate_trainers.reading.scopes import BindingKind, dotted_name
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.legacy_uses import is_lightning_trainer
 from migrate_trainers.rules.literals import string
 from migrate_trainers.rules.rewrite import Package, finding
 
@@ -70,10 +71,7 @@ def package_alone(program: Program, settings: Settings) -> Package:
 
 
 def has_lightning_trainer(program: Program) -> bool:
-    return any(
-        legacy.TRAINERS.get(program.qualified_name(call.func) or "") == legacy.LIGHTNING_TRAINER
-        for call in program.calls
-    )
+    return any(is_lightning_trainer(program, call) for call in program.calls)
 
 
 def imported_packages(program: Program) -> set[str]:

@@ -1,1 +1,6 @@
-"""Builders and built configurations followed through a file: through functions, methods, attributes and containers."""
+"""Builders and built configurations followed through a file: through functions, methods, attributes and containers.
+
+`trace.py` finds what every expression may be: `assignments.py` puts what `evaluation.py` finds into `places.py`, again
+and again, until nothing is new. `uses.py` refuses what can't be followed, `reading.py` collects what is set where,
+`dictionaries.py` and `function.py` write.
+"""

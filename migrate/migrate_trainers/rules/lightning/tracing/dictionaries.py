@@ -33,6 +33,7 @@ from migrate_trainers.rules.lightning.tracing.keys import (
     STRATEGY_KWARGS,
     STRATEGY_NAME,
 )
+from migrate_trainers.rules.lightning.tracing.reaching import reaching
 from migrate_trainers.rules.literals import string
 from migrate_trainers.writing.comments import MovedComments
 from migrate_trainers.writing.render import Argument, call, free_name, names_in, relocated, sequence
@@ -437,7 +438,7 @@ class Dictionaries:
             return True
         if isinstance(root, cst.Name):
             return self._is_last_use(root)
-        callees = self.trace.callees(root) if isinstance(root, cst.Call) and depth < 3 else None
+        callees = self.trace.callables.callees(root) if isinstance(root, cst.Call) and depth < 3 else None
         return callees is not None and all(
             isinstance(function, cst.FunctionDef)
             and bool(returns := own_returns(function.body))
@@ -463,7 +464,7 @@ class Dictionaries:
         if any(use is not name and not isinstance(program.parent(use), cst.Attribute) for use in uses):
             return False
         loop = program.loop_around(name)
-        return loop is None or all(program.contains(loop, binding.node) for binding in self.trace.reaching(name))
+        return loop is None or all(program.contains(loop, binding.node) for binding in reaching(program, name))
 
     def _makes_or_fills(self, value: cst.BaseExpression, name: str) -> bool:
         if self.trace.builds(value):

@@ -9,6 +9,7 @@ import libcst as cst
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.legacy_uses import is_lightning_trainer
 from migrate_trainers.rules.lightning.builder import keyword
 from migrate_trainers.rules.lightning.flow import DICTIONARIES
 from migrate_trainers.rules.lightning.flow_function import FlowFunction
@@ -23,7 +24,6 @@ from migrate_trainers.rules.lightning.tracing.keys import (
     STRATEGY_KWARGS,
     literal_keys,
 )
-from migrate_trainers.rules.lightning.tracing.trace import is_trainer
 from migrate_trainers.rules.literals import display_of
 from migrate_trainers.rules.trainer_call import rename_trainer, train_function_argument, warn_of_continuation
 from migrate_trainers.writing.placement import definition
@@ -80,7 +80,7 @@ class TracedFunction(FlowFunction):
         function = "\n".join([f"def {name}({self.config_name}):", *body])
         rewrite.edits += definition(self.program, self.place, [*self.reports.definitions, function])
         # Behind the function where both stand before the same statement.
-        trainers = [call for call in self.program.calls if is_trainer(self.program, call)]
+        trainers = [call for call in self.program.calls if is_lightning_trainer(self.program, call)]
         arguments = [argument for call in trainers for argument in call.args]
         rewrite.edits += [*self._named, *self.dictionaries.edits(arguments), *self._renamed_annotations()]
 

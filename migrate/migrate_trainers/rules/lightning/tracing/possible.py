@@ -67,6 +67,10 @@ NOTHING: Possibilities = frozenset()
 OTHER: Possibilities = frozenset({Else.OTHER})
 
 
+def union(sets: Iterable[Possibilities]) -> Possibilities:
+    return frozenset(value for values in sets for value in values)
+
+
 class Origins:
     """Which origins belong together, because something may be the one or the other."""
 

@@ -6,20 +6,14 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers.reading.scopes import BindingKind
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.legacy_uses import is_lightning_trainer
 from migrate_trainers.rules.lightning.builder import METHODS, keyword
+from migrate_trainers.rules.lightning.tracing.callables import is_plain, is_property
+from migrate_trainers.rules.lightning.tracing.containers import ADDERS, COPIES, EXTENDERS, GETTERS
 from migrate_trainers.rules.lightning.tracing.keys import KEYS
+from migrate_trainers.rules.lightning.tracing.places import Returned, Variable
 from migrate_trainers.rules.lightning.tracing.possible import Builder, Class, Config, Else, Instance, Items
-from migrate_trainers.rules.lightning.tracing.trace import (
-    ADDERS,
-    COPIES,
-    EXTENDERS,
-    GETTERS,
-    decorators,
-    is_plain,
-    is_trainer,
-)
 from migrate_trainers.rules.literals import string
 
 if TYPE_CHECKING:
@@ -192,7 +186,7 @@ class Uses:
         call = self.program.parent(parent)
         if not isinstance(call, cst.Call):
             return False
-        if is_trainer(self.program, call):
+        if is_lightning_trainer(self.program, call):
             return self._in_trainer(call, parent, node, values)
         if self.program.qualified_name(call.func) in COPIES:
             return True
@@ -204,7 +198,7 @@ class Uses:
                 return call.func.attr.value in GETTERS | ADDERS | EXTENDERS and not parent.star
             if self._all(owners, Config):
                 return call.func.attr.value == "update" and self._all(values, Config) and not parent.star
-        if self.trace.parameters(call, parent) is None:
+        if self.trace.callables.parameters(call, parent) is None:
             function = _short(self.program.text(call.func))
             raise Refusal("MT103", node, f"it is given to `{function}`, which may look into it or change it")
         return True
@@ -233,7 +227,7 @@ class Uses:
         for node in self.trace.nodes:
             if not isinstance(node, cst.FunctionDef) or not self._handles(node):
                 continue
-            if self.trace.class_of(node) is not None:
+            if self.trace.callables.class_of(node) is not None:
                 continue
             for binding in self.program.scope(self.program.parent(node) or node).lookup(node.name.value):
                 through_modules = [one for one in self.program.attributes if binding in self.program.named(one)]
@@ -242,15 +236,9 @@ class Uses:
                         raise Refusal("MT103", name, f"`{self.program.text(name)}` is used for more than being called")
 
     def _handles(self, function: cst.FunctionDef) -> bool:
-        scope = self.program.scope(function.body)
-        parameters = [
-            binding
-            for bindings in scope.bindings.values()
-            for binding in bindings
-            if binding.kind is BindingKind.PARAMETER
-        ]
-        return self.concern(self.trace.returned(function)) or any(
-            self.concern(self.trace.bound(binding)) for binding in parameters
+        return self.concern(self.trace.places.of(Returned(function))) or any(
+            self.concern(self.trace.places.of(Variable(binding)))
+            for binding in self.trace.callables.parameters_of(function)
         )
 
     def _is_called(self, node: cst.BaseExpression) -> bool:
@@ -276,9 +264,8 @@ class Uses:
                     raise Refusal("MT103", call, "it may reach the configuration by a name")
 
     def _check_method_use(self, attribute: cst.Attribute, owner: Instance | Class) -> None:
-        for method in self.trace.methods(owner.family, attribute.attr.value):
-            is_property = {"property", "cached_property"} & set(decorators(method))
-            if self._handles(method) and not is_property and not self._is_called(attribute):
+        for method in self.trace.callables.methods(owner.family, attribute.attr.value):
+            if self._handles(method) and not is_property(method) and not self._is_called(attribute):
                 raise Refusal("MT103", attribute, f"`{_short(self.program.text(attribute))}` is not only called")
 
 
