@@ -66,6 +66,7 @@ def migrate_program(program: Program, settings: Settings, package: Package) -> F
     from migrate_trainers.refusal import Refusal
     from migrate_trainers.rules import legacy_uses
     from migrate_trainers.rules.checkpoints.restored import continue_by_name
+    from migrate_trainers.rules.tuning.handwritten import builders_for_dictionaries
 
     data = program.source.data
     sites = legacy_uses.call_sites(program)
@@ -80,6 +81,9 @@ def migrate_program(program: Program, settings: Settings, package: Package) -> F
     if continuation.edits:
         rewritten = program.source.rewritten(continuation.edits)
         program = Program(rewritten, program.elsewhere, continues_runs=True)
+    if handwritten := builders_for_dictionaries(program):
+        rewritten = program.source.rewritten(handwritten)
+        program = Program(rewritten, program.elsewhere, continues_runs=program.continues_runs)
     result = _migrate_in_package(program, settings, package)
     if result.changed:
         return replace(result, findings=tuple(sorted((*result.findings, *continuation.findings))))

@@ -50,6 +50,14 @@ LEFT = {
         f"other = LightningTrainer(base, scaling_config={SCALING})\nother.fit()\n{SPACE}{TUNED}",
         "MT501",
     ),
+    "a dictionary with keys of its own": (
+        OWN + "tune.Tuner(trainer, param_space={'lightning_config': {'other': {'lr': tune.choice([7])}}}).fit()",
+        "MT101",
+    ),
+    "a dictionary that is looked into": (
+        OWN + "space = {'_module_init_config': {'lr': tune.choice([7])}}\neffect(space)\n" + TUNED,
+        "MT103",
+    ),
     "only restored": (OWN + "tune.Tuner.restore('there', trainable=trainer).fit()", "MT501"),
 }
 

@@ -224,6 +224,44 @@ def test_population(mutations: str, is_in_function: bool) -> None:
     check(in_function(program) if is_in_function else program)
 
 
+HANDWRITTEN = {
+    "a keyword": "{'_module_init_config': {'lr': tune.choice([7])}}",
+    "keywords of two methods": (
+        "{'_module_init_config': {'lr': tune.choice([7])}, '_trainer_init_config': {'max_epochs': tune.choice([3])}}"
+    ),
+    "several lines": """{
+        # The module's.
+        "_module_init_config": {
+            "lr": tune.choice([7]),  # the rate
+            "width": 5,
+        },
+        "_model_checkpoint_config": {"save_top_k": 2},
+    }""",
+    "nothing": "{'_module_init_config': {}}",
+}
+
+
+@pytest.mark.parametrize("is_in_variable", [False, True], ids=["in place", "in a variable"])
+@pytest.mark.parametrize("written", HANDWRITTEN.values(), ids=HANDWRITTEN.keys())
+def test_written_out_as_a_dictionary(written: str, is_in_variable: bool) -> None:
+    program = f"{IMPORTS}trainer = LightningTrainer(LightningConfigBuilder(){BASE}.build(), scaling_config={SCALING})\n"
+    program += f"space = {written}\n" if is_in_variable else ""
+    program += f"Tuner(trainer, param_space={{'lightning_config': {'space' if is_in_variable else written}}}).fit()\n"
+
+    check(program)
+
+
+def test_mutations_written_out_as_a_dictionary() -> None:
+    mutations = "{'lightning_config': {'_module_init_config': {'lr': tune.uniform(8, 9), 'width': [1, 2]}}}"
+
+    check(
+        tuned(
+            before=f"scheduler = PopulationBasedTraining(hyperparam_mutations={mutations})",
+            tuner="tune_config=tune.TuneConfig(scheduler=scheduler)",
+        )
+    )
+
+
 def test_bounds_of_a_population() -> None:
     check(
         tuned(
