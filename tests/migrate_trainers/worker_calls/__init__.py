@@ -8,7 +8,8 @@ the intended differences are gone, so that `recorded(before) == recorded(after)`
 These are the intended differences:
 
 * `devices` is "auto", and `num_nodes` isn't given: Ray decides (`legacy.LightningTrainer.work`).
-* `accelerator="auto"` is "cpu" where the workers have no GPU, as they used to see none (there too).
+* `accelerator="auto"` is "cpu" where the workers have no GPU, as they used to see none (there too);
+  where they have one, neither "auto" nor "cuda" is said (`frameworks.Trainer`).
 * Cluster environments among the plugins are gone, which LightningTrainer dropped (there too).
 * Which callback reports isn't said, only what it reports and saves, and when (`frameworks.Trainer`); nor is
   `enable_checkpointing`, which follows from it.

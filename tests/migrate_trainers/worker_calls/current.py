@@ -7,6 +7,7 @@ import copy
 import inspect
 import os
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -216,6 +217,8 @@ def ray_train(recorder: Recorder) -> Modules:
                 run = _run_of_trial(recorder.trial, run)
             configuration = described_configuration(scaling, run, torch)
 
+            recorder.device = "cuda" if scaling.use_gpu else "cpu"
+
             def worker() -> None:
                 # A function whose parameter has a default is called without the configuration.
                 self.function(*[copy.deepcopy(self.config or {}) for _ in required])
@@ -239,7 +242,11 @@ def ray_train(recorder: Recorder) -> Modules:
             "DataConfig": DataConfig,
             "report": report,
         },
-        "ray.train.torch": {"TorchTrainer": TorchTrainer, "TorchConfig": TorchConfig},
+        "ray.train.torch": {
+            "TorchTrainer": TorchTrainer,
+            "TorchConfig": TorchConfig,
+            "get_device": lambda: SimpleNamespace(type=recorder.device),
+        },
         "ray.train.lightning": _lightning_names(),
         "ray.train.huggingface": {},
         "ray.train.huggingface.transformers": {

@@ -94,6 +94,8 @@ def lightning(recorder: Recorder) -> Modules:
             kwargs = dict(self.kwargs)
             assert kwargs.pop("devices", None) == "auto"
             kwargs.pop("enable_checkpointing", None)
+            if kwargs.get("accelerator") in ("auto", "cuda"):
+                del kwargs["accelerator"]
             kwargs["callbacks"] = [one for callback in kwargs["callbacks"] for one in _described_callback(callback)]
             return {name: described(value) for name, value in sorted(kwargs.items())}
 

@@ -33,6 +33,7 @@ class Recorder:
     restored: Any = None
     calls: list[Any] = field(default_factory=list)
     shards: list[dict[str, Any]] = field(default_factory=list)
+    device: str = "cpu"
     trial: Any = None  # the RunConfig of the Tuner whose trial is running on current Ray
 
     @property

@@ -6,6 +6,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+import libcst as cst
+
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.reading.values import ValueAnalysis
 from migrate_trainers.refusal import Refusal
@@ -20,9 +22,9 @@ from migrate_trainers.rules.lightning.reports import read_flow_reports
 from migrate_trainers.rules.lightning.sites import (
     IGNORED,
     LightningSite,
+    automatic_accelerator,
     check_fit_arguments,
     refuse_earlier_effects,
-    stays_on_cpu,
     take_given_checkpoint,
 )
 from migrate_trainers.rules.lightning.strategy import strategy_class, unpacked_strategy
@@ -33,8 +35,6 @@ from migrate_trainers.writing.placement import definition
 from migrate_trainers.writing.render import Argument, call, free_name, relocated, sequence
 
 if TYPE_CHECKING:
-    import libcst as cst
-
     from migrate_trainers.reading.program import Statement
     from migrate_trainers.rules.lightning.builder import MethodCall
     from migrate_trainers.rules.lightning.flow import FlowStatement
@@ -298,8 +298,9 @@ class FlowFunction:
         rewrite, keywords, unpacks = self.rewrite, self.flow.keywords("trainer"), self.flow.unpacks("trainer")
         items = {}
         is_auto = any(string(setting.value) == "auto" for setting in keywords.get("accelerator", ()))
-        if (is_auto or not self._sets_accelerator()) and stays_on_cpu(rewrite, self.sites):
-            items["accelerator"] = self._accelerator_on_cpu(is_auto=is_auto)
+        automatic = automatic_accelerator(rewrite, self.sites) if is_auto or not self._sets_accelerator() else None
+        if automatic is not None:
+            items["accelerator"] = self._accelerator(automatic, is_auto=is_auto)
         items["devices"] = '"auto"'
         if self.strategy_class is None:
             name = rewrite.class_named("ray.train.lightning.RayDDPStrategy")
@@ -316,14 +317,14 @@ class FlowFunction:
             items["enable_checkpointing"] = "False"
         return items
 
-    def _accelerator_on_cpu(self, *, is_auto: bool) -> str:
-        """What the workers need to be told so that Lightning takes no GPU which only the machine has."""
+    def _accelerator(self, automatic: str, *, is_auto: bool) -> str:
+        """The user's accelerator, or what stands for it where it is left to Lightning."""
         if "accelerator" not in self.flow.keywords("trainer") and not self.flow.unpacks("trainer"):
-            return '"cpu"'
+            return automatic
         own = self._read(self.names["trainer_kwargs"])
         if not is_auto:
-            return f'{own}.get("accelerator", "cpu")'
-        return f'"cpu" if {own}.get("accelerator", "auto") == "auto" else {own}["accelerator"]'
+            return f'{own}.get("accelerator", {automatic})'
+        return f'{automatic} if {own}.get("accelerator", "auto") == "auto" else {own}["accelerator"]'
 
     def _sets_accelerator(self) -> bool:
         """Whether the script names the accelerator in any case: wherever it makes the builder, it does so there."""
@@ -332,7 +333,7 @@ class FlowFunction:
             self.program.block(self.program.statement(argument))
             for argument in self.flow.keywords("trainer").get("accelerator", ())
         }
-        return blocks <= sets
+        return all(_surely_runs_one_of(block, sets) for block in blocks)
 
     def _extended(self, name: str, added: list[str]) -> str:
         items = [Argument(text) for text in added]
@@ -399,3 +400,17 @@ def _is_kept(one: MethodCall, argument: cst.Arg) -> bool:
     """Whether an argument of a builder's method goes into its dictionary."""
     is_ignored = one.method == "trainer" and keyword(argument) in IGNORED
     return not (_is_class(one, argument) or _is_strategy(one, argument) or is_ignored)
+
+
+def _surely_runs_one_of(block: cst.CSTNode, wanted: set[cst.CSTNode]) -> bool:
+    """Whether a block is one of those wanted, or holds an `if` whose branches all run one."""
+    if block in wanted:
+        return True
+    return any(isinstance(child, cst.If) and _all_branches_run(child, wanted) for child in block.children)
+
+
+def _all_branches_run(node: cst.If, wanted: set[cst.CSTNode]) -> bool:
+    other = node.orelse
+    if other is None or not _surely_runs_one_of(node.body, wanted):
+        return False
+    return _all_branches_run(other, wanted) if isinstance(other, cst.If) else _surely_runs_one_of(other.body, wanted)

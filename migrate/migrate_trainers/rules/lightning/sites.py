@@ -72,6 +72,21 @@ def stays_on_cpu(rewrite: Rewrite, sites: Sequence[LightningSite]) -> bool:
     return all(uses_gpu(rewrite, argument.value if argument else None) is False for argument in scaling)
 
 
+def automatic_accelerator(rewrite: Rewrite, sites: Sequence[LightningSite]) -> str | None:
+    """What to write where `accelerator` is "auto": workers without a GPU used to see none; now they see the machine's.
+
+    None where the workers surely have one, or may have several on a Ray that hides others and whose `get_device` may
+    give a list.
+    """
+    scaling = [site.arguments.get("scaling_config") for site in sites]
+    found = {uses_gpu(rewrite, argument.value if argument else None) for argument in scaling}
+    if found == {False}:
+        return '"cpu"'
+    if found == {True} or not rewrite.settings.strict_target:
+        return None
+    return f"{rewrite.class_named('ray.train.torch.get_device')}().type"
+
+
 def refuse_earlier_effects(rewrite: Rewrite, site: LightningSite) -> None:
     """Values that move before the trainer's statement must not pass calls that it makes before them."""
     program = rewrite.program

@@ -19,9 +19,9 @@ from migrate_trainers.rules.lightning.reports import read_reports
 from migrate_trainers.rules.lightning.sites import (
     IGNORED,
     LightningSite,
+    automatic_accelerator,
     check_fit_arguments,
     refuse_earlier_effects,
-    stays_on_cpu,
     take_given_checkpoint,
 )
 from migrate_trainers.rules.literals import is_none, string
@@ -195,13 +195,14 @@ class TrainFunction:
         config, rewrite = self.config, self.rewrite
         given = {current_name(name, rewrite.settings): value for name, value in config.trainer.items()}
         arguments = self._arguments(given, but=_MERGED)
-        if self._must_stay_on_cpu():
+        accelerator = self._automatic_accelerator()
+        if accelerator is not None:
             arguments = [
-                replace(argument, value='"cpu"') if argument.name == "accelerator" else argument
+                replace(argument, value=accelerator) if argument.name == "accelerator" else argument
                 for argument in arguments
             ]
             if "accelerator" not in config.trainer:
-                arguments.append(Argument('"cpu"', "accelerator"))
+                arguments.append(Argument(accelerator, "accelerator"))
         environment = f"{rewrite.class_named('ray.train.lightning.RayLightningEnvironment')}()"
         arguments += [
             self._devices(),
@@ -226,12 +227,12 @@ class TrainFunction:
         arguments = [*self._arguments(config.strategy, depth=2), *self._splats(config.strategy_splats, depth=2)]
         return Argument(call(name, arguments, self.body + self.unit, self.unit, before="strategy=,"), "strategy")
 
-    def _must_stay_on_cpu(self) -> bool:
-        """Whether the workers have no GPU although `accelerator` would take one that the machine has."""
+    def _automatic_accelerator(self) -> str | None:
+        """What stands for `accelerator` where the user leaves it to Lightning, which may see more than the worker's."""
         accelerator = self.config.trainer.get("accelerator")
         if accelerator is not None and string(accelerator.value) != "auto":
-            return False
-        return stays_on_cpu(self.rewrite, self.sites)
+            return None
+        return automatic_accelerator(self.rewrite, self.sites)
 
     def _extended(self, name: str, added: list[str]) -> Argument:
         """The user's list of callbacks or plugins with ours behind, as LightningTrainer appended to it."""

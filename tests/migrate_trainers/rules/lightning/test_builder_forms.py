@@ -218,6 +218,38 @@ def test_merging(builder: str, call: str, expected: dict[str, object]) -> None:
     assert {name: given[name] for name in expected} == expected
 
 
+SEEN_LATER = ("use_gpu=effect(True)", "use_gpu=effect(False)", "**{'use_gpu': effect(1) > 1}")
+
+
+@pytest.mark.parametrize("builder", ["", '.trainer(accelerator="auto")', ".trainer(**effect({}))"])
+@pytest.mark.parametrize("use_gpu", SEEN_LATER)
+def test_workers_that_may_have_no_gpu(use_gpu: str, builder: str) -> None:
+    program = lightning(builder).replace("num_workers=2", f"num_workers=2, {use_gpu}")
+
+    text = after(migrate(program))
+
+    assert "get_device().type" in text
+    assert_same_calls(program, text)
+    assert "get_device" not in after(migrate(program, target_version=(2, 9))), "it hides the machine's GPUs"
+
+
+def test_accelerator_that_every_branch_names() -> None:
+    def program(last: str) -> str:
+        return LIGHTNING_IMPORTS + (
+            "builder = LightningConfigBuilder().module(Net).fit_params(datamodule=DM())\n"
+            "if effect(0):\n    builder.trainer(accelerator='cpu')\n"
+            "elif effect(0):\n    builder.trainer(accelerator='gpu')\n"
+            f"{last}:\n    builder.trainer(accelerator='tpu')\n"
+            "scaling_config = ScalingConfig(num_workers=2, use_gpu=effect(False))\n"
+            "LightningTrainer(lightning_config=builder.build(), scaling_config=scaling_config).fit()\n"
+        )
+
+    assert "get_device" not in after(migrate(program("else")))
+    assert "get_device().type" in after(migrate(program("elif effect(0)")))
+    for last in ("else", "elif effect(0)"):
+        assert_same_calls(program(last), after(migrate(program(last))))
+
+
 def test_module_names_the_class_of_its_last_call() -> None:
     program = LIGHTNING_IMPORTS.replace("Net,", "Net, Other,") + (
         "config = LightningConfigBuilder().module(Net, a=1, b=effect(2)).module(Other, b=3)"
