@@ -288,8 +288,10 @@ class Holdings:
         return definition
 
     def _own_method(self, node: cst.BaseExpression) -> cst.CSTNode | None:
-        owner = self._class_of_self(node)
-        if owner is None or not isinstance(node, cst.Attribute):
+        if not isinstance(node, cst.Attribute):
+            return None
+        owner = self._class_of_self(node) or self._class_made_by(node.value)
+        if owner is None:
             return None
         found = [
             statement
@@ -327,6 +329,18 @@ class Holdings:
         if any(self._is_container(value) for value in values):
             return merged({self._of_container(value, uses) for value in values})
         return self._common(values)
+
+    def _class_made_by(self, node: cst.BaseExpression) -> cst.ClassDef | None:
+        """The class of the file of which an expression surely is an object: it is made there, or in its variable."""
+        if isinstance(node, cst.Name):
+            bindings = self._program.bindings(node)
+            only = bindings[0].value if len(bindings) == 1 else None
+            return self._class_made_by(only) if isinstance(only, cst.Call) else None
+        if not isinstance(node, cst.Call) or not isinstance(node.func, cst.Name):
+            return None
+        bindings = self._program.bindings(node.func)
+        definition = bindings[0].node if len(bindings) == 1 else None
+        return definition if isinstance(definition, cst.ClassDef) and not definition.decorators else None
 
     def _class_of_self(self, node: cst.CSTNode) -> cst.ClassDef | None:
         """The class in whose methods `self.name` stands."""

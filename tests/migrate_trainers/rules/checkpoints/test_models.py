@@ -60,6 +60,14 @@ READ = {
     "a function that trains": (
         "def train():\n    return trainer.fit()\n\n\nmodel = train().checkpoint.get_model(Net)\n"
     ),
+    "a method of an object that is made there": (
+        "class Job:\n    def run(self):\n        return trainer.fit()\n\n\n"
+        "effect(Job().run().checkpoint.get_model(Net))\n"
+    ),
+    "a method of an object in a variable": (
+        "class Job:\n    def run(self):\n        return trainer.fit()\n\n\njob = Job()\n"
+        "effect(job.run().checkpoint.get_model(Net))\n"
+    ),
     "a constructor's result": (
         "class Job:\n    def __init__(self, result):\n        self.result = result\n\n"
         "    def load(self):\n        return self.result.checkpoint.get_model(Net)\n\n\nJob(result).load()\n"
