@@ -35,7 +35,6 @@ NOT_RECORDED = {
     "lightning/modules_in_a_package": "its modules are files",
     "lightning/imports_in_steps": "Metaflow runs its steps",
     "lightning/ray_data_collate_fn": "it computes with its data",
-    "lightning/ray_data_preprocessor": "it asks for arguments",
     "lightning/ray_data_in_function": "nothing in it calls the function",
 }
 # Comments that say something about code which is gone, by fixture.
@@ -147,10 +146,16 @@ def test_makes_the_same_calls(folder: Path) -> None:
         for finding in result.findings
         if finding.code in ANOTHER_CALL
     ]
-    version = settings.source_version or (2, 6)
+    case = tomllib.loads((folder / "case.toml").read_text())
 
     assert_same_calls(
-        before, after, version=version, but=others[0] if others else None, checks_results=True, files=files
+        before,
+        after,
+        version=settings.source_version or (2, 6),
+        but=others[0] if others else None,
+        checks_results=True,
+        files=files,
+        arguments=case.get("arguments", ()),
     )
 
 

@@ -36,6 +36,11 @@ class Dataset:
         rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
         return Dataset([{**row, "as": batch_format} for row in rows])
 
+    def train_test_split(self, *, test_size: float) -> tuple[Dataset, Dataset]:
+        """The rows without the last ones, and those."""
+        first = len(self.rows) - int(len(self.rows) * test_size)
+        return Dataset(self.rows[:first]), Dataset(self.rows[first:])
+
     def split(self) -> list[Dataset]:
         """Equal parts for the workers; rows that are left over are dropped."""
         size = len(self.rows) // WORKERS

@@ -13,7 +13,7 @@ from worker_calls.libraries import DATA, Library
 from worker_calls.recorder import Recorder, Recording
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from worker_calls.frameworks import Modules
 
@@ -90,11 +90,12 @@ def recorded(
     version: tuple[int, int] | None = None,
     checks_results: bool = False,
     files: Mapping[str, str] | None = None,
+    arguments: Sequence[str] = (),
 ) -> Recording:
     """What a program does: on legacy Ray of a version, or on current Ray without one.
 
     `checks_results` says that its assertions are about what was trained, which nothing is here; `files` are the modules
-    of its own that it imports, by name.
+    of its own that it imports, by name, `arguments` those of its command line.
     """
     recorder = Recorder()
     modules = {
@@ -112,7 +113,7 @@ def recorded(
     for name, members in tuning.ray_tune(recorder, version).items():
         modules[name] = {**modules.get(name, {}), **members}
     names = {"__name__": "__main__", "__builtins__": _Importer(modules, files or {}).builtins()}
-    with mock.patch.object(sys, "argv", ["<program>"]):
+    with mock.patch.object(sys, "argv", ["<program>", *arguments]):
         exec(compile(source, "<program>", "exec", optimize=1 if checks_results else -1), names)
     return recorder.recording
 
@@ -125,13 +126,14 @@ def assert_same_calls(
     but: str | None = None,
     checks_results: bool = False,
     files: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {}),
+    arguments: Sequence[str] = (),
 ) -> Recording:
     """Check that the migrated program does what the legacy one did; returns the record of it.
 
     `but` names a call that may differ, as a finding says; `files` are the program's own modules before and after.
     """
-    old = recorded(before, version=version, checks_results=checks_results, files=files[0])
-    new = recorded(after, checks_results=checks_results, files=files[1])
+    old = recorded(before, version=version, checks_results=checks_results, files=files[0], arguments=arguments)
+    new = recorded(after, checks_results=checks_results, files=files[1], arguments=arguments)
     assert old.fits, "the legacy program trains"
     text = after if isinstance(after, str) else after.decode()
     assert new.effects == old.effects, text
