@@ -12,7 +12,7 @@ demo: $(VENV)/.installed-demo
 	$(BIN)/python fixtures/demo/run.py
 
 test: $(VENV)/.installed-dev lint
-	$(BIN)/python -m pytest -n 2 -m "not real_ray"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not real_ray"
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
