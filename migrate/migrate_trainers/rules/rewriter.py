@@ -30,7 +30,7 @@ from migrate_trainers.rules.lightning.tuned import migrate_tuned
 from migrate_trainers.rules.moved_names import migrate_moved_names
 from migrate_trainers.rules.rewrite import Rewrite, finding, moved_name
 from migrate_trainers.rules.trainer_call import check_workers
-from migrate_trainers.rules.transformers import migrate_transformers
+from migrate_trainers.rules.transformers.migrate import migrate_transformers
 from migrate_trainers.rules.tuning.results import migrate_results
 from migrate_trainers.rules.tuning.run_config import tuner_configs
 from migrate_trainers.rules.tuning.sites import tuned_trainers

@@ -1,0 +1,1 @@
+"""TransformersTrainer: its function, its `TrainingArguments`, and what they become."""

@@ -1,0 +1,68 @@
+"""What the train function does with the `transformers.Trainer`: report to Ray, train, and resume."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from migrate_trainers.writing import templates
+from migrate_trainers.writing.render import free_name
+
+if TYPE_CHECKING:
+    from migrate_trainers.reading.program import Statement
+    from migrate_trainers.rules.rewrite import Rewrite
+
+_CALLBACK_NAME = "ReportOnLogCallback"
+# The folder below a checkpoint in which `ray.train.huggingface.transformers.RayTrainReportCallback` puts the files.
+_CHECKPOINT_FOLDER = "checkpoint"
+
+
+class Training:
+    """Report, train and resume: with Ray's callback (`guide_form`), or one that reports as the legacy trainer did."""
+
+    def __init__(self, rewrite: Rewrite, *, guide_form: bool, resumes: bool) -> None:
+        self.rewrite = rewrite
+        self.guide_form = guide_form
+        self.resumes = resumes
+
+    def callback(self, place: Statement) -> tuple[str, list[str]]:
+        """The name of the callback class, and the definition that it needs before a place, if any."""
+        rewrite = self.rewrite
+        if self.guide_form:
+            return rewrite.class_named("ray.train.huggingface.transformers.RayTrainReportCallback"), []
+        return rewrite.own_definition(
+            _CALLBACK_NAME,
+            place,
+            lambda name: templates.TRANSFORMERS_CALLBACK.format(
+                name=name,
+                trainer_callback=rewrite.imports.name("transformers.TrainerCallback"),
+                get_last_checkpoint=rewrite.imports.name("transformers.trainer_utils.get_last_checkpoint"),
+                checkpoint_class=rewrite.class_named("ray.train.Checkpoint"),
+                get_context=rewrite.function_named("ray.train.get_context"),
+                report=rewrite.function_named("ray.train.report"),
+                os=rewrite.imports.module("os"),
+            ),
+        )
+
+    def lines(self, trainer: str, callback: str, used: set[str], resume: str | None) -> list[str]:
+        """The lines that train `trainer`; `resume` is the text of the checkpoint that the user gave, if any."""
+        rewrite = self.rewrite
+        prepare = rewrite.class_named("ray.train.huggingface.transformers.prepare_trainer")
+        lines = [f"{trainer}.add_callback({callback}())", f"{trainer} = {prepare}({trainer})"]
+        if not self.resumes:
+            return [*lines, f"{trainer}.train()"]
+        checkpoint = free_name(used, "checkpoint", "ray_checkpoint")
+        folder = free_name(used, "checkpoint_dir", "checkpoint_folder")
+        unit = rewrite.program.module.default_indent
+        found = f"{rewrite.function_named('ray.train.get_checkpoint')}()"
+        os = rewrite.imports.module("os") if self.guide_form or resume else ""
+        path = f'{os}.path.join({folder}, "{_CHECKPOINT_FOLDER}")'
+        lines += [f"{checkpoint} = {found} or {resume}" if resume else f"{checkpoint} = {found}", f"if {checkpoint}:"]
+        lines.append(f"{unit}with {checkpoint}.as_directory() as {folder}:")
+        if resume:
+            lines.append(f"{unit * 2}if {os}.path.isdir({path}):")
+            lines.append(f"{unit * 3}{folder} = {path}")
+            target = folder
+        else:
+            target = path if self.guide_form else folder
+        lines.append(f"{unit * 2}{trainer}.train(resume_from_checkpoint={target})")
+        return [*lines, "else:", f"{unit}{trainer}.train()"]
