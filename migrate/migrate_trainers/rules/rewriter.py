@@ -12,7 +12,7 @@ from migrate_trainers.reading import legacy
 from migrate_trainers.reading.scopes import dotted_name
 from migrate_trainers.reading.source import Edit, without_nested
 from migrate_trainers.refusal import Refusal
-from migrate_trainers.rules.accelerate import migrate_accelerate
+from migrate_trainers.rules.accelerate.migrate import migrate_accelerate
 from migrate_trainers.rules.checkpoints.migrate import migrate_readers
 from migrate_trainers.rules.checkpoints.restored import is_restoring
 from migrate_trainers.rules.configs import migrate_configs
