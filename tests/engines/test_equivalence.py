@@ -32,10 +32,15 @@ def test_same_results_before_and_after(case: Case, bundled_runs: BundledRuns, re
         assert case.tuned or fit.checkpoints == recorded.checkpoints
         for name, value in recorded.metrics.items():
             assert _metric(legacy_fit, name) == pytest.approx(value, rel=1e-6, abs=1e-6), f"{name} as recorded"
-            if not (name in case.explained):
+            if not _is_explained(case, name):
                 assert _metric(fit, name) == pytest.approx(value, rel=1e-6, abs=1e-6), name
 
 
 def _metric(fit: Fit, name: str) -> float:
     assert fit.metrics is not None
     return float(fit.metrics[name])
+
+
+def _is_explained(case: Case, name: str) -> bool:
+    """Whether a finding announces that a metric is another one: Transformers 5 computes the logged losses otherwise."""
+    return name in ("loss", "train_loss") and " MT215 " in (case.folder / "findings.txt").read_text(encoding="utf-8")
