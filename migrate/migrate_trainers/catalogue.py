@@ -457,6 +457,13 @@ _ENTRIES = (
         "Nothing to do. Each checkpoint is stored twice: by the trial's run of Ray Train, and by Tune.",
     ),
     Entry(
+        "MT505",
+        Kind.MANUAL,
+        "`accelerate_config` is searched",
+        "What it set is written into the train function, which is the same in all trials.",
+        "Search the values under `train_loop_config`, and give them to `Accelerator(...)` in the train function.",
+    ),
+    Entry(
         "MT900",
         Kind.ERROR,
         "The file is not valid Python",

@@ -441,4 +441,15 @@ tune.Tuner(
 """
     ),
     "MT503": Example(_tuned() + "print(results.get_best_result().checkpoint)\n"),
+    "MT505": Example(
+        "from ray import tune\n"
+        + _accelerate("{}")
+        + 'tune.Tuner(trainer, param_space={"accelerate_config": {"mixed_precision": tune.choice(["no", "bf16"])}})\n',
+        instead="from ray import tune\n"
+        + _accelerate("{}").replace(
+            "train_loop():\n    accelerator = Accelerator()",
+            'train_loop(config):\n    accelerator = Accelerator(mixed_precision=config["precision"])',
+        )
+        + 'tune.Tuner(trainer, param_space={"train_loop_config": {"precision": tune.choice(["no", "bf16"])}})\n',
+    ),
 }

@@ -7,23 +7,29 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cases import Case, runnable_cases, tuned_cases
+from engine import BundledRuntime, RealRay
 
 if TYPE_CHECKING:
-    from bundled_runs import BundledRuns
-    from engine import RealRay
+    from collections.abc import Iterator
 
 SCRIPTS = Path(__file__).parent / "scripts"
 
 pytestmark = pytest.mark.real_ray
 
 
-@pytest.mark.parametrize("case", runnable_cases(), ids=lambda case: case.name)
-def test_same_results(case: Case, real_ray: RealRay, bundled_runs: BundledRuns) -> None:
-    ours = bundled_runs.fits(case.after)
-    theirs = real_ray.run(case.after).check().fits
+@pytest.fixture(scope="module")
+def real_ray() -> Iterator[RealRay]:
+    with RealRay() as engine:
+        yield engine
 
-    assert len(ours) == len(theirs)
-    for our_fit, their_fit in zip(ours, theirs, strict=True):
+
+@pytest.mark.parametrize("case", runnable_cases(), ids=lambda case: case.name)
+def test_same_results(case: Case, real_ray: RealRay) -> None:
+    ours = BundledRuntime().run(case.after).check()
+    theirs = real_ray.run(case.after).check()
+
+    assert len(ours.fits) == len(theirs.fits)
+    for our_fit, their_fit in zip(ours.fits, theirs.fits, strict=True):
         assert our_fit.checkpoints == their_fit.checkpoints
         assert our_fit.metrics is not None
         assert their_fit.metrics is not None
@@ -32,12 +38,12 @@ def test_same_results(case: Case, real_ray: RealRay, bundled_runs: BundledRuns) 
 
 
 @pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.py")), ids=lambda script: script.stem)
-def test_same_reports(script: Path, real_ray: RealRay, bundled_runs: BundledRuns) -> None:
+def test_same_reports(script: Path, real_ray: RealRay) -> None:
     """Of scripts that report what they see, everything is equal."""
-    ours = bundled_runs.fits(script)
-    theirs = real_ray.run(script).check().fits
+    ours = BundledRuntime().run(script).check()
+    theirs = real_ray.run(script).check()
 
-    assert [fit.metrics for fit in ours] == [fit.metrics for fit in theirs]
+    assert [fit.metrics for fit in ours.fits] == [fit.metrics for fit in theirs.fits]
 
 
 @pytest.mark.parametrize("case", tuned_cases(), ids=lambda case: case.name)

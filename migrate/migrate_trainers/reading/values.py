@@ -89,7 +89,7 @@ class ValueAnalysis:
             len(bindings) == 1
             and bindings[0].kind is BindingKind.ASSIGNMENT
             and self.is_stable(node)
-            and all(_only_looks(self.program, use) for use in self.program.uses(bindings[0]))
+            and all(only_looks(self.program, use) for use in self.program.uses(bindings[0]))
         )
 
     def only_reads(self, node: cst.BaseExpression) -> bool:
@@ -303,7 +303,7 @@ def _unpacks(node: cst.BaseExpression) -> bool:
     return isinstance(node, cst.Dict) and any(isinstance(entry, cst.StarredDictElement) for entry in node.elements)
 
 
-def _only_looks(program: Program, name: cst.Name) -> bool:
+def only_looks(program: Program, name: cst.Name) -> bool:
     """Whether a use of a dictionary's variable reads items or unpacks it, and so can't change it."""
     parent = program.parent(name)
     if isinstance(parent, cst.Arg):

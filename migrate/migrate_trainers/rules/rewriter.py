@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -13,6 +14,7 @@ from migrate_trainers.reading.scopes import dotted_name
 from migrate_trainers.reading.source import Edit, without_nested
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.accelerate.migrate import migrate_accelerate
+from migrate_trainers.rules.accelerate.tuned import migrate_tuned as migrate_tuned_accelerate
 from migrate_trainers.rules.checkpoints.migrate import migrate_readers
 from migrate_trainers.rules.checkpoints.restored import is_restoring
 from migrate_trainers.rules.configs import migrate_configs
@@ -26,11 +28,12 @@ from migrate_trainers.rules.legacy_uses import (
     written_for,
 )
 from migrate_trainers.rules.lightning.migrate import migrate_lightning
-from migrate_trainers.rules.lightning.tuned import migrate_tuned
+from migrate_trainers.rules.lightning.tuned import migrate_tuned as migrate_tuned_lightning
 from migrate_trainers.rules.moved_names import migrate_moved_names
 from migrate_trainers.rules.rewrite import Rewrite, finding, moved_name
 from migrate_trainers.rules.trainer_call import check_workers
 from migrate_trainers.rules.transformers.migrate import migrate_transformers
+from migrate_trainers.rules.transformers.migrate import migrate_tuned as migrate_tuned_transformers
 from migrate_trainers.rules.tuning.results import migrate_results
 from migrate_trainers.rules.tuning.run_config import tuner_configs
 from migrate_trainers.rules.tuning.sites import tuned_trainers
@@ -49,7 +52,11 @@ _RULES = {
     legacy.TRANSFORMERS_TRAINER: ("MT200", migrate_transformers),
     legacy.ACCELERATE_TRAINER: ("MT300", migrate_accelerate),
 }
-_TUNED_RULES = {legacy.LIGHTNING_TRAINER: migrate_tuned}
+_TUNED_RULES = {
+    legacy.LIGHTNING_TRAINER: migrate_tuned_lightning,
+    legacy.TRANSFORMERS_TRAINER: migrate_tuned_transformers,
+    legacy.ACCELERATE_TRAINER: migrate_tuned_accelerate,
+}
 # Modules that no longer exist, or are empty: a plain import of one has to go.
 _GONE_NAMES = legacy.TRAINERS.keys() | legacy.BUILDERS | legacy.READERS
 _GONE_MODULES = (legacy.LEGACY_MODULES | {name.rpartition(".")[0] for name in legacy.READERS}) - {
@@ -85,16 +92,15 @@ def rewrite_sites(
     migrate_readers(rewrite)
     for trainer, (code, rule) in _RULES.items():
         own = [site for site in sites if site.trainer == trainer and site not in tuned]
-        for group in _by_import(program, own):
-            rewrite.imports.stand_at(import_statement(program, group[0]))
-            rule(rewrite, group)
-        for site in tuned:
-            if site.trainer == trainer:
-                if trainer not in _TUNED_RULES:
-                    raise Refusal("MT501", site.call, f"`{trainer}` is given to a Tuner")
-                rewrite.imports.stand_at(import_statement(program, site))
-                _TUNED_RULES[trainer](rewrite, tuned[site])
-                rewrite.findings.append(finding(program, "MT500", site.call.func, ""))
+        trials = [tuned[site] for site in sites if site.trainer == trainer and site in tuned]
+        parts = [(group[0], partial(rule, rewrite, group)) for group in _by_import(program, own)]
+        parts += [(one.site, partial(_TUNED_RULES[trainer], rewrite, one)) for one in trials]
+        # In the order of the file, so that the first that needs a class of its own has it before itself.
+        for site, migrate in sorted(parts, key=lambda part: program.span(part[0].call)):
+            rewrite.imports.stand_at(import_statement(program, site))
+            migrate()
+        for one in trials:
+            rewrite.findings.append(finding(program, "MT500", one.site.call.func, ""))
         for site in own:
             check_workers(rewrite, site)
             rewrite.findings.append(finding(program, code, site.call.func, ""))

@@ -69,6 +69,21 @@ def definition(
     return [Edit(top, top, above), Edit(own_line, end, f"{text}{tail}{below}")]
 
 
+def at_top(program: Program, function: cst.FunctionDef, lines: Sequence[str]) -> Edit:
+    """The edit that puts statements first in a function's block, behind its docstring. Their lines come unindented."""
+    statements = list(function.body.body)
+    first = statements[0]
+    is_docstring = (
+        isinstance(first, cst.SimpleStatementLine)
+        and isinstance(first.body[0], cst.Expr)
+        and isinstance(first.body[0].value, cst.SimpleString | cst.ConcatenatedString)
+    )
+    place = statements[1] if is_docstring and len(statements) > 1 else first
+    assert isinstance(place, cst.SimpleStatementLine | cst.BaseCompoundStatement)
+    start = leading_comments_start(program, place)
+    return Edit(start, start, "".join(f"{program.indent(place)}{line}\n" for line in lines))
+
+
 def preceding_run(program: Program, statement: Statement, among: Collection[Statement]) -> list[Statement]:
     """The statements of a collection that directly precede a statement in its block, and the statement itself."""
     block = program.block(statement)

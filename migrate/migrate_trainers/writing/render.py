@@ -85,7 +85,9 @@ def relocated(
         if program.contains(node, part):
             assert isinstance(part, cst.BaseExpression)
             replaced.append((*program.outer_span(part), text))
-    base = source.indent_at(start)
+    line_start = source.line_start(start)
+    line = source.slice(line_start, start)
+    base = line[: len(line) - len(line.lstrip())]
     strings = _multiline_strings(program, node)
     offset = source.buffer.find(b"\n", start, end)
     while offset >= 0:

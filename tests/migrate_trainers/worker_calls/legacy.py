@@ -283,6 +283,8 @@ def lightning_trainer(recorder: Recorder, frameworks: Modules, run_config: type,
 
 def transformers_trainer(recorder: Recorder, run_config: type, version: Version) -> type:
     class TransformersTrainer(_Trainer):
+        first_parameter = "trainer_init_per_worker"
+
         def __init__(self, trainer_init_per_worker: Any, *, trainer_init_config: Any = None, **kwargs: Any) -> None:
             super().__init__(**kwargs)
             assert len(inspect.signature(trainer_init_per_worker).parameters) >= 3
@@ -317,6 +319,8 @@ _DEEPSPEED = {
 
 def accelerate_trainer(recorder: Recorder, run_config: type, version: Version) -> type:
     class AccelerateTrainer(_Trainer):
+        first_parameter = "train_loop_per_worker"
+
         def __init__(
             self,
             train_loop_per_worker: Callable[..., Any],

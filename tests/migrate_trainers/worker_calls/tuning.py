@@ -6,6 +6,7 @@ Each trial of a search runs once; under a scheduler that changes running trials,
 from __future__ import annotations
 
 import copy
+import dataclasses
 import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -132,13 +133,21 @@ class _Tuner:
 
 def _legacy_tuner() -> type:
     class Tuner(_Tuner):
+        def __init__(self, trainable: Any, *, param_space: Any = None, **kwargs: Any) -> None:
+            space = dict(param_space or {})
+            if dataclasses.is_dataclass(space.get("scaling_config")):
+                # Tune only looks into dictionaries.
+                space["scaling_config"] = dict(vars(space["scaling_config"]))
+            super().__init__(trainable, param_space=space, **kwargs)
+
         def trial(self, config: dict[str, Any]) -> Any:
             trainer = self.trainable
-            merged = _merged(trainer.constructor, config)
+            merged = _merged(copy.deepcopy(trainer.constructor), config)
             again = type(trainer)(**merged)
             # The Tuner's RunConfig wins over the trainer's, into which its constructor has filled in.
             again.run_config = self.run_config if self.run_config is not None else trainer.run_config
             result = again.fit()
+            result.metrics = _Metrics(config=config)
             result.config = config
             return result
 
@@ -156,7 +165,7 @@ def _current_tuner(recorder: Recorder) -> type:
             finally:
                 recorder.trial = None
             result = current.Result(current.Checkpoint)
-            result.metrics = _Metrics(checkpoint_path=result.checkpoint.path)
+            result.metrics = _Metrics(checkpoint_path=result.checkpoint.path, config=config)
             if not self.tune_config.scheduler or not self.tune_config.scheduler.mutations:
                 # Tune hears of reports, and where their checkpoints are.
                 result.checkpoint = None

@@ -14,6 +14,7 @@ from migrate_trainers.rules.trainer_call import (
     rename_trainer,
     trainer_arguments,
 )
+from migrate_trainers.writing.placement import definition
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -31,6 +32,19 @@ def migrate_accelerate(rewrite: Rewrite, sites: list[CallSite]) -> None:
 
 
 def _migrate(rewrite: Rewrite, site: CallSite, functions: set[cst.CSTNode]) -> None:
+    arguments = read_arguments(rewrite, site)
+    settings = read_settings(rewrite, site, arguments)
+    wrapper = carry_over(rewrite, site, arguments, settings, functions)
+    if wrapper is not None:
+        rewrite.edits += definition(rewrite.program, site.statement, [wrapper.definition])
+        function = arguments["train_loop_per_worker"]
+        keyword = "" if function.keyword is None else "train_loop_per_worker="
+        rewrite.arguments_of(site.call).replace(function, f"{keyword}{wrapper.name}")
+    rename_trainer(rewrite, site)
+
+
+def read_arguments(rewrite: Rewrite, site: CallSite) -> dict[str, cst.Arg]:
+    """An AccelerateTrainer's arguments by name; raises `Refusal` for those that can't be carried over."""
     arguments = trainer_arguments(site, _OWN_ARGUMENTS)
     refuse_unsupported(rewrite, site, arguments)
     if not is_absent(arguments, "resume_from_checkpoint") and rewrite.settings.strict_target:
@@ -38,6 +52,4 @@ def _migrate(rewrite: Rewrite, site: CallSite, functions: set[cst.CSTNode]) -> N
     refuse_datasets(rewrite, site, arguments, "MT202", "datasets", "dataset_config")
     if "train_loop_per_worker" not in arguments:
         raise Refusal("MT106", site.call, "it has no `train_loop_per_worker`")
-    settings = read_settings(rewrite, site, arguments)
-    carry_over(rewrite, site, arguments, settings, functions)
-    rename_trainer(rewrite, site)
+    return arguments

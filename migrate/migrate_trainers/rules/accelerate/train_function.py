@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -9,17 +10,25 @@ import libcst as cst
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.reading.values import ValueAnalysis
 from migrate_trainers.refusal import Refusal
-from migrate_trainers.writing.placement import definition, leading_comments_start
+from migrate_trainers.writing.placement import at_top
 from migrate_trainers.writing.render import Argument, sequence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from migrate_trainers.reading.program import Program, Statement
+    from migrate_trainers.reading.program import Program
     from migrate_trainers.rules.accelerate.settings import AccelerateSettings
     from migrate_trainers.rules.rewrite import CallSite, Rewrite
 
 _ACCELERATOR = frozenset({"accelerate.Accelerator", "accelerate.accelerator.Accelerator"})
+
+
+@dataclass(frozen=True)
+class Wrapper:
+    """A train function around the user's: its name and its definition, for where the trainer is made."""
+
+    name: str
+    definition: str
 
 
 def carry_over(
@@ -28,15 +37,18 @@ def carry_over(
     arguments: dict[str, cst.Arg],
     settings: AccelerateSettings,
     functions: set[cst.CSTNode],
-) -> None:
-    """Give the settings to the function's Accelerator, else set them at its top, else around a call of it."""
+) -> Wrapper | None:
+    """Give the settings to the function's Accelerator, else set them at its top, else around a call of it.
+
+    Returns the function around it, if there is to be one.
+    """
     program = rewrite.program
     argument = arguments["train_loop_per_worker"]
-    function = _own_function(program, argument.value)
+    function = own_function(program, argument.value)
     if function is None:
         if settings.keywords or settings.variables or _default_config_parameter(program, argument.value) is not None:
-            _wrap(rewrite, site, arguments, settings)
-        return
+            return _wrap(rewrite, site, arguments, settings)
+        return None
     if function in functions:
         raise Refusal("MT303", argument, "several trainers share the function")
     functions.add(function)
@@ -55,14 +67,16 @@ def carry_over(
                 if name not in own:
                     rewrite.arguments_of(call).append(_keyword(name, text))
     if variables:
-        _set_at_top(rewrite, function, variables)
+        body = program.indent(program.statement(function.body.body[0]))
+        rewrite.edits.append(at_top(program, function, [_update_line(rewrite, variables, body)]))
+    return None
 
 
 def _keyword(name: str, text: str) -> Callable[[str], str]:
     return lambda indent: f"{name}={text}"
 
 
-def _own_function(program: Program, value: cst.BaseExpression) -> cst.FunctionDef | None:
+def own_function(program: Program, value: cst.BaseExpression) -> cst.FunctionDef | None:
     """The function of this file behind `train_loop_per_worker`, if only the trainer uses it."""
     if not isinstance(value, cst.Name):
         return None
@@ -104,24 +118,10 @@ def _update_line(rewrite: Rewrite, variables: dict[str, str], indent: str) -> st
     update = f"{rewrite.imports.module('os')}.environ.update("
     items = [Argument(f'"{name}": {text}') for name, text in sorted(variables.items())]
     line = sequence("{", items, "}", indent, unit, before=f"{update})")
-    return f"{indent}{update}{line})"
+    return f"{update}{line})"
 
 
-def _set_at_top(rewrite: Rewrite, function: cst.FunctionDef, variables: dict[str, str]) -> None:
-    statements: list[Statement] = list(function.body.body)  # type: ignore[arg-type]
-    first = statements[0]
-    is_docstring = (
-        isinstance(first, cst.SimpleStatementLine)
-        and isinstance(first.body[0], cst.Expr)
-        and isinstance(first.body[0].value, cst.SimpleString | cst.ConcatenatedString)
-    )
-    place = statements[1] if is_docstring and len(statements) > 1 else first
-    line = _update_line(rewrite, variables, rewrite.program.indent(place))
-    start = leading_comments_start(rewrite.program, place)
-    rewrite.edits.append(Edit(start, start, f"{line}\n"))
-
-
-def _wrap(rewrite: Rewrite, site: CallSite, arguments: dict[str, cst.Arg], settings: AccelerateSettings) -> None:
+def _wrap(rewrite: Rewrite, site: CallSite, arguments: dict[str, cst.Arg], settings: AccelerateSettings) -> Wrapper:
     """A train function that sets the variables and calls the user's."""
     program = rewrite.program
     argument = arguments["train_loop_per_worker"]
@@ -140,11 +140,8 @@ def _wrap(rewrite: Rewrite, site: CallSite, arguments: dict[str, cst.Arg], setti
     parameter = config if takes_config else ""
     variables = settings.all_as_variables()
     lines = [_update_line(rewrite, variables, indent + unit)] if variables else []
-    lines.append(f"{indent}{unit}return {program.outer_text(argument.value)}({parameter})")
-    text = "\n".join([f"def {name}({parameter}):", *lines])
-    rewrite.edits += definition(program, place, [text])
-    keyword = "" if argument.keyword is None else "train_loop_per_worker="
-    rewrite.arguments_of(site.call).replace(argument, f"{keyword}{name}")
+    lines.append(f"return {program.outer_text(argument.value)}({parameter})")
+    return Wrapper(name, f"\n{indent}{unit}".join([f"def {name}({parameter}):", *lines]))
 
 
 def _takes_config(program: Program, value: cst.BaseExpression) -> bool | None:

@@ -28,9 +28,10 @@ from migrate_trainers.rules.trainer_call import (
     trainer_arguments,
 )
 from migrate_trainers.rules.tuning.domains import is_surely_a_dictionary
-from migrate_trainers.rules.tuning.driver import LOOP_CONFIG, START, Driver
+from migrate_trainers.rules.tuning.driver import Driver
 from migrate_trainers.rules.tuning.run_config import TunedRunConfig
 from migrate_trainers.rules.tuning.sites import is_population
+from migrate_trainers.rules.tuning.trial_config import LOOP_CONFIG, START, TrialConfig, name_searched_scaling
 from migrate_trainers.writing.placement import definition, leading_comments_start, removal
 from migrate_trainers.writing.render import Argument, sequence
 
@@ -115,7 +116,8 @@ class TunedTrainFunction(TrainFunction):
             for key, argument in self._given.items()
             if key not in (*CONFIG_ARGUMENTS, "run_config") and not is_absent(self._given, key)
         }
-        driver = Driver(rewrite, self._tuned, kept, self._run_config, has_config=bool(self._parts.keys) or self._starts)
+        config = TrialConfig(is_searched=bool(self._parts.keys) or self._starts, starts=self._starts)
+        driver = Driver(rewrite, self._tuned, kept, self._run_config, config)
         definitions = [*self.reports.definitions, self._commented(function)]
         rewrite.late.append(partial(driver.edits, function=name, definitions=definitions, lines=self._lines()))
         rewrite.review("MT502", self._tuned.site.call.func, "")
@@ -167,11 +169,12 @@ class TunedTrainFunction(TrainFunction):
 
     def _write_spaces(self) -> None:
         """Name the train function's config in the search spaces, and give what it is searched for."""
+        name_searched_scaling(self.rewrite, self._tuned)
         for space in self._parts.spaces:
             for entry in space.entries:
                 text = self._names.get(space)
                 if text is None:
-                    indent = self.program.indent(entry.value)
+                    indent = self._line_indent(entry.value)
                     text = self._space_text(space, indent, before=f'"{LOOP_CONFIG}": ')
                 self.rewrite.edits.append(Edit(*self.program.outer_span(entry.value), text))
                 key = LOOP_CONFIG if isinstance(self.program.parent(entry.key), cst.Arg) else f'"{LOOP_CONFIG}"'
@@ -189,6 +192,12 @@ class TunedTrainFunction(TrainFunction):
                     text = f'"{self._parts.keys[method, name]}": {value}'
                     items.append(Argument(text, comments=comments, trailing=behind))
         return sequence("{", items, "}", indent, unit, before=before)
+
+    def _line_indent(self, node: cst.CSTNode) -> str:
+        source = self.program.source
+        start = self.program.span(node)[0]
+        line = source.slice(source.line_start(start), start)
+        return line[: len(line) - len(line.lstrip())]
 
     # Values
 

@@ -17,10 +17,11 @@ from migrate_trainers.rules.trainer_call import is_absent
 from migrate_trainers.rules.tuning.domains import is_never_a_dictionary, may_hold_domain
 from migrate_trainers.rules.tuning.results import configuration_reads
 from migrate_trainers.rules.tuning.sites import mutated_entries
+from migrate_trainers.rules.tuning.trial_config import check_searched
 from migrate_trainers.writing.render import free_name
 
 if TYPE_CHECKING:
-    from migrate_trainers.reading.program import Program, Statement
+    from migrate_trainers.reading.program import Program
     from migrate_trainers.rules.lightning.builder import Given
     from migrate_trainers.rules.rewrite import Rewrite
     from migrate_trainers.rules.tuning.sites import Entry, TunedTrainer
@@ -51,7 +52,7 @@ class TunedConfig:
     """
 
     def __init__(self, rewrite: Rewrite, tuned: TunedTrainer, arguments: dict[str, cst.Arg]) -> None:
-        self._strict = rewrite.settings.strict_target
+        self._rewrite = rewrite
         self._program = rewrite.program
         self._tuned = tuned
         self.base = LightningConfig(tuned.site.statement, [], [])
@@ -65,13 +66,10 @@ class TunedConfig:
     def _read_spaces(self) -> list[Space]:
         """The builders of the search spaces and of the schedulers' mutations, each read once."""
         program = self._program
-        searched: list[tuple[Entry, Statement]] = []
-        for tuner in self._tuned.tuners:
-            for key, entry in tuner.space.items():
-                if key == CONFIG:
-                    searched.append((entry, tuner.statement))
-                elif key != "scaling_config" or self._strict:
-                    raise Refusal("MT501", entry.key, f"`{key}` is searched")
+        check_searched(self._rewrite, self._tuned, CONFIG)
+        searched = [(tuner.space[CONFIG], tuner.statement) for tuner in self._tuned.tuners if CONFIG in tuner.space]
+        if searched and len(searched) < len(self._tuned.tuners):
+            raise Refusal("MT501", self._tuned.site.call, "only some of its Tuners search its configuration")
         if len({id(_identity(program, entry)) for entry, _ in searched}) > 1:
             raise Refusal("MT501", self._tuned.site.call, "its Tuners search different configurations")
         mutated = [(entry, program.statement(entry.value)) for entry in mutated_entries(program, CONFIG)]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.reading.source import Edit
-from migrate_trainers.rules.transformers.site import write_call
-from migrate_trainers.writing.placement import definition, leading_comments_start
+from migrate_trainers.rules.transformers.site import TrainFunction
+from migrate_trainers.writing.placement import at_top, definition, leading_comments_start
 from migrate_trainers.writing.render import free_name, names_in
 
 if TYPE_CHECKING:
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from migrate_trainers.rules.transformers.training import Training
 
 
-def convert_in_place(rewrite: Rewrite, site: TransformersSite, function: InitFunction, training: Training) -> None:
-    """Turn the function into the train function, and give that to the trainer."""
+def convert_in_place(
+    rewrite: Rewrite, site: TransformersSite, function: InitFunction, training: Training
+) -> TrainFunction:
+    """Turn the function into the train function."""
     program, node = rewrite.program, function.node
     callback, definitions = training.callback(node)
     if definitions:
@@ -38,7 +40,12 @@ def convert_in_place(rewrite: Rewrite, site: TransformersSite, function: InitFun
     value = function.last.value
     assert value is not None
     trainer = value.value if isinstance(value, cst.Name) else free_name(used, "trainer", "hf_trainer")
-    lines = training.lines(trainer, callback, used, site.resume(config))
+    resume = site.resume(config)
+    if resume is not None and config in used:
+        # Before the function hands the configuration on.
+        rewrite.edits.append(at_top(program, node, [f"resume_from_checkpoint = {resume}"]))
+        resume = "resume_from_checkpoint"
+    lines = training.lines(trainer, callback, used, resume)
     last_start, last_end = program.span(function.last)
     if isinstance(value, cst.Name):
         rewrite.edits.append(Edit(last_start, last_end, f"\n{body}".join(lines)))
@@ -49,7 +56,7 @@ def convert_in_place(rewrite: Rewrite, site: TransformersSite, function: InitFun
         ends = program.source.buffer[:line_end].endswith((b"\n", b"\r"))
         text = "".join(f"{body}{line}\n" for line in lines)
         rewrite.edits.append(Edit(line_end, line_end, text if ends else "\n" + text.rstrip("\n")))
-    write_call(rewrite, site, name)
+    return TrainFunction(name)
 
 
 def _signature_end(program: Program, node: cst.FunctionDef) -> int:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.refusal import Refusal
-from migrate_trainers.rules.transformers.site import write_call
+from migrate_trainers.rules.transformers.site import TrainFunction
 from migrate_trainers.writing.mover import ValueMover
-from migrate_trainers.writing.placement import definition
 from migrate_trainers.writing.render import free_name, names_in
 
 if TYPE_CHECKING:
@@ -18,8 +17,8 @@ if TYPE_CHECKING:
     from migrate_trainers.rules.transformers.training import Training
 
 
-def wrap(rewrite: Rewrite, site: TransformersSite, training: Training) -> None:
-    """Put a train function that calls the user's before the trainer's statement; raises `Refusal`."""
+def wrap(rewrite: Rewrite, site: TransformersSite, training: Training) -> TrainFunction:
+    """A train function that calls the user's, for before the trainer's statement; raises `Refusal`."""
     program = rewrite.program
     place = site.site.statement
     if program.enclosing(site.site.call, (cst.Lambda, cst.BaseComp)) is not None:
@@ -38,7 +37,7 @@ def wrap(rewrite: Rewrite, site: TransformersSite, training: Training) -> None:
     callback, definitions = training.callback(place)
     name = rewrite.new_name("train_func")
     parameter = config if site.configured else ""
-    extra = f", **{config}" if site.config is not None else ""
+    extra = f", **{config}" if site.takes_config else ""
     resume = site.resume(config)
     lines = [f"{trainer} = {function}({site.datasets.train}, {site.datasets.evaluation}{extra})"]
     if resume is not None:
@@ -46,5 +45,4 @@ def wrap(rewrite: Rewrite, site: TransformersSite, training: Training) -> None:
         resume = "resume_from_checkpoint"
     lines += training.lines(trainer, callback, used, resume)
     text = f"def {name}({parameter}):\n" + "\n".join(f"{body}{line}" for line in lines)
-    rewrite.edits += definition(program, place, [*definitions, text], lines=mover.hoisted.get(place, []))
-    write_call(rewrite, site, name)
+    return TrainFunction(name, (*definitions, text), tuple(mover.hoisted.get(place, [])))

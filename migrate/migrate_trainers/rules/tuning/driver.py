@@ -11,9 +11,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import libcst as cst
+
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.tuning.settled import is_settled
+from migrate_trainers.rules.tuning.trial_config import LOOP_CONFIG, SCALING, START, searches_scaling
 from migrate_trainers.writing import templates
 from migrate_trainers.writing.comments import MovedComments
 from migrate_trainers.writing.placement import definition
@@ -22,16 +25,11 @@ from migrate_trainers.writing.render import Argument, as_statement_value, call, 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import libcst as cst
-
     from migrate_trainers.rules.rewrite import Rewrite
     from migrate_trainers.rules.tuning.run_config import TunedRunConfig
     from migrate_trainers.rules.tuning.sites import TunedTrainer
+    from migrate_trainers.rules.tuning.trial_config import TrialConfig
 
-# The key of the search space whose value reaches the train function, in every Ray.
-LOOP_CONFIG = "train_loop_config"
-# The key in it of the checkpoint that a trial starts from.
-START = "resume_from_checkpoint"
 # What a trial reserves for itself: almost nothing, as it only waits for its workers, which reserve their own.
 _TRIAL_RESOURCES = '{"CPU": 0.01}'
 
@@ -39,8 +37,9 @@ _TRIAL_RESOURCES = '{"CPU": 0.01}'
 class Driver:
     """The trainer of one call site, as the trials make it.
 
-    `arguments` are those of the legacy trainer that the new one takes too. `edits` has to be asked for last: the text
-    of what moves into the driver takes in all other edits.
+    `arguments` are those of the legacy trainer that the new one takes too, by their new names: also that in `config`,
+    if the trainer has one of its own. `edits` has to be asked for last: the text of what moves into the driver takes
+    in all other edits.
     """
 
     def __init__(
@@ -49,21 +48,21 @@ class Driver:
         tuned: TunedTrainer,
         arguments: dict[str, cst.Arg],
         run_config: TunedRunConfig,
-        *,
-        has_config: bool,
+        config: TrialConfig,
     ) -> None:
         self._rewrite = rewrite
         self._program = rewrite.program
         self._tuned = tuned
         self._arguments = arguments
         self._run_config = run_config
-        self._has_config = has_config
+        self._config = config
         self._hoisted: dict[str, str] = {}
         self._lines: list[str] = []
         self._callback = self._fit = ""
         self._definitions = self._population_definitions() if run_config.is_for_population else []
         for name, argument in arguments.items():
-            if not is_settled(self._program, argument.value, tuned.site.statement):
+            is_replaced = name == SCALING and searches_scaling(tuned)
+            if not is_replaced and not is_settled(self._program, argument.value, tuned.site.statement):
                 self._hoist(name, argument)
         used = {name for argument in arguments.values() for name in names_in(argument.value)}
         self._reports = free_name({*used, *self._program.all_bound_names()}, "reports", "trial_reports")
@@ -134,17 +133,66 @@ class Driver:
         span = program.span(self._tuned.site.call)
         comments = MovedComments(program, [span], list(self._arguments.values()))
         arguments = [Argument(function)]
-        config = f'{self._parameter}["{LOOP_CONFIG}"]'
-        if self._run_config.is_for_population:
-            start = f"{self._rewrite.function_named('ray.tune.get_checkpoint')}()"
-            entries = [Argument(config, star="**"), Argument(f'"{START}": {start}')]
-            config = sequence("{", entries, "}", inner, program.module.default_indent, before=f"{LOOP_CONFIG}=,")
-        if self._has_config:
-            arguments.append(Argument(config, LOOP_CONFIG))
+        if LOOP_CONFIG not in self._arguments and not self._config.is_empty:
+            arguments.append(Argument(self._config_text(inner, others), LOOP_CONFIG))
+        if SCALING not in self._arguments and searches_scaling(self._tuned):
+            arguments.append(Argument(self._searched_scaling(), SCALING))
         for name, argument in self._arguments.items():
-            text = self._hoisted.get(name) or relocated(program, argument.value, inner, edits=others)
+            if name == LOOP_CONFIG:
+                text = self._config_text(inner, others)
+            elif name == SCALING and searches_scaling(self._tuned):
+                text = self._searched_scaling()
+            else:
+                text = self._own_text(name, inner, others)
             behind = comments.behind(argument)
             arguments.append(Argument(text, name, comments=comments.before(argument), trailing=behind))
         callback = f"{self._callback}({self._reports})" if self._run_config.is_for_population else None
         arguments.append(Argument(self._run_config.of_training(others, inner, callback), "run_config"))
         return arguments
+
+    def _own_text(self, name: str, indent: str, others: Sequence[Edit]) -> str:
+        """What the trainer itself gives for an argument, for a line of some indentation."""
+        value = self._arguments[name].value
+        return self._hoisted.get(name) or relocated(self._program, value, indent, edits=others)
+
+    def _searched_scaling(self) -> str:
+        return f'{self._rewrite.class_named("ray.train.ScalingConfig")}(**{self._parameter}["{SCALING}"])'
+
+    def _config_text(self, indent: str, others: Sequence[Edit]) -> str:
+        """The `train_loop_config` of a trial, for a line of some indentation."""
+        config = self._config
+        if not config.is_searched and not config.starts:
+            return self._own_text(LOOP_CONFIG, indent, others)
+        searched = f'{self._parameter}["{LOOP_CONFIG}"]'
+        if not config.is_always_searched:
+            searched = f'{self._parameter}.get("{LOOP_CONFIG}", {{}})'
+        parts: list[Argument] = []
+        if config.own is not None and config.is_searched and not config.is_flat:
+            own = self._own_text(LOOP_CONFIG, indent, others)
+            merge = self._rewrite.class_named("ray.tune.utils.merge_dicts")
+            parts.append(Argument(f"{merge}({own}, {searched})", star="**"))
+        else:
+            parts += self._own_entries(indent, others) if config.own is not None else []
+            parts += [Argument(searched, star="**")] if config.is_searched else []
+        if config.starts:
+            start = f"{self._rewrite.function_named('ray.tune.get_checkpoint')}()"
+            parts.append(Argument(f'"{START}": {start}'))
+        if len(parts) == 1 and parts[0].star:
+            return parts[0].value
+        return sequence("{", parts, "}", indent, self._program.module.default_indent, before=f"{LOOP_CONFIG}=,")
+
+    def _own_entries(self, indent: str, others: Sequence[Edit]) -> list[Argument]:
+        """The trainer's own configuration as entries of a new dictionary."""
+        program, own = self._program, self._config.own
+        if LOOP_CONFIG in self._hoisted or not isinstance(own, cst.Dict) or own.lpar:
+            text = self._own_text(LOOP_CONFIG, indent, others)
+            return [Argument(f"({text})" if isinstance(own, cst.IfExp | cst.BooleanOperation) else text, star="**")]
+        comments = MovedComments(program, [program.span(own)], own.elements)
+        inner = indent + program.module.default_indent
+        entries = []
+        for element in own.elements:
+            value = relocated(program, element.value, inner, edits=others)
+            key = f"{program.text(element.key)}: " if isinstance(element, cst.DictElement) else "**"
+            behind = comments.behind(element)
+            entries.append(Argument(f"{key}{value}", comments=comments.before(element), trailing=behind))
+        return entries

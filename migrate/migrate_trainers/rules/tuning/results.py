@@ -2,6 +2,7 @@
 
 best.checkpoint                  Checkpoint(best.metrics["checkpoint_path"])
 best.config["lightning_config"]["_module_init_config"]["lr"]      best.config["train_loop_config"]["lr"]
+best.config["trainer_init_config"]["lr"]                          best.config["train_loop_config"]["lr"]
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from migrate_trainers.reading import legacy
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.checkpoints.held import Holdings
 from migrate_trainers.rules.checkpoints.kinds import Held
 from migrate_trainers.rules.literals import string
-from migrate_trainers.rules.tuning.driver import LOOP_CONFIG
 from migrate_trainers.rules.tuning.sites import is_population
+from migrate_trainers.rules.tuning.trial_config import LOOP_CONFIG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +37,9 @@ _METHODS = {
     "_strategy_config": "strategy",
     "_model_checkpoint_config": "checkpointing",
 }
+# The key of TransformersTrainer's configuration, and how Tune flattens what is below it.
+_INIT_CONFIG = "trainer_init_config"
+_FLAT_INIT = re.compile(f"(?<![^/]){_INIT_CONFIG}(?=/)")
 _CHECKPOINT_READERS = ("best_checkpoints", "get_best_checkpoint")
 # How Tune flattens keys, in a data frame's columns and in reports.
 _FLAT = re.compile(f"{_CONFIG}/({'|'.join(_METHODS)})/")
@@ -42,10 +47,16 @@ _FLAT = re.compile(f"{_CONFIG}/({'|'.join(_METHODS)})/")
 
 def migrate_results(rewrite: Rewrite) -> None:
     """Rewrite the readers of trials' results; raises `Refusal` for those that find nothing there any more."""
-    held = Holdings(rewrite.program)
+    program = rewrite.program
+    held = Holdings(program)
     if rewrite.settings.strict_target and not is_population(rewrite.program):
         _migrate_checkpoints(rewrite, held)
     _migrate_keys(rewrite)
+    if any(
+        legacy.TRAINERS.get(program.qualified_name(call.func) or "") == legacy.TRANSFORMERS_TRAINER
+        for call in program.calls
+    ):
+        _migrate_init_keys(rewrite)
 
 
 def _migrate_checkpoints(rewrite: Rewrite, held: Holdings) -> None:
@@ -74,6 +85,42 @@ def _migrate_keys(rewrite: Rewrite) -> None:
             assert isinstance(inner, cst.Subscript)
             quoted = program.text(inner.slice[0]).replace(_CONFIG, LOOP_CONFIG)
             rewrite.edits.append(Edit(program.span(inner.slice[0])[0], program.span(read.node)[1] - 1, quoted))
+
+
+def _migrate_init_keys(rewrite: Rewrite) -> None:
+    """The same for the keys of TransformersTrainer's configuration."""
+    program = rewrite.program
+    for node in program.strings:
+        text = string(node)
+        if text is None or not isinstance(node, cst.SimpleString):
+            continue
+        if _FLAT_INIT.search(text):
+            rewrite.edits.append(Edit(*program.span(node), _FLAT_INIT.sub(LOOP_CONFIG, program.text(node))))
+        base = _looked_into(program, node) if text == _INIT_CONFIG else None
+        if base is not None and _is_configuration(program, base):
+            quoted = program.text(node).replace(_INIT_CONFIG, LOOP_CONFIG)
+            rewrite.edits.append(Edit(*program.span(node), quoted))
+        elif base is not None and _may_be_configuration(program, base):
+            raise Refusal("MT501", node, "what is read of a trial's configuration can't be followed")
+
+
+def _looked_into(program: Program, key: cst.SimpleString) -> cst.BaseExpression | None:
+    """What a string is a key of: by a subscript, or as the first argument of `get` or `pop`."""
+    subscript = _subscript_of(program, key)
+    if subscript is not None:
+        return subscript.value
+    argument = program.parent(key)
+    call = program.parent(argument) if isinstance(argument, cst.Arg) else None
+    if isinstance(call, cst.Call) and isinstance(call.func, cst.Attribute) and call.args[0] is argument:
+        return call.func.value if call.func.attr.value in ("get", "pop") else None
+    return None
+
+
+def _may_be_configuration(program: Program, node: cst.BaseExpression) -> bool:
+    """Whether an expression may be a trial's configuration: nothing else was assigned to it in this file."""
+    if not isinstance(node, cst.Name):
+        return True
+    return any(binding.value is None for binding in program.bindings(node))
 
 
 @dataclass(frozen=True)
@@ -112,11 +159,20 @@ def configuration_reads(program: Program) -> Iterator[ConfigurationRead]:
 
 
 def _is_configuration(program: Program, node: cst.BaseExpression) -> bool:
-    """Whether an expression is the `config` of something, or a variable that is assigned one."""
-    if isinstance(node, cst.Name):
-        values = [binding.value for binding in program.bindings(node)]
-        return len(values) == 1 and isinstance(values[0], cst.Attribute) and values[0].attr.value == "config"
-    return isinstance(node, cst.Attribute) and node.attr.value == "config"
+    """Whether an expression is the `config` of a result or of its metrics, or a variable that is assigned one."""
+    value = _assigned(program, node)
+    if isinstance(value, cst.Subscript):
+        metrics = _assigned(program, value.value)
+        return _key(value) == "config" and isinstance(metrics, cst.Attribute) and metrics.attr.value == "metrics"
+    return isinstance(value, cst.Attribute) and value.attr.value == "config"
+
+
+def _assigned(program: Program, node: cst.BaseExpression) -> cst.BaseExpression | None:
+    """What a variable is assigned, if nothing else is; any other expression itself."""
+    if not isinstance(node, cst.Name):
+        return node
+    values = [binding.value for binding in program.bindings(node)]
+    return values[0] if len(values) == 1 else None
 
 
 def _subscript_of(program: Program, node: cst.CSTNode) -> cst.Subscript | None:

@@ -1,0 +1,67 @@
+"""The trials of a trainer whose train function is given a plain dictionary, which Tuners may search."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.trainer_call import is_absent
+from migrate_trainers.rules.tuning.driver import Driver
+from migrate_trainers.rules.tuning.run_config import TunedRunConfig
+from migrate_trainers.rules.tuning.sites import is_population
+from migrate_trainers.rules.tuning.trial_config import LOOP_CONFIG, name_search_spaces, read_trial_config
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    import libcst as cst
+
+    from migrate_trainers.rules.rewrite import Rewrite
+    from migrate_trainers.rules.tuning.sites import TunedTrainer
+
+
+class Trials:
+    """The trials of one trainer: `key` is its argument for the dictionary. Raises `Refusal`.
+
+    `arguments` are the trainer's, but for the RunConfig, which is the one in force.
+    """
+
+    def __init__(self, rewrite: Rewrite, tuned: TunedTrainer, arguments: dict[str, cst.Arg], key: str) -> None:
+        if not is_absent(arguments, "resume_from_checkpoint"):
+            raise Refusal("MT501", arguments["resume_from_checkpoint"], "`resume_from_checkpoint=...`")
+        self._rewrite = rewrite
+        self._tuned = tuned
+        self._key = key
+        own = None if is_absent(arguments, key) else arguments[key]
+        self.config = read_trial_config(rewrite, tuned, key, own)
+        self.is_population = is_population(rewrite.program)
+        self._run_config = TunedRunConfig(
+            rewrite, tuned, arguments.get("run_config"), is_for_population=self.is_population
+        )
+        self.arguments = {**arguments, **self._run_config.argument}
+
+    def name_search_spaces(self) -> None:
+        """Give the search spaces the keys that reach the train function."""
+        name_search_spaces(self._rewrite, self._tuned, self._key)
+
+    def write_driver(
+        self, function: str, definitions: Sequence[str], lines: Sequence[str], own: Collection[str]
+    ) -> None:
+        """Put a driver in the trainer's place.
+
+        `function` is its train function, `definitions` and `lines` go before it, `own` are arguments it doesn't take.
+        """
+        rewrite = self._rewrite
+        self.name_search_spaces()
+        self._run_config.split()
+        kept = {
+            LOOP_CONFIG if name == self._key else name: argument
+            for name, argument in self.arguments.items()
+            if name not in (*own, "run_config") and not is_absent(self.arguments, name)
+        }
+        driver = Driver(rewrite, self._tuned, kept, self._run_config, self.config)
+        rewrite.late.append(partial(driver.edits, function=function, definitions=definitions, lines=lines))
+        rewrite.review("MT502", self._tuned.site.call.func, "")
+        if self.config.starts:
+            rewrite.review("MT504", self._tuned.site.call.func, "")
