@@ -1,18 +1,22 @@
 PYTHON ?= python3
+# Ray 2.6 has no wheels for a newer Python.
+LEGACY_PYTHON ?= python3.11
 VENV := .venv
+LEGACY := .venv-legacy
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+LEGACY_INSTALL := $(LEGACY)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps
 # Output goes to log files and CI: no progress bars, no network look-ups by the frameworks under test.
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test lint conformance readme clean
+.PHONY: demo test lint conformance equivalence readme clean
 
 demo: $(VENV)/.installed-demo
 	$(BIN)/python fixtures/demo/run.py
 
 test: $(VENV)/.installed-dev lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not real_ray"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not real_ray and not legacy_ray"
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -21,6 +25,9 @@ lint: $(VENV)/.installed-dev
 
 conformance: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m real_ray tests/engines
+
+equivalence: $(VENV)/.installed-dev $(LEGACY)/.installed
+	$(BIN)/python -m pytest -m legacy_ray tests/engines
 
 readme: $(VENV)/.installed-dev
 	$(BIN)/python tools/findings_table.py
@@ -38,5 +45,14 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(INSTALL) --editable '.[dev]'
 	touch $@ $(VENV)/.installed-demo
 
+# The releases of Transformers that other programs were written for lie in folders beside the environment's own.
+$(LEGACY)/.installed: $(wildcard tests/engines/legacy/*.txt)
+	$(LEGACY_PYTHON) -m venv --clear $(LEGACY)
+	$(LEGACY_INSTALL) --requirement tests/engines/legacy/ray-2.6.3.txt
+	set -e; for file in tests/engines/legacy/transformers-*.txt; do \
+		$(LEGACY_INSTALL) --target $(LEGACY)/$$(basename $$file .txt) --requirement $$file; \
+	done
+	touch $@
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LEGACY) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -35,7 +35,13 @@ class Case:
     refused: str | None  # the finding that says why it is left as it was
     metrics: tuple[str, ...]
     legacy_fits: tuple[LegacyFit, ...]
+    legacy_transformers: str | None  # the release that gave them
     main: str | None
+
+    @property
+    def before(self) -> Path:
+        """The script of the legacy program."""
+        return self.folder / "before.py" if self.main is None else self.folder / "before" / self.main
 
     @property
     def after(self) -> Path:
@@ -51,6 +57,11 @@ def runnable_cases() -> list[Case]:
 def tuned_cases() -> list[Case]:
     """The migrated cases that run trials in seconds, by name."""
     return [case for case in all_cases() if case.runnable and case.refused is None and case.tuned]
+
+
+def legacy_cases() -> list[Case]:
+    """The migrated cases of which it is known what the legacy program gave, by name."""
+    return [case for case in all_cases() if case.runnable and case.refused is None and case.legacy_fits]
 
 
 def all_cases() -> list[Case]:
@@ -69,5 +80,6 @@ def _read(file: Path) -> Case:
         refused=settings.get("refused"),
         metrics=tuple(settings.get("metrics", ())),
         legacy_fits=tuple(LegacyFit(fit["metrics"], fit["checkpoints"]) for fit in legacy.get("fits", ())),
+        legacy_transformers=legacy.get("transformers"),
         main=settings.get("main"),
     )

@@ -1,4 +1,4 @@
-"""Runs a train script on an engine, the bundled runtime or real Ray, and says what each `fit()` in it gave.
+"""Runs a train script on an engine, the bundled runtime, real Ray or legacy Ray, and says what each `fit()` in it gave.
 
 A script runs in a process, a working folder and a home folder of its own, as a user would run it. Use:
 
@@ -7,6 +7,8 @@ A script runs in a process, a working folder and a home folder of its own, as a 
 
     with RealRay() as ray:  # starts a local cluster once, for as many scripts as are wanted
         ray.run(script)
+
+    LegacyRay(Path(".venv-legacy")).run(legacy_script)
 """
 
 from __future__ import annotations
@@ -84,6 +86,30 @@ class RealRay:
         return _run("ray", script, timeout_s, {**cluster.environment, "RAY_ADDRESS": cluster.address})
 
 
+class LegacyRay:
+    """`python script.py` with the Ray and the libraries that the legacy programs were written for.
+
+    `environment` is a virtual environment with them, made by `make equivalence`; releases of Transformers other than
+    its own lie in folders in it.
+    """
+
+    def __init__(self, environment: Path) -> None:
+        self._environment = environment
+
+    def run(self, script: Path, *, transformers: str | None = None, timeout_s: float = 300) -> Run:
+        """Run the script, with a release of Transformers or the one that is installed."""
+        variables = {
+            "OMP_NUM_THREADS": "1",
+            "RAY_AIR_NEW_OUTPUT": "0",
+            # These releases load checkpoints with the default that torch had then.
+            "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1",
+        }
+        folder = self._environment / f"transformers-{transformers}"
+        if folder.is_dir():
+            variables["PYTHONPATH"] = str(folder)
+        return _run("legacy", script, timeout_s, variables, python=self._environment / "bin" / "python")
+
+
 class _Cluster:
     """A local Ray cluster, held by a process that ends it when its standard input is closed."""
 
@@ -119,13 +145,15 @@ class _Cluster:
         self._folder.cleanup()
 
 
-def _run(engine: str, script: Path, timeout_s: float, variables: dict[str, str]) -> Run:
+def _run(
+    engine: str, script: Path, timeout_s: float, variables: dict[str, str], *, python: Path = Path(sys.executable)
+) -> Run:
     with tempfile.TemporaryDirectory(prefix="run-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         record = folder / "fits.json"
         with (folder / "output.txt").open("w+", encoding="utf-8", errors="replace") as output:
             process = subprocess.Popen(
-                [sys.executable, str(_RECORDER), engine, str(record), str(script.resolve())],
+                [str(python), str(_RECORDER), engine, str(record), str(script.resolve())],
                 env=_environment(folder, variables),
                 cwd=folder,
                 stdin=subprocess.DEVNULL,

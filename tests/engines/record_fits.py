@@ -1,7 +1,7 @@
 """`python record_fits.py ENGINE RECORD SCRIPT`: run SCRIPT on ENGINE and write what each `fit()` gave to RECORD.
 
-ENGINE is `bundled` or `ray`. RECORD is a JSON list, complete after each `fit()`: a script that fails later still
-leaves what came before.
+ENGINE is `bundled`, `ray` or `legacy`. RECORD is a JSON list, complete after each `fit()`: a script that fails later
+still leaves what came before.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ import os
 import runpy
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def main() -> None:
@@ -32,7 +35,10 @@ def main() -> None:
 
         _record_fits(TorchTrainer, Path(record))
         _record_trials(Tuner, Path(record))
-        _connect_with_environment(environment)
+        if engine == "legacy":
+            _start_cluster()
+        else:
+            _connect_with_environment(environment)
         sys.path.insert(0, os.path.dirname(script))
         runpy.run_path(script, run_name="__main__")
 
@@ -59,6 +65,31 @@ def _connect_with_environment(before: dict[str, str]) -> None:
 
     ray.init = init
     TorchTrainer.fit = fit_connected
+
+
+def _start_cluster() -> None:
+    """Give the script a small cluster of its own, which has what it puts into `os.environ` before `ray.init`."""
+    import ray
+    from ray.train.torch import TorchTrainer
+    from ray.tune import Tuner
+
+    start = ray.init
+
+    def init(*args: Any, **kwargs: Any) -> None:
+        if not ray.is_initialized():
+            # Two workers, the CPU that a trainer reserved beside them, and one to spare.
+            start(address="local", num_cpus=4, include_dashboard=False)
+
+    def after_init(method: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def fit(self: Any) -> Any:
+            init()
+            return method(self)
+
+        return fit
+
+    ray.init = init
+    TorchTrainer.fit = after_init(TorchTrainer.fit)
+    Tuner.fit = after_init(Tuner.fit)
 
 
 def _record_fits(trainer_class: Any, record: Path) -> None:
@@ -94,7 +125,7 @@ def _record_trials(tuner_class: Any, record: Path) -> None:
             {
                 "metrics": result.metrics,
                 # A trial that fits a trainer of its own only tells where the last checkpoint is.
-                "checkpoints": int("checkpoint_path" in result.metrics),
+                "checkpoints": len(result.best_checkpoints or ()) or int("checkpoint_path" in result.metrics),
                 "error": None if result.error is None else repr(result.error),
             }
             for result in results

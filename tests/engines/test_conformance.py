@@ -7,29 +7,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cases import Case, runnable_cases, tuned_cases
-from engine import BundledRuntime, RealRay
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from bundled_runs import BundledRuns
+    from engine import RealRay
 
 SCRIPTS = Path(__file__).parent / "scripts"
 
 pytestmark = pytest.mark.real_ray
 
 
-@pytest.fixture(scope="module")
-def real_ray() -> Iterator[RealRay]:
-    with RealRay() as engine:
-        yield engine
-
-
 @pytest.mark.parametrize("case", runnable_cases(), ids=lambda case: case.name)
-def test_same_results(case: Case, real_ray: RealRay) -> None:
-    ours = BundledRuntime().run(case.after).check()
-    theirs = real_ray.run(case.after).check()
+def test_same_results(case: Case, real_ray: RealRay, bundled_runs: BundledRuns) -> None:
+    ours = bundled_runs.fits(case.after)
+    theirs = real_ray.run(case.after).check().fits
 
-    assert len(ours.fits) == len(theirs.fits)
-    for our_fit, their_fit in zip(ours.fits, theirs.fits, strict=True):
+    assert len(ours) == len(theirs)
+    for our_fit, their_fit in zip(ours, theirs, strict=True):
         assert our_fit.checkpoints == their_fit.checkpoints
         assert our_fit.metrics is not None
         assert their_fit.metrics is not None
@@ -38,12 +32,12 @@ def test_same_results(case: Case, real_ray: RealRay) -> None:
 
 
 @pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.py")), ids=lambda script: script.stem)
-def test_same_reports(script: Path, real_ray: RealRay) -> None:
+def test_same_reports(script: Path, real_ray: RealRay, bundled_runs: BundledRuns) -> None:
     """Of scripts that report what they see, everything is equal."""
-    ours = BundledRuntime().run(script).check()
-    theirs = real_ray.run(script).check()
+    ours = bundled_runs.fits(script)
+    theirs = real_ray.run(script).check().fits
 
-    assert [fit.metrics for fit in ours.fits] == [fit.metrics for fit in theirs.fits]
+    assert [fit.metrics for fit in ours] == [fit.metrics for fit in theirs]
 
 
 @pytest.mark.parametrize("case", tuned_cases(), ids=lambda case: case.name)

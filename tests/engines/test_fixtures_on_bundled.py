@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import pytest
 from cases import Case, all_cases, runnable_cases
-from engine import BundledRuntime, Run
+
+if TYPE_CHECKING:
+    from bundled_runs import BundledRuns
+    from engine import Run
 
 
 @pytest.mark.parametrize("case", runnable_cases(), ids=lambda case: case.name)
-def test_runs_as_the_legacy_program_did(case: Case) -> None:
-    run = BundledRuntime().run(case.after).check()
+def test_runs_as_the_legacy_program_did(case: Case, bundled_runs: BundledRuns) -> None:
+    run = bundled_runs.run(case.after)
 
     _assert_trained(case, run)
     if case.legacy_fits:

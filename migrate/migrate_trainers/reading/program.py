@@ -117,11 +117,9 @@ class Program:
             return self.span(statement.decorators[0])[0]
         return self.span(statement)[0]
 
-    def indent(self, statement: cst.CSTNode) -> str:
+    def indent(self, node: cst.CSTNode) -> str:
         """The white space in front of the line on which a node starts."""
-        start = self.span(statement)[0]
-        line = self.source.slice(self.source.line_start(start), start)
-        return line[: len(line) - len(line.lstrip())]
+        return self.source.indent_at(self.span(node)[0])
 
     def enclosing(self, node: cst.CSTNode, kind: type[_Node] | tuple[type[_Node], ...]) -> _Node | None:
         return next((above for above in self.ancestors(node) if isinstance(above, kind)), None)

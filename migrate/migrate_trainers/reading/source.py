@@ -88,6 +88,11 @@ class Source:
     def line_start(self, offset: int) -> int:
         return self.buffer.rfind(b"\n", 0, offset) + 1
 
+    def indent_at(self, offset: int) -> str:
+        """The white space in front of the line that holds `offset`, as far as it."""
+        line = self.slice(self.line_start(offset), offset)
+        return line[: len(line) - len(line.lstrip())]
+
     def line_end(self, offset: int) -> int:
         """Offset just past the line end of the line that holds `offset`."""
         found = self.buffer.find(b"\n", offset)

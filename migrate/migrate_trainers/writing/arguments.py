@@ -83,10 +83,7 @@ class ArgumentEdits:
         """The indentation of the line on which the call starts."""
         if self._base_indent is not None:
             return self._base_indent
-        source = self._program.source
-        start = self._program.span(self._call)[0]
-        line = source.slice(source.line_start(start), start)
-        return line[: len(line) - len(line.lstrip())]
+        return self._program.indent(self._call)
 
     @property
     def indent(self) -> str | None:

@@ -85,9 +85,7 @@ def relocated(
         if program.contains(node, part):
             assert isinstance(part, cst.BaseExpression)
             replaced.append((*program.outer_span(part), text))
-    line_start = source.line_start(start)
-    line = source.slice(line_start, start)
-    base = line[: len(line) - len(line.lstrip())]
+    base = source.indent_at(start)
     strings = _multiline_strings(program, node)
     offset = source.buffer.find(b"\n", start, end)
     while offset >= 0:

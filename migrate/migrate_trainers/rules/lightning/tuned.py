@@ -174,7 +174,7 @@ class TunedTrainFunction(TrainFunction):
             for entry in space.entries:
                 text = self._names.get(space)
                 if text is None:
-                    indent = self._line_indent(entry.value)
+                    indent = self.program.indent(entry.value)
                     text = self._space_text(space, indent, before=f'"{LOOP_CONFIG}": ')
                 self.rewrite.edits.append(Edit(*self.program.outer_span(entry.value), text))
                 key = LOOP_CONFIG if isinstance(self.program.parent(entry.key), cst.Arg) else f'"{LOOP_CONFIG}"'
@@ -192,12 +192,6 @@ class TunedTrainFunction(TrainFunction):
                     text = f'"{self._parts.keys[method, name]}": {value}'
                     items.append(Argument(text, comments=comments, trailing=behind))
         return sequence("{", items, "}", indent, unit, before=before)
-
-    def _line_indent(self, node: cst.CSTNode) -> str:
-        source = self.program.source
-        start = self.program.span(node)[0]
-        line = source.slice(source.line_start(start), start)
-        return line[: len(line) - len(line.lstrip())]
 
     # Values
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers.reading import legacy
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.reading.values import ValueAnalysis
 from migrate_trainers.refusal import Refusal
@@ -89,7 +88,7 @@ class TunedRunConfig:
 
     def takes_filled_in(self) -> bool:
         """Whether the legacy constructor filled in a CheckpointConfig, as the script gave none or the default one."""
-        if (self._rewrite.settings.source_version or legacy.USUAL_SOURCE) < FIRST_THAT_FILLS_IN:
+        if self._rewrite.settings.source < FIRST_THAT_FILLS_IN:
             return False
         given = self.in_force.get("checkpoint_config")
         if given is None or is_none(given.value):

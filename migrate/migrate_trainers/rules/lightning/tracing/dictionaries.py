@@ -150,10 +150,7 @@ class Dictionaries:
 
     def _indent(self, node: cst.BaseExpression) -> str:
         """The white space in front of the line on which an expression starts, parentheses included."""
-        source = self.program.source
-        start = self.program.outer_span(node)[0]
-        line = source.slice(source.line_start(start), start)
-        return line[: len(line) - len(line.lstrip())]
+        return self.program.source.indent_at(self.program.outer_span(node)[0])
 
     def _joined_lines(self, chain: cst.Call, lines: list[str]) -> str:
         """The lines of a statement that shares its own with others."""
