@@ -44,4 +44,6 @@ def _metric(fit: Fit, name: str) -> float:
 
 def _is_explained(case: Case, name: str) -> bool:
     """Whether a finding announces that a metric is another one: Transformers 5 computes the logged losses otherwise."""
-    return name in ("loss", "train_loss") and " MT215 " in (case.folder / "findings.txt").read_text(encoding="utf-8")
+    return name in ("loss", "train_loss", "eval_loss") and " MT215 " in (case.folder / "findings.txt").read_text(
+        encoding="utf-8"
+    )

@@ -9,6 +9,8 @@ import libcst as cst
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.scopes import BindingKind, dotted_name
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.checkpoints.held import Holdings
+from migrate_trainers.rules.checkpoints.kinds import Held
 from migrate_trainers.rules.literals import string
 from migrate_trainers.rules.rewrite import moved_name
 
@@ -171,31 +173,35 @@ def _report_missing_metrics(rewrite: Rewrite) -> None:
     if not rewrite.settings.strict_target:
         return
     program = rewrite.program
+    held = Holdings(program)
     for node in program.strings:
         name = string(node)
-        if name in legacy.AUTOFILLED_METRICS and _is_metric_key(program, node):
+        metrics = _looked_up(program, node) if name in legacy.AUTOFILLED_METRICS else None
+        result = _result_of(program, metrics) if metrics is not None else None
+        # Tune still adds them to what it gives of a trial.
+        if result is not None and held.of(result) is not Held.TRIAL:
             rewrite.review("MT406", node, f"`{name}`")
 
 
-def _is_metric_key(program: Program, node: cst.CSTNode) -> bool:
-    """Whether a string is what `….metrics[…]` or `….metrics.get(…)` is asked for."""
-    parent = program.parent(node)
+def _looked_up(program: Program, key: cst.CSTNode) -> cst.BaseExpression | None:
+    """What a string is looked up in: `…[key]` or `….get(key)`."""
+    parent = program.parent(key)
     if isinstance(parent, cst.Index):
         subscript = program.enclosing(parent, cst.Subscript)
-        return isinstance(subscript, cst.Subscript) and _is_metrics(program, subscript.value)
+        return subscript.value if subscript is not None else None
     call = program.parent(parent) if isinstance(parent, cst.Arg) else None
-    return (
-        isinstance(call, cst.Call)
-        and isinstance(call.func, cst.Attribute)
-        and call.func.attr.value == "get"
-        and call.args[0] is parent
-        and _is_metrics(program, call.func.value)
-    )
+    if isinstance(call, cst.Call) and isinstance(call.func, cst.Attribute) and call.args[0] is parent:
+        return call.func.value if call.func.attr.value == "get" else None
+    return None
 
 
-def _is_metrics(program: Program, node: cst.BaseExpression) -> bool:
-    """Whether an expression is a result's metrics, or the table of them."""
+def _result_of(program: Program, node: cst.BaseExpression) -> cst.BaseExpression | None:
+    """The result whose metrics, or table of them, an expression may be."""
     if isinstance(node, cst.Name):
-        assigned = [binding.value for binding in program.bindings(node)]
-        return any(isinstance(value, cst.Attribute) and _is_metrics(program, value) for value in assigned)
-    return isinstance(node, cst.Attribute) and node.attr.value in ("metrics", "metrics_dataframe")
+        found = (
+            _result_of(program, one.value) for one in program.bindings(node) if isinstance(one.value, cst.Attribute)
+        )
+        return next((result for result in found if result is not None), None)
+    if isinstance(node, cst.Attribute) and node.attr.value in ("metrics", "metrics_dataframe"):
+        return node.value
+    return None

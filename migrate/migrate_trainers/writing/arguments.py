@@ -128,6 +128,10 @@ class ArgumentEdits:
             index = last + 1
         return edits + self._appending(kept)
 
+    def _opening(self) -> int:
+        """Offset just past the parenthesis that opens the arguments."""
+        return self._program.source.buffer.index(b"(", self._program.span(self._call.func)[1]) + 1
+
     def _end(self, argument: cst.Arg) -> int:
         """Offset just past an argument and its comma."""
         end = self._program.span(argument)[1]
@@ -178,6 +182,8 @@ class ArgumentEdits:
         if first > 0:
             has_comma = isinstance(arguments[last].comma, cst.Comma) and not comments
             return Edit(self._program.span(arguments[first - 1])[1], end - has_comma, kept)
+        if not comments:
+            return Edit(self._opening(), self._program.span(self._call)[1] - 1, "")
         return Edit(start, end, kept)
 
     def _appending(self, kept: list[cst.Arg]) -> list[Edit]:
@@ -267,8 +273,7 @@ class ArgumentEdits:
     def _spread(self, kept: list[cst.Arg], inner: str, texts: list[str]) -> list[Edit]:
         """Put every argument of a one-line call on a line of its own, the new ones last."""
         edits = []
-        before = self._program.span(self._call.func)[1]
-        before = self._program.source.buffer.index(b"(", before) + 1
+        before = self._opening()
         close = self._program.span(self._call)[1] - 1
         for argument in kept:
             edits.append(Edit(before, self._program.span(argument)[0], f"\n{inner}"))

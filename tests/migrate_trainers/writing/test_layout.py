@@ -141,6 +141,13 @@ def test_comment_of_an_argument_that_goes_is_kept(argument: str) -> None:
     assert "# the reason" in after(migrate(program))
 
 
+def test_call_that_loses_its_arguments_stands_on_one_line() -> None:
+    program = lightning(trainer="run_config=RunConfig(\n        verbose=1,\n        stop=None,\n    )")
+
+    assert "run_config=RunConfig(checkpoint_config=CheckpointConfig(num_to_keep=1))," in after(migrate(program))
+    assert "run_config=RunConfig()," in after(migrate(program, source_version=(2, 5)))
+
+
 def test_multi_line_values_keep_their_lines() -> None:
     program = lightning(""".module(Net, text='''one
   two

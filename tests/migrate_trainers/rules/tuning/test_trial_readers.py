@@ -50,6 +50,13 @@ def test_reader(reader: str) -> None:
     assert recording.effects
 
 
+def test_metrics_that_tune_adds_are_there_still() -> None:
+    program = tuned(SPACE, behind="effect(results.get_best_result().metrics['training_iteration'])")
+
+    assert "MT406" not in codes(migrate(program))
+    assert "MT406" in codes(migrate(program.replace("results.get_best_result()", "other()")))
+
+
 LEFT = {
     "the best checkpoints": "effect(results.get_best_result().best_checkpoints)",
     "a part of the configuration": "config = results.get_best_result().config['lightning_config']",
