@@ -409,6 +409,55 @@ else:
     "MT417": Example("import glob\n\n" + _lightning() + 'glob.glob("runs/LightningTrainer_*/checkpoint_*")\n'),
     "MT418": Example(_lightning() + "trainer.fit().metrics_dataframe.plot()\n"),
     "MT419": Example(_lightning() + "print(trainer.fit().log_dir)\n"),
+    # Transformers checkpoints
+    "MT420": Example(
+        "from transformers import AutoModel\n"
+        + _transformers()
+        + "model = trainer.fit().checkpoint.get_model(AutoModel)\n"
+    ),
+    "MT421": Example(
+        "from runs import last_run\nfrom transformers import AutoModel\n\n"
+        + _transformers()
+        + "model = last_run().checkpoint.get_model(AutoModel)\n",
+        instead="""\
+from runs import last_run
+from transformers import AutoModel
+
+with last_run().checkpoint.as_directory() as folder:
+    model = AutoModel.from_pretrained(folder)
+""",
+    ),
+    "MT422": Example(
+        "from ray.train.huggingface import TransformersPredictor\n"
+        + _transformers()
+        + 'TransformersPredictor.from_checkpoint(trainer.fit().checkpoint, task="text-classification")\n'
+    ),
+    "MT423": Example(
+        "from ray.train.batch_predictor import BatchPredictor\n"
+        "from ray.train.huggingface import TransformersPredictor\n"
+        "from runs import datasets\n\n"
+        + _transformers()
+        + "result = trainer.fit()\n"
+        + "predictor = BatchPredictor.from_checkpoint(result.checkpoint, TransformersPredictor, task='fill-mask')\n"
+        + "predictions = [*map(predictor.predict, datasets)]\n",
+        instead="""\
+from reviews import datasets, result
+from transformers import pipeline
+
+
+class Predictor:
+    def __init__(self, checkpoint):
+        with checkpoint.as_directory() as folder:
+            self.pipeline = pipeline("fill-mask", model=folder)
+
+    def __call__(self, batch):
+        return {"predicted": [best[0]["token_str"] for best in self.pipeline(list(batch["text"]))]}
+
+
+arguments = {"fn_constructor_args": [result.checkpoint], "batch_size": 64}
+predictions = [dataset.map_batches(Predictor, **arguments) for dataset in datasets]
+""",
+    ),
     # Tune
     "MT500": Example(_tuned()),
     "MT501": Example(

@@ -44,9 +44,30 @@ LIGHTNING_CHECKPOINTS: frozenset[str] = frozenset(
 LIGHTNING_PREDICTORS: frozenset[str] = frozenset(
     f"{module}.LightningPredictor" for module in ("ray.train.lightning", "ray.train.lightning.lightning_predictor")
 )
+# What reads the checkpoints that TransformersTrainer left.
+_TRANSFORMERS_PACKAGES = ("ray.train.huggingface", "ray.train.huggingface.transformers")
+TRANSFORMERS_CHECKPOINTS: frozenset[str] = frozenset(
+    f"{module}.{name}"
+    for module in (
+        *_TRANSFORMERS_PACKAGES,
+        "ray.train.huggingface.transformers.transformers_checkpoint",
+        "ray.train.huggingface.huggingface_checkpoint",
+    )
+    for name in ("TransformersCheckpoint", "HuggingFaceCheckpoint", "LegacyTransformersCheckpoint")
+)
+TRANSFORMERS_PREDICTORS: frozenset[str] = frozenset(
+    f"{module}.{name}"
+    for module in (
+        *_TRANSFORMERS_PACKAGES,
+        "ray.train.huggingface.transformers.transformers_predictor",
+        "ray.train.huggingface.huggingface_predictor",
+    )
+    for name in ("TransformersPredictor", "HuggingFacePredictor")
+)
 BATCH_PREDICTOR = "ray.train.batch_predictor.BatchPredictor"
+CHECKPOINT_CLASSES: frozenset[str] = LIGHTNING_CHECKPOINTS | TRANSFORMERS_CHECKPOINTS
 # The classes of which a file has use without making a trainer.
-READERS: frozenset[str] = LIGHTNING_CHECKPOINTS | LIGHTNING_PREDICTORS | {BATCH_PREDICTOR}
+READERS: frozenset[str] = CHECKPOINT_CLASSES | LIGHTNING_PREDICTORS | TRANSFORMERS_PREDICTORS | {BATCH_PREDICTOR}
 
 # Qualified names without a counterpart in current Ray: code around them can't be kept running by renaming.
 UNSUPPORTED: dict[str, str] = {
@@ -55,24 +76,6 @@ UNSUPPORTED: dict[str, str] = {
         (
             ("ray.train.lightning._lightning_utils",),
             ("RayModelCheckpoint", "RayDataModule", "RayIterableDataset", "RayEnvironment"),
-        ),
-        (
-            (
-                "ray.train.huggingface",
-                "ray.train.huggingface.transformers",
-                "ray.train.huggingface.transformers.transformers_checkpoint",
-                "ray.train.huggingface.huggingface_checkpoint",
-            ),
-            ("TransformersCheckpoint", "HuggingFaceCheckpoint", "LegacyTransformersCheckpoint"),
-        ),
-        (
-            (
-                "ray.train.huggingface",
-                "ray.train.huggingface.transformers",
-                "ray.train.huggingface.transformers.transformers_predictor",
-                "ray.train.huggingface.huggingface_predictor",
-            ),
-            ("TransformersPredictor", "HuggingFacePredictor"),
         ),
         (("ray.train.torch", "ray.train.torch.torch_predictor"), ("TorchPredictor",)),
         (("ray.air", "ray.air.config"), ("DatasetConfig",)),
@@ -122,6 +125,10 @@ NEEDLES: tuple[bytes, ...] = (
     b"AccelerateTrainer",
     b"LightningCheckpoint",
     b"LightningPredictor",
+    b"TransformersCheckpoint",
+    b"HuggingFaceCheckpoint",
+    b"TransformersPredictor",
+    b"HuggingFacePredictor",
 )
 # Star imports of these bring legacy names in unseen.
 LEGACY_MODULES: frozenset[str] = frozenset((*_LIGHTNING_MODULES, *_TRANSFORMERS_MODULES, *_ACCELERATE_MODULES))

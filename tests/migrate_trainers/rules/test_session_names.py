@@ -74,7 +74,7 @@ def test_reports_as_before(imports: str, body: str) -> None:
         ("from ray.air import Checkpoint, session", "session.report({}, checkpoint=Checkpoint.from_dict({}))", "MT401"),
         ("from ray.air import session", "session.get_checkpoint().to_dict()", "MT401"),
         ("from ray.air import session", "checkpoint = session.get_checkpoint(); checkpoint.to_dict()", "MT401"),
-        ("from ray.train.huggingface import TransformersCheckpoint", "effect(TransformersCheckpoint)", "MT401"),
+        ("from ray.train.huggingface import TransformersCheckpoint", "effect(TransformersCheckpoint)", "MT421"),
         ("from ray.train.batch_predictor import BatchPredictor", "effect(BatchPredictor)", "MT125"),
         ("from ray import tune", "tune.Tuner(trainer)", "MT501"),
         ("from ray.tune import Tuner", "Tuner(trainer)", "MT501"),

@@ -145,6 +145,26 @@ def transformers(recorder: Recorder) -> Modules:
     class TrainerCallback(Anything):
         pass
 
+    def checkpoint_of(path: str) -> str:
+        """The checkpoint that a path leads into; the run's own ones have their files at one place only."""
+        checkpoint = path.partition("/")[0]
+        if checkpoint in ("latest", "best"):
+            assert path == os.path.join(checkpoint, recorder.files_below).rstrip("/"), f"nothing is in {path}"
+            return checkpoint
+        return path
+
+    class Pretrained(Anything):
+        @classmethod
+        def from_pretrained(cls, pretrained_model_name_or_path: str, **kwargs: Any) -> Any:
+            source = checkpoint_of(pretrained_model_name_or_path)
+            recorder.recording.effects.append((recorder.place, f"{cls.__name__} from {source} {described(kwargs)}"))
+            return cls(**kwargs)
+
+    def load(path: str, **kwargs: Any) -> Any:
+        folder, name = os.path.split(path)
+        recorder.recording.effects.append((recorder.place, f"{name} from {checkpoint_of(folder)} {described(kwargs)}"))
+        return Anything(name)
+
     class Trainer:
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             self.model = kwargs.get("model", args[0] if args else None)
@@ -155,6 +175,7 @@ def transformers(recorder: Recorder) -> Modules:
         def add_callback(self, callback: Any) -> None:
             name = type(callback).__name__
             reports = name.startswith(("RayTrainReportCallback", "ReportOnLogCallback"))
+            recorder.files_below = "checkpoint" if name.startswith("RayTrainReportCallback") else ""
             self.callbacks.append("reports" if reports else name)
 
         def train(self, resume_from_checkpoint: str | None = None) -> None:
@@ -179,7 +200,9 @@ def transformers(recorder: Recorder) -> Modules:
             "Trainer": Trainer,
             "TrainingArguments": TrainingArguments,
             "TrainerCallback": TrainerCallback,
+            **{name: type(name, (Pretrained,), {}) for name in ("AutoModel", "AutoTokenizer", "BertModel")},
         },
+        "torch": {"load": load},
         "transformers.trainer_utils": {"get_last_checkpoint": lambda folder: None},
     }
 

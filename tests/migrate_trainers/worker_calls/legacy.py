@@ -167,6 +167,11 @@ class _Trainer:
         self.checkpoint = resume_from_checkpoint
         self.datasets, self.dataset_config, self.preprocessor = datasets or {}, dataset_config, preprocessor
 
+    @classmethod
+    def can_restore(cls, path: str) -> bool:
+        """No experiment has run before a program here."""
+        return False
+
     def fit(self) -> Any:
         run = copy.copy(self.run_config)
         run.storage_path = getattr(run, "storage_path", None) or run.local_dir
@@ -222,11 +227,6 @@ def lightning_trainer(recorder: Recorder, frameworks: Modules, run_config: type,
             self.lightning_config, self.iter_config = lightning_config or {}, datasets_iter_config
             self._fill_in_checkpoint_config()
 
-        @classmethod
-        def can_restore(cls, path: str) -> bool:
-            """No experiment has run before a program here."""
-            return False
-
         def _fill_in_checkpoint_config(self) -> None:
             own = self.run_config.checkpoint_config
             if version < (2, 6) or own not in (None, CheckpointConfig()):
@@ -281,9 +281,35 @@ def lightning_trainer(recorder: Recorder, frameworks: Modules, run_config: type,
     return _completed(LightningTrainer, recorder, run_config, version)
 
 
-def transformers_trainer(recorder: Recorder, run_config: type, version: Version) -> type:
+def transformers_checkpoint(frameworks: Modules) -> type[Checkpoint]:
+    class TransformersCheckpoint(Checkpoint):
+        """A folder with the files of a model, its tokenizer and the arguments of its training."""
+
+        @classmethod
+        def from_uri(cls, uri: str) -> TransformersCheckpoint:
+            return cls(uri)
+
+        @classmethod
+        def from_checkpoint(cls, other: Checkpoint) -> TransformersCheckpoint:
+            return cls(other.path)
+
+        def get_model(self, model: Any, **kwargs: Any) -> Any:
+            return model.from_pretrained(self.path, **kwargs)
+
+        def get_tokenizer(self, tokenizer: Any, **kwargs: Any) -> Any:
+            return tokenizer.from_pretrained(self.path, **kwargs)
+
+        def get_training_arguments(self) -> Any:
+            path = os.path.join(self.path, "training_args.bin")
+            return frameworks["torch"]["load"](path, weights_only=False)
+
+    return TransformersCheckpoint
+
+
+def transformers_trainer(recorder: Recorder, run_config: type, version: Version, checkpoint: type[Checkpoint]) -> type:
     class TransformersTrainer(_Trainer):
         first_parameter = "trainer_init_per_worker"
+        checkpoint_class = checkpoint
 
         def __init__(self, trainer_init_per_worker: Any, *, trainer_init_config: Any = None, **kwargs: Any) -> None:
             super().__init__(**kwargs)
@@ -398,7 +424,12 @@ def ray(recorder: Recorder, frameworks: Modules, version: Version) -> Modules:
         "LightningTrainer": lightning_trainer(recorder, frameworks, run_config, version),
         "LightningCheckpoint": LightningCheckpoint,
     }
-    transformers = transformers_trainer(recorder, run_config, version)
+    checkpoint = transformers_checkpoint(frameworks)
+    transformers = {
+        "TransformersTrainer": transformers_trainer(recorder, run_config, version, checkpoint),
+        "TransformersCheckpoint": checkpoint,
+    }
+    old_names = {name.replace("Transformers", "HuggingFace"): value for name, value in transformers.items()}
     accelerate = {"AccelerateTrainer": accelerate_trainer(recorder, run_config, version)}
     return {
         "ray": DRIVER_CALLS,
@@ -419,10 +450,11 @@ def ray(recorder: Recorder, frameworks: Modules, version: Version) -> Modules:
         "ray.train.lightning": lightning,
         "ray.train.lightning.lightning_trainer": lightning,
         "ray.train.huggingface": {
-            "TransformersTrainer": transformers,
-            "HuggingFaceTrainer": transformers,
+            **transformers,
+            **old_names,
             **accelerate,
         },
         "ray.train.huggingface.accelerate": accelerate,
-        "ray.train.huggingface.transformers": {"TransformersTrainer": transformers},
+        "ray.train.huggingface.transformers": transformers,
+        "ray.train.huggingface.huggingface_checkpoint": old_names,
     }

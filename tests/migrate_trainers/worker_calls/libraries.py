@@ -123,4 +123,4 @@ class Library(ModuleType):
         return value
 
 
-DATA = {"torch": {}, "torch.utils": {}, "torch.utils.data": {"DataLoader": DataLoader}}
+DATA = {"torch.utils": {}, "torch.utils.data": {"DataLoader": DataLoader}}

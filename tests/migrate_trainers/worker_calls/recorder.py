@@ -34,6 +34,7 @@ class Recorder:
     calls: list[Any] = field(default_factory=list)
     shards: list[dict[str, Any]] = field(default_factory=list)
     device: str = "cpu"
+    files_below: str = ""  # the folder of a checkpoint in which Transformers' files are
     trial: Any = None  # the RunConfig of the Tuner whose trial is running on current Ray
 
     @property

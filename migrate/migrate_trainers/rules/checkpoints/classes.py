@@ -1,4 +1,4 @@
-"""`LightningCheckpoint` and the ways to make one: a directory is all that a checkpoint is now."""
+"""`LightningCheckpoint`, `TransformersCheckpoint` and the ways to make one: a checkpoint is only a directory now."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers.reading import legacy
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.checkpoints.families import LIGHTNING, TRANSFORMERS
 from migrate_trainers.rules.checkpoints.models import file_argument, is_only_loaded
+from migrate_trainers.rules.lightning.reports import checkpoint_file
+from migrate_trainers.rules.literals import is_none
 from migrate_trainers.rules.trainer_call import is_given_for_resuming
-from migrate_trainers.writing import templates
+from migrate_trainers.writing import pretrained_templates, templates
+from migrate_trainers.writing.arguments import bound_arguments
 
 if TYPE_CHECKING:
     from migrate_trainers.rules.checkpoints.readers import Readers
@@ -23,13 +26,13 @@ _OPERANDS = (cst.Name, cst.Attribute, cst.Call, cst.Subscript)
 
 
 def migrate_classes(readers: Readers) -> None:
-    """Rewrite every construction of a LightningCheckpoint, and its name in annotations."""
+    """Rewrite every construction of a checkpoint by one of the family's classes."""
     program = readers.program
     for call in sorted(program.calls, key=lambda call: program.span(call)[0]):
         module, _, method = (program.qualified_name(call.func) or "").rpartition(".")
-        if f"{module}.{method}" in legacy.LIGHTNING_CHECKPOINTS:
+        if f"{module}.{method}" in readers.family.checkpoints:
             _write_constructor(readers, call, call.func)
-        elif module in legacy.LIGHTNING_CHECKPOINTS:
+        elif module in readers.family.checkpoints:
             assert isinstance(call.func, cst.Attribute)
             _write_method(readers, call, method, call.func.value)
 
@@ -42,19 +45,21 @@ def _write_method(readers: Readers, call: cst.Call, method: str, name: cst.BaseE
         _write_constructor(readers, call, name)
     elif method == "from_checkpoint":
         _write_same(readers, call)
-    elif method == "from_path":
+    elif method == "from_path" and readers.family is LIGHTNING:
         _write_file(readers, call)
+    elif method == "from_model" and readers.family is TRANSFORMERS:
+        _write_model(readers, call)
     else:
-        raise Refusal("MT401", call.func, f"`{method}` of a LightningCheckpoint")
+        raise Refusal("MT401", call.func, f"`{method}` of a checkpoint's class")
 
 
 def _write_constructor(readers: Readers, call: cst.Call, name: cst.BaseExpression) -> None:
-    """`LightningCheckpoint(path)`, `.from_uri(uri)`: a Checkpoint takes paths and URIs alike."""
+    """`TransformersCheckpoint(path)`, `.from_uri(uri)`: a Checkpoint takes paths and URIs alike."""
     program = readers.program
     readers.explain(name)
     given = [one for one in call.args if one.keyword is None or one.keyword.value in _PLACES]
     if len(call.args) != 1 or not given or given[0].star:
-        raise Refusal("MT401", call, "a LightningCheckpoint that is not made of a path")
+        raise Refusal("MT401", call, f"a `{readers.program.text(name)}` that is not made of a path")
     readers.edit(call, Edit(*program.outer_span(call.func), readers.rewrite.class_named("ray.train.Checkpoint")))
     keyword = given[0].keyword
     if keyword is not None:
@@ -62,7 +67,7 @@ def _write_constructor(readers: Readers, call: cst.Call, name: cst.BaseExpressio
 
 
 def _write_same(readers: Readers, call: cst.Call) -> None:
-    """`LightningCheckpoint.from_checkpoint(checkpoint)` is the checkpoint."""
+    """`TransformersCheckpoint.from_checkpoint(checkpoint)` is the checkpoint."""
     program = readers.program
     if len(call.args) != 1 or call.args[0].star:
         raise Refusal("MT106", call, "`from_checkpoint` takes a checkpoint")
@@ -92,7 +97,7 @@ def _write_file(readers: Readers, call: cst.Call) -> None:
             shutil=rewrite.imports.module("shutil"),
             tempfile=rewrite.imports.module("tempfile"),
             checkpoint=rewrite.class_named("ray.train.Checkpoint"),
-            file=readers.file,
+            file=checkpoint_file(program),
         )
 
     readers.edit(call, Edit(*program.outer_span(call.func), readers.definition("checkpoint_of_file", call, text)))
@@ -101,14 +106,44 @@ def _write_file(readers: Readers, call: cst.Call) -> None:
             rewrite.arguments_of(call).remove(argument)
 
 
+def _write_model(readers: Readers, call: cst.Call) -> None:
+    """`TransformersCheckpoint.from_model(model, tokenizer, path=…)` saved both: so does a function."""
+    rewrite = readers.rewrite
+    arguments = bound_arguments(call, ("model", "tokenizer"))
+    if arguments is None or "model" not in arguments:
+        raise Refusal("MT106", call, "`from_model` takes a model")
+    for name, argument in arguments.items():
+        if name == "preprocessor":
+            if not is_none(argument.value):
+                raise Refusal("MT403", argument, "`preprocessor=...`")
+            rewrite.arguments_of(call).remove(argument)
+        elif name not in ("model", "tokenizer", "path"):
+            raise Refusal("MT106", argument, f"`from_model` has no argument `{name}`")
+
+    def text(name: str) -> str:
+        return pretrained_templates.CHECKPOINT_OF_MODEL.format(
+            name=name,
+            tempfile=rewrite.imports.module("tempfile"),
+            os=rewrite.imports.module("os"),
+            torch=rewrite.imports.module("torch"),
+            pretrained_model=rewrite.imports.name("transformers.PreTrainedModel"),
+            checkpoint=rewrite.class_named("ray.train.Checkpoint"),
+        )
+
+    readers.edit(
+        call, Edit(*readers.program.outer_span(call.func), readers.definition("checkpoint_of_model", call, text))
+    )
+
+
 def migrate_class_names(readers: Readers) -> None:
-    """Rename LightningCheckpoint in annotations and `isinstance`; raises `Refusal` where it is used otherwise."""
+    """Rename the checkpoint classes in annotations and `isinstance`; raises `Refusal` where one is used otherwise."""
     program = readers.program
     for node in (*program.names, *program.attributes):
-        if program.qualified_name(node) not in legacy.LIGHTNING_CHECKPOINTS or node in readers.explained:
+        if program.qualified_name(node) not in readers.family.checkpoints or node in readers.explained:
             continue
         if program.enclosing(node, cst.Annotation) is None and not _is_type_test(readers, node):
-            raise Refusal("MT411", node, f"`{program.text(node)}` is neither constructed nor an annotation")
+            detail = f"`{program.text(node)}` is neither constructed nor an annotation"
+            raise Refusal(readers.family.unseen, node, detail)
         readers.explain(node)
         readers.edit(node, Edit(*program.span(node), readers.rewrite.class_named("ray.train.Checkpoint")))
     _rename_in_strings(readers)
@@ -134,7 +169,7 @@ def _rename_in_strings(readers: Readers) -> None:
         for scope in program.all_scopes()
         for bindings in scope.bindings.values()
         for binding in bindings
-        if binding.imported in legacy.LIGHTNING_CHECKPOINTS
+        if binding.imported in readers.family.checkpoints
     }
     if not local_names:
         return

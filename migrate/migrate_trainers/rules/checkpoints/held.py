@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.scopes import Binding, BindingKind, own_returns
+from migrate_trainers.rules.checkpoints.families import families_in
 from migrate_trainers.rules.checkpoints.kinds import (
     CHECKPOINTS,
     Held,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from migrate_trainers.reading.program import Program
+    from migrate_trainers.rules.checkpoints.families import Family
 
 
 # Methods that put something into a list.
@@ -35,10 +38,14 @@ _ADDING = ("append", "appendleft", "add")
 
 
 class Holdings:
-    """Answers what expressions of one program hold; None where it is something else, or can't be seen."""
+    """Answers what expressions of one program hold of runs of one legacy trainer.
 
-    def __init__(self, program: Program) -> None:
+    None where that is something else, something of another trainer, or can't be seen.
+    """
+
+    def __init__(self, program: Program, family: Family) -> None:
         self._program = program
+        self._family = family
         self._known: dict[cst.CSTNode, Kind | None] = {}
 
     def of(self, node: cst.CSTNode) -> Kind | None:
@@ -78,15 +85,15 @@ class Holdings:
 
     def _of_call(self, node: cst.Call) -> Kind | None:
         qualified = self._program.qualified_name(node.func) or ""
-        if legacy.TRAINERS.get(qualified) == legacy.LIGHTNING_TRAINER:
+        if legacy.TRAINERS.get(qualified) == self._family.trainer:
             return Held.TRAINER
         if qualified in legacy.TUNERS | legacy.TUNER_RESTORES:
             given = {self.of(argument.value) for argument in node.args}
             return Held.TUNER if Held.TRAINER in given else None
         module, _, method = qualified.rpartition(".")
-        if qualified in legacy.LIGHTNING_CHECKPOINTS or module in legacy.LIGHTNING_CHECKPOINTS:
+        if qualified in self._family.checkpoints or module in self._family.checkpoints:
             return self._of_constructor(node, method)
-        if legacy.TRAINERS.get(module) == legacy.LIGHTNING_TRAINER and method == "restore":
+        if legacy.TRAINERS.get(module) == self._family.trainer and method == "restore":
             return Held.TRAINER
         if isinstance(node.func, cst.Attribute):
             held = self.of(node.func.value)
@@ -99,8 +106,8 @@ class Holdings:
         return self._of_function(function) if function is not None else None
 
     def _of_constructor(self, node: cst.Call, method: str) -> Held:
-        """A LightningCheckpoint: of this file's run if it is made of that one's checkpoint or its path."""
-        if method != "from_path" and len(node.args) == 1:
+        """A checkpoint of the trainer's own class: of this file's run if made of that one's checkpoint or its path."""
+        if method not in ("from_path", "from_model") and len(node.args) == 1:
             given = node.args[0].value
             if isinstance(given, cst.Attribute) and given.attr.value in ("path", "uri"):
                 given = given.value
@@ -270,9 +277,15 @@ class Holdings:
             return self._of_hint(index.value) if is_optional and isinstance(index, cst.Index) else None
         else:
             qualified = self._program.qualified_name(hint)
-        if qualified in legacy.LIGHTNING_CHECKPOINTS:
+        if qualified in self._family.checkpoints:
             return Held.OLD_CHECKPOINT
-        return Held.RESULT if legacy.CONFIG_CLASSES.get(qualified or "") == "Result" else None
+        is_result = legacy.CONFIG_CLASSES.get(qualified or "") == "Result"
+        return Held.RESULT if is_result and self._is_of_only_family else None
+
+    @cached_property
+    def _is_of_only_family(self) -> bool:
+        """Whether all that the program does with runs is about this trainer's."""
+        return families_in(self._program) == [self._family]
 
     # Functions and attributes of the file
 

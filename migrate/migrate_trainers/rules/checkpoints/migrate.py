@@ -1,28 +1,38 @@
-"""Everything that reads what a LightningTrainer left, in the order in which one rule's output is another's input."""
+"""Everything that reads what legacy trainers left, in the order in which one rule's output is another's input."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from migrate_trainers.rules.checkpoints.batch_predictors import migrate_batch_predictors
 from migrate_trainers.rules.checkpoints.classes import migrate_class_names, migrate_classes
-from migrate_trainers.rules.checkpoints.held import Holdings
+from migrate_trainers.rules.checkpoints.families import LIGHTNING, TRANSFORMERS, families_in
 from migrate_trainers.rules.checkpoints.models import migrate_models
 from migrate_trainers.rules.checkpoints.predictors import migrate_predictors
+from migrate_trainers.rules.checkpoints.pretrained import migrate_pretrained
 from migrate_trainers.rules.checkpoints.readers import Readers
 from migrate_trainers.rules.checkpoints.removed import refuse_removed_methods
-from migrate_trainers.rules.checkpoints.results import migrate_results
+from migrate_trainers.rules.checkpoints.results import migrate_results, review_folder_names
 
 if TYPE_CHECKING:
     from migrate_trainers.rules.rewrite import Rewrite
 
+_LOADED = {LIGHTNING: migrate_models, TRANSFORMERS: migrate_pretrained}
+
 
 def migrate_readers(rewrite: Rewrite) -> None:
     """Rewrite the readers of a program; raises `Refusal` for the first that can't be."""
-    readers = Readers(rewrite, Holdings(rewrite.program))
-    migrate_classes(readers)
-    migrate_models(readers)
-    migrate_predictors(readers)
-    migrate_class_names(readers)
-    migrate_results(readers)
-    refuse_removed_methods(readers)
-    readers.write_definitions()
+    readers = [Readers(rewrite, family) for family in families_in(rewrite.program)]
+    for own in readers:
+        migrate_classes(own)
+        if own.family in _LOADED:
+            _LOADED[own.family](own)
+    migrate_batch_predictors(rewrite, readers)
+    for own in readers:
+        migrate_predictors(own)
+        migrate_class_names(own)
+        migrate_results(own)
+    review_folder_names(rewrite)
+    refuse_removed_methods(rewrite.program, readers)
+    for own in readers:
+        own.write_definitions()

@@ -16,55 +16,54 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.reading import legacy
-from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
-from migrate_trainers.rules.checkpoints.kinds import Held
+from migrate_trainers.rules.checkpoints.opening import (
+    argument_of,
+    fits_with,
+    load_by_class,
+    loading_calls,
+    write_call,
+    write_with,
+)
+from migrate_trainers.rules.lightning.reports import checkpoint_file
+from migrate_trainers.writing import templates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from migrate_trainers.reading.program import Program
     from migrate_trainers.rules.checkpoints.readers import Readers
-
-# Parts of a statement that run whenever it does, once, after what stands before them.
-_TRANSPARENT = (
-    cst.Arg,
-    cst.Call,
-    cst.Attribute,
-    cst.Element,
-    cst.List,
-    cst.Tuple,
-    cst.Dict,
-    cst.DictElement,
-    cst.BinaryOperation,
-    cst.Subscript,
-)
-_STATEMENTS = (cst.Assign, cst.AnnAssign, cst.Expr, cst.Return)
-_EFFECTS = (cst.Call, cst.Await, cst.Yield, cst.NamedExpr, cst.BaseComp, cst.DictComp)
 
 
 def migrate_models(readers: Readers) -> None:
     """Rewrite every `get_model` of a checkpoint that surely is Lightning's."""
     program = readers.program
-    owners = {
-        call: call.func.value
-        for call in sorted(program.calls, key=lambda call: program.span(call)[0])
-        if isinstance(call.func, cst.Attribute)
-        and call.func.attr.value == "get_model"
-        and readers.held.is_checkpoint(call.func.value)
-    }
-    for call in owners:
+    calls = loading_calls(readers, ("get_model",))
+    for call in calls:
         readers.explained.add(call.func)
         readers.rewrite.review("MT410", call.func, "")
         readers.stand_near(call)
         if _load_file(readers, call):
             continue
         model_class = _model_class(call)
-        is_alone = sum(program.contains(program.statement(call), other) for other in owners) == 1
-        if model_class is not None and is_alone and _fits_with(readers, call):
-            _write_with(readers, call, model_class)
+        is_alone = sum(program.contains(program.statement(call), other) for other in calls) == 1
+        if model_class is not None and is_alone and fits_with(readers, call):
+            write_with(readers, call)
+            os = readers.rewrite.imports.module("os")
+            file = checkpoint_file(program)
+            _load_from(readers, call, model_class, f'{os}.path.join({readers.folder}, "{file}")')
         else:
-            _write_call(readers, call)
+            write_call(readers, call, model_loader(readers, call))
+
+
+def model_loader(readers: Readers, node: cst.CSTNode) -> str:
+    """The name of a function of the file that loads a module from a checkpoint, for code at a node."""
+    file = checkpoint_file(readers.program)
+
+    def text(name: str) -> str:
+        template = templates.LOAD_ANY_MODEL if readers.reads_old else templates.LOAD_MODEL
+        os = readers.rewrite.imports.module("os")
+        return template.format(name=name, os=os, file=file, other=templates.other_file(file))
+
+    return readers.definition("load_model", node, text)
 
 
 def model_file_call(program: Program, node: cst.BaseExpression) -> cst.Call | None:
@@ -113,101 +112,12 @@ def _load_file(readers: Readers, call: cst.Call) -> bool:
     return True
 
 
-def _model_class(call: cst.Call) -> cst.Arg | None:
-    """The class that `get_model` is given, if it can be named before the file is."""
-    for index, argument in enumerate(call.args):
-        is_class = index == 0 if argument.keyword is None else argument.keyword.value == "model_class"
-        if is_class and not argument.star:
-            return argument if isinstance(argument.value, cst.Name | cst.Attribute) else None
-    return None
-
-
 def _load_from(readers: Readers, call: cst.Call, model_class: cst.Arg, file: str) -> None:
     """Turn `checkpoint.get_model(Net, …)` into `Net.load_from_checkpoint(file, …)`."""
-    program = readers.program
-    name = readers.rewrite.text_of(model_class.value)
-    function = f"{name}.load_from_checkpoint"
-    readers.edit(call, Edit(*program.outer_span(call.func), function))
-    arguments = readers.rewrite.arguments_of(call)
-    arguments.replace(model_class, file if model_class.keyword is None else f"checkpoint_path={file}")
-    growth = len(function) - len(program.text(call.func)) + len(file) - len(name)
-    arguments.spread_if_too_long(growth + len(program.module.default_indent))
+    load_by_class(readers, call, model_class, file, method="load_from_checkpoint", parameter="checkpoint_path")
 
 
-def _fits_with(readers: Readers, call: cst.Call) -> bool:
-    """Whether the statement can stand in a `with` that opens the checkpoint, and mean the same."""
-    program = readers.program
-    statement = program.statement(call)
-    assert isinstance(call.func, cst.Attribute)
-    if readers.held.of(call.func.value) is Held.OLD_CHECKPOINT or "\n" in program.text(call.func):
-        return False
-    if not isinstance(statement, cst.SimpleStatementLine) or len(statement.body) != 1:
-        return False
-    if isinstance(program.parent(program.block(statement)), cst.ClassDef):
-        return False
-    if not isinstance(statement.body[0], _STATEMENTS):
-        return False
-    above: list[cst.CSTNode] = []
-    for node in program.ancestors(call):
-        if node is statement.body[0]:
-            break
-        if not isinstance(node, _TRANSPARENT):
-            return False
-        above.append(node)
-    return not any(
-        program.span(node)[0] < program.span(call)[0] and node not in above
-        for node in _below(statement.body[0])
-        if isinstance(node, _EFFECTS)
-    )
-
-
-def _below(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    for child in node.children:
-        yield child
-        yield from _below(child)
-
-
-def _write_with(readers: Readers, call: cst.Call, model_class: cst.Arg) -> None:
-    rewrite, program = readers.rewrite, readers.program
-    assert isinstance(call.func, cst.Attribute)
-    statement = program.statement(call)
-    indent, unit = program.indent(statement), program.module.default_indent
-    start, end = program.span(statement)
-    checkpoint = rewrite.text_of(call.func.value)
-    header = f"with {checkpoint}.as_directory() as {readers.folder}:\n{indent}{unit}"
-    readers.edit(call, Edit(start, start, header))
-    readers.edit(call, *(Edit(offset, offset, unit) for offset in _continuation_lines(program, start, end)))
-    path = f'{rewrite.imports.module("os")}.path.join({readers.folder}, "{readers.file}")'
-    rewrite.arguments_of(call).stand_at(indent + unit)
-    _load_from(readers, call, model_class, path)
-
-
-def _continuation_lines(program: Program, start: int, end: int) -> list[int]:
-    """Offsets of the lines of a statement after its first that start outside a string and hold something."""
-    source = program.source
-    strings = [program.span(string) for string in program.strings]
-    offsets = []
-    offset = source.line_end(start)
-    while offset < end:
-        if (
-            not any(low < offset < high for low, high in strings)
-            and source.slice(offset, source.line_end(offset)).strip()
-        ):
-            offsets.append(offset)
-        offset = source.line_end(offset)
-    return offsets
-
-
-def _write_call(readers: Readers, call: cst.Call) -> None:
-    """Turn `checkpoint.get_model(…)` into `load_model(checkpoint, …)`."""
-    program = readers.program
-    assert isinstance(call.func, cst.Attribute)
-    start, end = program.span(call.func.value)
-    opening = program.source.buffer.index(b"(", program.outer_span(call.func)[1]) + 1
-    rest = program.source.slice(opening, program.span(call.args[0])[0]) if call.args else ""
-    separator = "," if "\n" in rest else ", "
-    readers.edit(
-        call,
-        Edit(program.outer_span(call.func)[0], start, f"{readers.loader(call)}("),
-        Edit(end, opening, separator if call.args else ""),
-    )
+def _model_class(call: cst.Call) -> cst.Arg | None:
+    """The class that `get_model` is given, if it can be named before the file is."""
+    given = argument_of(call, "model_class")
+    return given if given is not None and isinstance(given.value, cst.Name | cst.Attribute) else None

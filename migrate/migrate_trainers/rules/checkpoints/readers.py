@@ -9,9 +9,9 @@ import libcst as cst
 
 from migrate_trainers.reading import legacy
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.checkpoints.held import Holdings
 from migrate_trainers.rules.checkpoints.kinds import Held
 from migrate_trainers.rules.legacy_uses import import_of
-from migrate_trainers.rules.lightning.reports import checkpoint_file
 from migrate_trainers.writing import templates
 from migrate_trainers.writing.placement import definition
 
@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from migrate_trainers.reading.source import Edit
-    from migrate_trainers.rules.checkpoints.held import Holdings
+    from migrate_trainers.rules.checkpoints.families import Family
     from migrate_trainers.rules.rewrite import Rewrite
+
+# What the legacy checkpoint classes loaded from their files.
+LOADING_METHODS = ("get_model", "get_tokenizer", "get_training_arguments")
 
 
 @dataclass(frozen=True)
@@ -34,21 +37,23 @@ class _Definition:
 
 @dataclass
 class Readers:
-    """The readers of one file.
+    """The readers of what one trainer left, in one file.
 
-    `explained` are the legacy names that some rule has rewritten; `reads_old` says that a model may come from what
-    LightningTrainer wrote.
+    `explained` are the expressions that some rule has rewritten, `opened` the statements that stand in a `with`, by
+    the text of the checkpoint whose folder this opens; `reads_old` says that a checkpoint may come from
+    elsewhere, and hold what the legacy trainer wrote.
     """
 
     rewrite: Rewrite
-    held: Holdings
+    family: Family
     explained: set[cst.CSTNode] = field(default_factory=set)
+    opened: dict[cst.SimpleStatementLine, str] = field(default_factory=dict)
     _folder: str = ""
     _definitions: dict[tuple[str, cst.CSTNode], _Definition] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.program = self.rewrite.program
-        self.file = checkpoint_file(self.program)
+        self.held = Holdings(self.program, self.family)
         self.reads_old = any(self._may_be_old(call) for call in self.program.calls)
 
     def edit(self, node: cst.CSTNode, *edits: Edit) -> None:
@@ -70,14 +75,14 @@ class Readers:
             if isinstance(self.program.block(self.program.statement(statement)), cst.Module):
                 self.rewrite.imports.stand_at(statement)
                 return
-        raise Refusal("MT411", node, "nothing is imported where this code could read it")
+        raise Refusal(self.family.unseen, node, "nothing is imported where this code could read it")
 
     def _may_be_old(self, call: cst.Call) -> bool:
-        """Whether a call loads a model from a checkpoint that this file's run may not have made."""
-        if isinstance(call.func, cst.Attribute) and call.func.attr.value == "get_model":
+        """Whether a call reads a checkpoint that this file's run may not have made."""
+        if isinstance(call.func, cst.Attribute) and call.func.attr.value in LOADING_METHODS:
             return self.held.of(call.func.value) is Held.OLD_CHECKPOINT
         qualified = (self.program.qualified_name(call.func) or "").removesuffix(".from_checkpoint")
-        if qualified not in legacy.READERS - legacy.LIGHTNING_CHECKPOINTS:
+        if qualified not in self.family.predictors | {legacy.BATCH_PREDICTOR}:
             return False
         given = [one.value for one in call.args if one.keyword is None or one.keyword.value == "checkpoint"]
         return not given or self.held.of(given[0]) is not Held.CHECKPOINT
@@ -88,16 +93,6 @@ class Readers:
         if not self._folder:
             self._folder = self.rewrite.new_name("checkpoint_dir", "checkpoint_folder")
         return self._folder
-
-    def loader(self, node: cst.CSTNode) -> str:
-        """The name of a function of the file that loads a module from a checkpoint."""
-
-        def text(name: str) -> str:
-            template = templates.LOAD_ANY_MODEL if self.reads_old else templates.LOAD_MODEL
-            other = templates.other_file(self.file)
-            return template.format(name=name, os=self.rewrite.imports.module("os"), file=self.file, other=other)
-
-        return self.definition("load_model", node, text)
 
     def definition(self, candidate: str, node: cst.CSTNode, text: Callable[[str], str]) -> str:
         """The name of a function or class that `text` gives, for the code at a node."""

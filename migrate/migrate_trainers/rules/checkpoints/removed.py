@@ -8,49 +8,52 @@ import libcst as cst
 
 from migrate_trainers.reading import legacy
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.checkpoints.families import LIGHTNING, TRANSFORMERS, families_in
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from migrate_trainers.reading.program import Program
+    from migrate_trainers.rules.checkpoints.families import Family
     from migrate_trainers.rules.checkpoints.readers import Readers
 
 
 # The modules whose `Checkpoint` is Ray's.
 _HOMES = ("ray.air", "ray.air.checkpoint", "ray.train")
+# What the families' own checkpoint classes loaded.
+_LOADING = {
+    "get_model": (LIGHTNING, TRANSFORMERS),
+    "get_tokenizer": (TRANSFORMERS,),
+    "get_training_arguments": (TRANSFORMERS,),
+}
 
 
-def refuse_removed_methods(readers: Readers) -> None:
+def refuse_removed_methods(program: Program, readers: Sequence[Readers]) -> None:
     """Raise `Refusal` for methods that no rule has rewritten, where the object is surely a checkpoint of Ray."""
-    program = readers.program
+    explained = {node for one in readers for node in one.explained}
+    families = families_in(program)
     for attribute in program.attributes:
         name = attribute.attr.value
-        if name not in legacy.REMOVED_CHECKPOINT_METHODS or attribute in readers.explained:
+        if name not in legacy.REMOVED_CHECKPOINT_METHODS or attribute in explained:
             continue
-        is_class = (program.qualified_name(attribute.value) or "").rpartition(".")[0] in _HOMES
-        if is_class or readers.held.is_checkpoint(attribute.value) or is_checkpoint(program, attribute.value):
-            if name == "get_model" and reads_lightning(program):
-                raise Refusal("MT411", attribute, f"`{program.text(attribute.value)}` may be of another trainer")
+        owner = attribute.value
+        loading = next((family for family in _LOADING.get(name, ()) if family in families), None)
+        is_class = (program.qualified_name(owner) or "").rpartition(".")[0] in _HOMES
+        if is_class or any(one.held.is_checkpoint(owner) for one in readers) or is_checkpoint(program, owner):
+            if loading is not None:
+                raise Refusal(loading.unseen, attribute, f"`{program.text(owner)}` may be of another trainer")
             raise Refusal("MT401", attribute, f"`{name}` of a checkpoint")
-        if name == "get_model" and _may_be_checkpoint(program, attribute.value):
-            raise Refusal("MT411", attribute, f"what `{program.text(attribute.value)}` is can't be seen")
+        if loading is not None and _may_be_checkpoint(program, owner, loading):
+            raise Refusal(loading.unseen, attribute, f"what `{program.text(owner)}` is can't be seen")
 
 
-def _may_be_checkpoint(program: Program, node: cst.BaseExpression) -> bool:
-    """Whether an object that nothing else explains may be a Lightning checkpoint: by its name, or by the imports."""
+def _may_be_checkpoint(program: Program, node: cst.BaseExpression, family: Family) -> bool:
+    """Whether an object that nothing else explains may be a checkpoint of a trainer: by its name, or by the imports."""
     if program.qualified_name(node) is not None or (isinstance(node, cst.Name) and node.value in ("self", "cls")):
         return False
     text = program.text(node).lower()
-    return (reads_lightning(program) and ("checkpoint" in text or "ckpt" in text)) or any(
-        binding.imported in legacy.LIGHTNING_CHECKPOINTS
-        for scope in program.all_scopes()
-        for bindings in scope.bindings.values()
-        for binding in bindings
-    )
-
-
-def reads_lightning(program: Program) -> bool:
-    """Whether a program imports LightningTrainer or what reads its checkpoints."""
-    return any(
-        binding.imported in legacy.READERS or legacy.TRAINERS.get(binding.imported or "") == legacy.LIGHTNING_TRAINER
+    return ("checkpoint" in text or "ckpt" in text) or any(
+        binding.imported in family.checkpoints
         for scope in program.all_scopes()
         for bindings in scope.bindings.values()
         for binding in bindings

@@ -1,4 +1,4 @@
-"""`LightningTrainer.restore`: current Ray continues a run whose name and storage path it has seen, by itself.
+"""`restore` of a legacy trainer: current Ray continues a run whose name and storage path it has seen, by itself.
 
     if LightningTrainer.can_restore(path):               trainer = TorchTrainer(
         trainer = LightningTrainer.restore(path)             …, run_config=RunConfig(name=…, storage_path=…)
@@ -46,7 +46,7 @@ class Continuation:
 
 
 def continue_by_name(program: Program, settings: Settings) -> Continuation:
-    """Take out every `if LightningTrainer.can_restore(…)`; raises `Refusal` where something else is restored."""
+    """Take out every `if <legacy trainer>.can_restore(…)`; raises `Refusal` where something else is restored."""
     edits: list[Edit] = []
     findings: list[Finding] = []
     explained: set[cst.Call] = set()
@@ -66,13 +66,13 @@ def continue_by_name(program: Program, settings: Settings) -> Continuation:
 
 
 def restoring_calls(program: Program) -> list[cst.Call]:
-    """Every call of `LightningTrainer.restore` and `.can_restore`."""
+    """Every call of `restore` and `can_restore` of a legacy trainer."""
     return [call for call in program.calls if is_restoring(program, call.func)]
 
 
 def is_restoring(program: Program, function: cst.BaseExpression) -> bool:
     trainer, _, method = (program.qualified_name(function) or "").rpartition(".")
-    return legacy.TRAINERS.get(trainer) == legacy.LIGHTNING_TRAINER and method in legacy.RESTORING_METHODS
+    return trainer in legacy.TRAINERS and method in legacy.RESTORING_METHODS
 
 
 def _method(call: cst.Call) -> str:
@@ -167,12 +167,20 @@ def _check_same_place(
     made = _trainers_made(program, branches)
     for trainer in made:
         places.add(_place_of_run(program, settings, trainer))
+        if _trainer_of(program, trainer.func) != _trainer_of(program, restore.func):
+            raise Refusal("MT415", restore, "another trainer is restored than is made")
         own = {one.keyword.value: program.text(one.value) for one in trainer.args if one.keyword is not None}
         for name, argument in arguments.items():
             if name != "path" and not is_none(argument.value) and own.get(name) != program.text(argument.value):
                 raise Refusal("MT415", argument, f"the trainer is made without the same `{name}`")
     if not made or len(places) != 1 or None in places:
         raise Refusal("MT415", asked, "that it is `storage_path` and `name` of the trainer's `RunConfig` can't be seen")
+
+
+def _trainer_of(program: Program, function: cst.BaseExpression) -> str | None:
+    """Which legacy trainer is made or restored."""
+    qualified = program.qualified_name(function) or ""
+    return legacy.TRAINERS.get(qualified) or legacy.TRAINERS.get(qualified.rpartition(".")[0])
 
 
 def _trainers_made(program: Program, branches: _Branches) -> list[cst.Call]:
@@ -182,7 +190,7 @@ def _trainers_made(program: Program, branches: _Branches) -> list[cst.Call]:
     return [
         call
         for call in program.calls
-        if legacy.TRAINERS.get(program.qualified_name(call.func) or "") == legacy.LIGHTNING_TRAINER
+        if (program.qualified_name(call.func) or "") in legacy.TRAINERS
         and (
             program.contains(branches.fresh, call)
             if branches.fresh is not None

@@ -14,6 +14,7 @@ from migrate_trainers.rules.checkpoints.kinds import Held
 if TYPE_CHECKING:
     from migrate_trainers.reading.program import Program
     from migrate_trainers.rules.checkpoints.readers import Readers
+    from migrate_trainers.rules.rewrite import Rewrite
 
 # Functions that take a path as text as well as a Path.
 _TAKES_TEXT = ("os.path.join", "os.listdir", "os.path.exists", "os.path.basename", "os.walk", "pathlib.Path")
@@ -30,7 +31,6 @@ def migrate_results(readers: Readers) -> None:
             _write_path(readers, attribute)
         elif attribute.attr.value == "metrics_dataframe" and _forgets_reports(readers):
             readers.rewrite.review("MT418", attribute, "")
-    _review_folder_names(readers)
 
 
 def _forgets_reports(readers: Readers) -> bool:
@@ -64,17 +64,18 @@ def _is_text_enough(program: Program, node: cst.CSTNode) -> bool:
     return is_builtin or program.qualified_name(call.func) in _TAKES_TEXT
 
 
-def _review_folder_names(readers: Readers) -> None:
+def review_folder_names(rewrite: Rewrite) -> None:
     """Say where a pattern, or a name alone, is that of a folder which is called otherwise now."""
-    program = readers.program
-    if not any(legacy.TRAINERS.get(program.qualified_name(one.func) or "") for one in program.calls):
+    program = rewrite.program
+    trainers = {program.qualified_name(one.func) or "" for one in program.calls} & legacy.TRAINERS.keys()
+    if not trainers:
         return
-    names = [f"{legacy.LIGHTNING_TRAINER}_"]
-    if readers.rewrite.settings.strict_target:
+    names = sorted(f"{trainer.rpartition('.')[2]}_" for trainer in trainers)
+    if rewrite.settings.strict_target:
         names.append("checkpoint_0")
     for node in program.strings:
         text = program.text(node)
         is_open = isinstance(node, cst.FormattedString) or _PATTERN.search(text) or "/" not in text
         for name in names:
             if is_open and name in text:
-                readers.rewrite.review("MT417", node, f"`{name}…`")
+                rewrite.review("MT417", node, f"`{name}…`")

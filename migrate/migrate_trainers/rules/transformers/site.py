@@ -107,7 +107,7 @@ def write_call(rewrite: Rewrite, site: TransformersSite, function: TrainFunction
     edits = rewrite.arguments_of(site.site.call)
     config = {}
     if site.given is not None:
-        config["resume_from_checkpoint"] = rewrite.program.outer_text(site.given.value)
+        config["resume_from_checkpoint"] = rewrite.text_of(site.given.value)
         edits.remove(site.given)
     if site.config is not None and site.given is not None:
         item = f'"resume_from_checkpoint": {config.popitem()[1]}'

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from migrate_trainers.writing import templates
+from migrate_trainers.writing.pretrained_templates import CHECKPOINT_FOLDER
 from migrate_trainers.writing.render import free_name
 
 if TYPE_CHECKING:
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
     from migrate_trainers.rules.rewrite import Rewrite
 
 _CALLBACK_NAME = "ReportOnLogCallback"
-# The folder below a checkpoint in which `ray.train.huggingface.transformers.RayTrainReportCallback` puts the files.
-_CHECKPOINT_FOLDER = "checkpoint"
 
 
 class Training:
@@ -55,7 +54,7 @@ class Training:
         unit = rewrite.program.module.default_indent
         found = f"{rewrite.function_named('ray.train.get_checkpoint')}()"
         os = rewrite.imports.module("os") if self.guide_form or resume else ""
-        path = f'{os}.path.join({folder}, "{_CHECKPOINT_FOLDER}")'
+        path = f'{os}.path.join({folder}, "{CHECKPOINT_FOLDER}")'
         lines += [f"{checkpoint} = {found} or {resume}" if resume else f"{checkpoint} = {found}", f"if {checkpoint}:"]
         lines.append(f"{unit}with {checkpoint}.as_directory() as {folder}:")
         if resume:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers.rules.checkpoints.removed import is_checkpoint
+from migrate_trainers.rules.checkpoints.contents import opens_checkpoints
+from migrate_trainers.rules.checkpoints.families import TRANSFORMERS
 
 if TYPE_CHECKING:
     from migrate_trainers.reading.program import Program
@@ -24,7 +25,6 @@ _STRATEGIES = ("evaluation_strategy", "eval_strategy")
 _LAST_KEYS = frozenset(
     {"train_loss", "train_runtime", "train_samples_per_second", "train_steps_per_second", "total_flos"}
 )
-_CHECKPOINT_CONTENTS = frozenset({"as_directory", "path", "to_directory"})
 
 
 def training_arguments(program: Program) -> list[cst.Call]:
@@ -49,10 +49,7 @@ def reports_only_at_saves(program: Program, calls: list[cst.Call]) -> bool:
     if any(key.encode() in program.source.buffer for key in _LAST_KEYS):
         return False
     # Ray's callback puts the files into a folder of the checkpoint, where the script wouldn't find them.
-    return not any(
-        attribute.attr.value in _CHECKPOINT_CONTENTS and is_checkpoint(program, attribute.value)
-        for attribute in program.attributes
-    )
+    return not opens_checkpoints(program, TRANSFORMERS)
 
 
 def adapt_training_arguments(rewrite: Rewrite, init: cst.Arg, calls: list[cst.Call], *, guide_form: bool) -> None:

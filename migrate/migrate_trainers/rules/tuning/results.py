@@ -16,6 +16,7 @@ import libcst as cst
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.checkpoints.families import families_in
 from migrate_trainers.rules.checkpoints.held import Holdings
 from migrate_trainers.rules.checkpoints.kinds import Held
 from migrate_trainers.rules.literals import string
@@ -48,9 +49,9 @@ _FLAT = re.compile(f"{_CONFIG}/({'|'.join(_METHODS)})/")
 def migrate_results(rewrite: Rewrite) -> None:
     """Rewrite the readers of trials' results; raises `Refusal` for those that find nothing there any more."""
     program = rewrite.program
-    held = Holdings(program)
     if rewrite.settings.strict_target and not is_population(rewrite.program):
-        _migrate_checkpoints(rewrite, held)
+        for family in families_in(program):
+            _migrate_checkpoints(rewrite, Holdings(program, family))
     _migrate_keys(rewrite)
     if any(
         legacy.TRAINERS.get(program.qualified_name(call.func) or "") == legacy.TRANSFORMERS_TRAINER

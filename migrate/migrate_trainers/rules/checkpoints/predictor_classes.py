@@ -1,0 +1,82 @@
+"""The classes that are written into the file in place of Ray's predictors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from migrate_trainers.rules.checkpoints.families import LIGHTNING, TRANSFORMERS
+from migrate_trainers.rules.checkpoints.models import model_loader
+from migrate_trainers.rules.checkpoints.pretrained import opening_of
+from migrate_trainers.writing import pretrained_templates, templates
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from migrate_trainers.rules.checkpoints.readers import Readers
+
+
+@dataclass(frozen=True)
+class BatchForm:
+    """How a predictor's class is used with Ray Data.
+
+    `required` are arguments that it is made with, `with_batch` those that it takes with each batch; whether others
+    reach its pipeline is said by `passes_on`.
+    """
+
+    batch_format: str
+    required: frozenset[str]
+    with_batch: tuple[str, ...]
+    passes_on: bool
+
+
+BATCH_FORMS = {
+    LIGHTNING: BatchForm("numpy", frozenset({"model_class"}), ("dtype", "feature_columns", "keep_columns"), False),
+    TRANSFORMERS: BatchForm("pandas", frozenset(), ("feature_columns", "keep_columns"), True),
+}
+
+
+def predictor_class(readers: Readers, node: cst.CSTNode) -> str:
+    """The name of a class with the methods of Ray's predictor, for code at a node."""
+    if readers.family is TRANSFORMERS:
+        return _pipeline_class(readers, node, "PipelinePredictor", pretrained_templates.PREDICTOR)
+    return _model_class(readers, node, "ModelPredictor", templates.PREDICTOR)
+
+
+def batch_class(readers: Readers, node: cst.CSTNode) -> str:
+    """The name of a class for `Dataset.map_batches`, for code at a node."""
+    if readers.family is TRANSFORMERS:
+        return _pipeline_class(readers, node, "BatchPipelinePredictor", pretrained_templates.BATCH_PREDICTOR)
+    return _model_class(readers, node, "BatchModelPredictor", templates.BATCH_PREDICTOR)
+
+
+def _model_class(readers: Readers, node: cst.CSTNode, candidate: str, template: str) -> str:
+    imports = readers.rewrite.imports
+    load_model = model_loader(readers, node)
+
+    def text(name: str) -> str:
+        torch, numpy = imports.module("torch"), imports.module("numpy")
+        return template.format(name=name, load_model=load_model, torch=torch, numpy=numpy)
+
+    return readers.definition(candidate, node, text)
+
+
+def _pipeline_class(readers: Readers, node: cst.CSTNode, candidate: str, template: str) -> str:
+    imports = readers.rewrite.imports
+
+    def load_text(name: str) -> str:
+        pipeline = imports.name("transformers.pipeline")
+        return pretrained_templates.LOAD_PIPELINE.format(name=name, opening=opening_of(readers), pipeline=pipeline)
+
+    def predict_text(name: str) -> str:
+        return pretrained_templates.PREDICT_FRAME.format(name=name, pandas=imports.module("pandas"))
+
+    load_pipeline = readers.definition("load_pipeline", node, load_text)
+    predict_frame = readers.definition("predict_frame", node, predict_text)
+
+    def text(name: str) -> str:
+        return template.format(
+            name=name, load_pipeline=load_pipeline, predict_frame=predict_frame, pandas=imports.module("pandas")
+        )
+
+    return readers.definition(candidate, node, text)
