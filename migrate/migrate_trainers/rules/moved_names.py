@@ -9,6 +9,7 @@ import libcst as cst
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.scopes import BindingKind, dotted_name
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.checkpoints.families import families_in
 from migrate_trainers.rules.checkpoints.held import Holdings
 from migrate_trainers.rules.checkpoints.kinds import Held
 from migrate_trainers.rules.literals import string
@@ -173,13 +174,13 @@ def _report_missing_metrics(rewrite: Rewrite) -> None:
     if not rewrite.settings.strict_target:
         return
     program = rewrite.program
-    held = Holdings(program)
+    holdings = [Holdings(program, family) for family in families_in(program)]
     for node in program.strings:
         name = string(node)
         metrics = _looked_up(program, node) if name in legacy.AUTOFILLED_METRICS else None
         result = _result_of(program, metrics) if metrics is not None else None
         # Tune still adds them to what it gives of a trial.
-        if result is not None and held.of(result) is not Held.TRIAL:
+        if result is not None and not any(held.of(result) is Held.TRIAL for held in holdings):
             rewrite.review("MT406", node, f"`{name}`")
 
 
