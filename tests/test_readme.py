@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from migrate_trainers import Kind, migrate_project, migrate_source
+from migrate_trainers import Kind, migrate_project
 from migrate_trainers.catalogue import CATALOGUE
 from migrate_trainers.cli import main
 from migrate_trainers.examples import EXAMPLES
@@ -62,7 +62,7 @@ def test_every_finding_about_code_has_an_example() -> None:
 def test_example_gives_its_finding(code: str) -> None:
     example, kind = EXAMPLES[code], CATALOGUE[code].kind
 
-    result = migrate_source(example.before.encode(), example.settings)
+    result = example.migrated(example.before)
 
     assert code in [finding.code for finding in result.findings]
     assert result.changed is (kind is not Kind.MANUAL)
@@ -73,7 +73,7 @@ def test_example_gives_its_finding(code: str) -> None:
 def test_what_an_example_advises_is_understood(code: str) -> None:
     example = EXAMPLES[code]
 
-    result = migrate_source(example.instead.encode(), example.settings)
+    result = example.migrated(example.instead)
 
     assert compile(example.instead, code, "exec")
     assert result.migrated == result.call_sites

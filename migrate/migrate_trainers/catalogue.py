@@ -289,6 +289,13 @@ _ENTRIES = (
         "Define the train function in this file, or configure its `Accelerator` there.",
     ),
     Entry(
+        "MT304",
+        Kind.MANUAL,
+        "The configuration file can't be read",
+        "Its settings must be written into the train function, so the file has to be among those around the script.",
+        "Put the file beside the script or write its settings as a dictionary in the trainer's call; then run the tool again.",
+    ),
+    Entry(
         "MT310",
         Kind.REVIEW,
         "AccelerateTrainer read accelerate's default configuration file",
@@ -306,8 +313,8 @@ _ENTRIES = (
         "MT312",
         Kind.REVIEW,
         "Whether workers use a GPU can't be seen",
-        "On CPU workers AccelerateTrainer made accelerate use the CPU.",
-        "Pass `cpu=True` to `Accelerator` if the workers have no GPU.",
+        "On CPU workers AccelerateTrainer made accelerate use the CPU. The train function asks Ray for the worker's device now.",
+        "Nothing to do. Where it is known that the workers have a GPU, the argument can go.",
     ),
     Entry(
         "MT313",
@@ -315,6 +322,27 @@ _ENTRIES = (
         "Code for the local main process now runs once a machine",
         "On CPU workers AccelerateTrainer made every worker its machine's main process; now only local rank 0 is.",
         "Nothing to do, unless each worker has to run that code.",
+    ),
+    Entry(
+        "MT314",
+        Kind.REVIEW,
+        "A setting that had no effect has one now",
+        "The accelerate of AccelerateTrainer's time (until 0.20) didn't hand this key on to the workers; current accelerate reads it.",
+        "Keep it if it is what you want; else remove its variable from the train function.",
+    ),
+    Entry(
+        "MT315",
+        Kind.REVIEW,
+        "The dictionary given as `accelerate_config` keeps its own keys",
+        "AccelerateTrainer added accelerate's defaults (`num_processes`, `distributed_type`, ...) to it, which later code could read.",
+        "Nothing to do, unless the code behind the trainer needs those keys.",
+    ),
+    Entry(
+        "MT316",
+        Kind.REVIEW,
+        "The settings of a configuration file are in the code now",
+        "AccelerateTrainer read the file whenever the script ran. The train function sets what it says today.",
+        "From now on change the settings in the train function.",
     ),
     Entry(
         "MT401",

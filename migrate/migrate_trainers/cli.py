@@ -61,7 +61,7 @@ def _example_of(code: str) -> Iterator[tuple[str, str]]:
     if example.instead:
         yield "Write instead", example.instead
     else:
-        yield "After", migrate_source(example.before.encode(), example.settings).after.decode()
+        yield "After", example.migrated(example.before).after.decode()
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -62,7 +62,6 @@ def read_program(data: bytes) -> Program | FileResult:
 
 def migrate_program(program: Program, settings: Settings, package: Package) -> FileResult:
     """The result for a parsed source, whose Lightning package is settled."""
-    from migrate_trainers.reading.program import Program
     from migrate_trainers.refusal import Refusal
     from migrate_trainers.rules import legacy_uses
     from migrate_trainers.rules.checkpoints.restored import continue_by_name
@@ -79,11 +78,9 @@ def migrate_program(program: Program, settings: Settings, package: Package) -> F
         findings = explain_refusal(program, settings, sites, package, refusal)
         return FileResult(data, data, len(sites), 0, tuple(sorted(findings)))
     if continuation.edits:
-        rewritten = program.source.rewritten(continuation.edits)
-        program = Program(rewritten, program.elsewhere, continues_runs=True)
+        program = program.edited(continuation.edits, continues_runs=True)
     if handwritten := builders_for_dictionaries(program):
-        rewritten = program.source.rewritten(handwritten)
-        program = Program(rewritten, program.elsewhere, continues_runs=program.continues_runs)
+        program = program.edited(handwritten)
     result = _migrate_in_package(program, settings, package)
     if result.changed:
         return replace(result, findings=tuple(sorted((*result.findings, *continuation.findings))))
@@ -92,7 +89,6 @@ def migrate_program(program: Program, settings: Settings, package: Package) -> F
 
 def _migrate_in_package(program: Program, settings: Settings, package: Package) -> FileResult:
     """The result for a program that only constructs its trainers."""
-    from migrate_trainers.reading.program import Program
     from migrate_trainers.refusal import Refusal
     from migrate_trainers.rules import legacy_uses
     from migrate_trainers.rules.lightning.conversion import convert
@@ -105,8 +101,7 @@ def _migrate_in_package(program: Program, settings: Settings, package: Package) 
         conversion = convert(program)
     except Refusal as refusal:
         return _migrate_sites(program, settings, sites, Package(keeps_old=refusal.detail))
-    rewritten = program.source.rewritten(conversion.edits)
-    program = Program(rewritten, program.elsewhere, continues_runs=program.continues_runs)
+    program = program.edited(conversion.edits)
     result = _migrate_sites(program, settings, legacy_uses.call_sites(program), package)
     if result.changed:
         return replace(result, findings=tuple(sorted((*result.findings, *conversion.findings))))

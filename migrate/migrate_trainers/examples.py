@@ -5,18 +5,40 @@ The tests run every program here, so that each shows what the tool does now.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from migrate_trainers.findings import FileResult
+from migrate_trainers.project import migrate_project
 from migrate_trainers.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True)
 class Example:
-    """A program that gives a finding with some settings; `instead` is for those that the tool leaves to a person."""
+    """A program that gives a finding with some settings; `instead` is for those that the tool leaves to a person.
+
+    `files` are those beside it that it reads.
+    """
 
     before: str
     instead: str = ""
     settings: Settings | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    def migrated(self, program: str) -> FileResult:
+        """What the tool makes of one of the programs."""
+        script, data = Path("train.py"), program.encode()
+        results = migrate_project({script: data}, self.settings, read_data=self._data)
+        return results.get(script, FileResult(data, data))
+
+    def _data(self, path: Path) -> bytes:
+        if path.name not in self.files:
+            raise FileNotFoundError(path)
+        return self.files[path.name].encode()
 
 
 _LIGHTNING = """\
@@ -316,11 +338,11 @@ trainer = TransformersTrainer(make_trainer, scaling_config={_SCALING})
     # AccelerateTrainer
     "MT300": Example(_accelerate('{"mixed_precision": "bf16"}')),
     "MT301": Example(
-        _accelerate('"accelerate.yaml"'),
+        _accelerate('{"mixed_precision": train_one_epoch.precision}'),
         instead=_accelerate('{"mixed_precision": "bf16"}'),
     ),
     "MT302": Example(
-        _accelerate('{"megatron_lm_config": {"tp_degree": 2}}'),
+        _accelerate('{"gradient_accumulation_steps": 2}'),
         instead=_accelerate("{}"),
     ),
     "MT303": Example(
@@ -331,12 +353,22 @@ trainer = AccelerateTrainer(
 """,
         instead=_accelerate('{"mixed_precision": "bf16"}'),
     ),
+    "MT304": Example(
+        _accelerate('"accelerate.yaml"'),
+        instead=_accelerate('{"mixed_precision": "bf16"}'),
+    ),
     "MT310": Example(_accelerate("None")),
     "MT311": Example(_accelerate('{"gpu_ids": "0,1"}')),
     "MT312": Example(
         _accelerate("{}").replace(f"scaling_config={_SCALING}", "scaling_config=scaling"),
     ),
     "MT313": Example(_accelerate("{}", "    if accelerator.is_local_main_process:\n        print(1)\n")),
+    "MT314": Example(_accelerate('{"distributed_type": "FSDP", "fsdp_config": {"fsdp_use_orig_params": True}}')),
+    "MT315": Example(
+        _accelerate("settings").replace("def train_loop", 'settings = {"mixed_precision": "bf16"}\n\n\ndef train_loop')
+        + 'print(settings["num_processes"])\n'
+    ),
+    "MT316": Example(_accelerate('"accelerate.yaml"'), files={"accelerate.yaml": "mixed_precision: bf16\n"}),
     # Checkpoints, sessions and other parts of AIR
     "MT401": Example(
         _lightning() + "weights = trainer.fit().checkpoint.to_dict()\n",

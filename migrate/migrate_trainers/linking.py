@@ -12,7 +12,6 @@ from migrate_trainers.engine import explain_refusal
 from migrate_trainers.findings import FileResult
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.linked import LinkedProgram, file_and_line
-from migrate_trainers.reading.program import Program
 from migrate_trainers.reading.scopes import BindingKind
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules import legacy_uses
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from migrate_trainers.findings import Finding
+    from migrate_trainers.reading.program import Program
     from migrate_trainers.settings import Settings
 
 
@@ -73,13 +73,11 @@ def prepare(program: Program, settings: Settings, package: Package) -> tuple[Pro
     with contextlib.suppress(Refusal):  # What is restored is refused with the other uses of the trainer then.
         continuation = continue_by_name(program, settings)
         if continuation.edits:
-            rewritten = program.source.rewritten(continuation.edits)
-            program = Program(rewritten, program.elsewhere, continues_runs=True)
+            program = program.edited(continuation.edits, continues_runs=True)
             findings += continuation.findings
     if package.converts:
         conversion = convert(program)
-        rewritten = program.source.rewritten(conversion.edits)
-        program = Program(rewritten, program.elsewhere, continues_runs=program.continues_runs)
+        program = program.edited(conversion.edits)
         findings += conversion.findings
     return program, findings
 

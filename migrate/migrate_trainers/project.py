@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migrate_trainers.engine import error_finding
@@ -10,17 +11,20 @@ from migrate_trainers.reading.search import mentions_legacy_name
 from migrate_trainers.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Mapping
 
 
 def migrate_project(
-    files: Mapping[Path, bytes], settings: Settings | None = None, others: Mapping[Path, bytes] | None = None
+    files: Mapping[Path, bytes],
+    settings: Settings | None = None,
+    others: Mapping[Path, bytes] | None = None,
+    read_data: Callable[[Path], bytes] = Path.read_bytes,
 ) -> dict[Path, FileResult]:
     """Rewrite the legacy trainers in some files; the results of those that have any, or change with them.
 
     `others` are files around them that may be read, and stay as they are. Both may read a file when it is asked for
-    (and raise `OSError`): each is read once, unless a legacy trainer depends on other files. Nothing is written.
+    (and raise `OSError`): each is read once, unless a legacy trainer depends on other files. `read_data` gives what a
+    configuration file holds that a program names, by its absolute path. Nothing is written.
     """
     settings = settings or Settings()
     results: dict[Path, FileResult] = {}
@@ -38,5 +42,5 @@ def migrate_project(
         # Imported late: only a tree with a hit pays for libcst.
         from migrate_trainers.tree import migrate_hits
 
-        results |= migrate_hits(hits, files, others or {}, settings)
+        results |= migrate_hits(hits, files, others or {}, settings, read_data)
     return {path: results[path] for path in files if path in results}

@@ -5,8 +5,11 @@ The index of the tree is built only if a LightningTrainer's file imports from an
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -32,8 +35,8 @@ from migrate_trainers.rules.rewrite import Package, finding
 from migrate_trainers.verify import compiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import PurePath
 
     from migrate_trainers.settings import Settings
 
@@ -41,7 +44,11 @@ _NEEDLE = OLD_PACKAGE.encode()
 
 
 def migrate_hits(
-    hits: Mapping[Path, bytes], files: Mapping[Path, bytes], others: Mapping[Path, bytes], settings: Settings
+    hits: Mapping[Path, bytes],
+    files: Mapping[Path, bytes],
+    others: Mapping[Path, bytes],
+    settings: Settings,
+    read_data: Callable[[Path], bytes],
 ) -> dict[Path, FileResult]:
     """The results for files with a legacy name, and for those that have to change with them."""
     results: dict[Path, FileResult] = {}
@@ -52,7 +59,7 @@ def migrate_hits(
             programs[path] = read
         elif read.findings:
             results[path] = read
-    tree = Tree(files, others, programs)
+    tree = Tree(files, others, programs, read_data)
     units = tree.units()
     for group in tree.groups(units):
         try:
@@ -71,15 +78,20 @@ class Tree:
     """
 
     def __init__(
-        self, files: Mapping[Path, bytes], others: Mapping[Path, bytes], programs: Mapping[Path, Program]
+        self,
+        files: Mapping[Path, bytes],
+        others: Mapping[Path, bytes],
+        programs: Mapping[Path, Program],
+        read_data: Callable[[Path], bytes],
     ) -> None:
         self.given = {absolute(path): path for path in files}
         self.hits = {absolute(path) for path in programs}
         self._files = files
         self._others = others
+        self._read_data = read_data
         self._programs = {absolute(path): program for path, program in programs.items()}
         for path, program in self._programs.items():
-            program.elsewhere = partial(self._find, path)
+            program.elsewhere, program.read_file = partial(self._find, path), partial(self._files_named, path)
 
     @cached_property
     def _names(self) -> dict[Path, Path]:
@@ -100,7 +112,8 @@ class Tree:
         """A file, parsed; raises `ValueError` or `OSError` if it can't be."""
         if path not in self._programs:
             try:
-                self._programs[path] = Program(Source.decode(self.read(path)), partial(self._find, path))
+                source = Source.decode(self.read(path))
+                self._programs[path] = Program(source, partial(self._find, path), partial(self._files_named, path))
             except cst.ParserSyntaxError as error:
                 raise ValueError(error.message) from error
         return self._programs[path]
@@ -114,6 +127,22 @@ class Tree:
             return self.program(found[0]), name
         except (ValueError, OSError):
             return None
+
+    def _files_named(self, script: Path, name: PurePath, beside: bool) -> list[bytes]:
+        """What the files of the tree hold that a script may mean by a path, each content once.
+
+        The path starts in the script's folder (`beside`), or else in the one in which somebody runs the script: that,
+        or one of those above it.
+        """
+        root = Path(os.path.commonpath([path.parent for path in self._names]))
+        folders = [script.parent] if beside else [above for above in script.parents if above.is_relative_to(root)]
+        candidates = dict.fromkeys(absolute(folder / name) for folder in folders)
+        found: dict[bytes, None] = {}
+        for candidate in candidates:
+            if candidate.is_relative_to(root):
+                with suppress(OSError):
+                    found[self._read_data(candidate)] = None
+        return list(found)
 
     def units(self) -> list[frozenset[Path]]:
         """The files with legacy names, those together that hand builders or configurations to each other."""

@@ -80,7 +80,8 @@ def _as_before(path: Path) -> Path:
 
 
 def _migrated(folder: Path, name: str = "before") -> dict[Path, FileResult]:
-    return migrate_project(_sources(folder, name), _settings(folder))
+    sources = _sources(folder, name)
+    return migrate_project(sources, _settings(folder), read_data=lambda path: (folder / path.name).read_bytes())
 
 
 def _comments(data: bytes) -> Counter[str]:
@@ -156,6 +157,7 @@ def test_makes_the_same_calls(folder: Path) -> None:
         checks_results=True,
         files=files,
         arguments=case.get("arguments", ()),
+        script=str(folder / "before.py"),
     )
 
 

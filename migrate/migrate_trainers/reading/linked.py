@@ -74,7 +74,7 @@ class LinkedProgram(Program):
         self._part_of = dict(zip(originals, parts, strict=True))
         self.source = LinkedSource.of([part.source for part in parts])
         self.module, self.module_scope = parts[0].module, parts[0].module_scope
-        self.elsewhere = parts[0].elsewhere
+        self.elsewhere, self.read_file = parts[0].elsewhere, parts[0].read_file
         self.continues_runs = any(part.continues_runs for part in parts)
         self.modules = tuple(part.module for part in parts)
         self._parents, self._scopes, self.names = {}, {}, {}

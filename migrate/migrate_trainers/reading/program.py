@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,11 +13,15 @@ from migrate_trainers.reading.scopes import Binding, BindingKind, Scope, build_s
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import PurePath
 
-    from migrate_trainers.reading.source import Source
+    from migrate_trainers.reading.source import Edit, Source
 
 # Finds the program of a tree that an imported name comes from, and the name there; None for installed modules.
 Elsewhere = Callable[[str], "tuple[Program, str] | None"]
+# Reads a file that is no module: its path, and whether that starts in the folder of the program's own file, or in the
+# one in which the program is run. Gives what the files hold that the path may mean.
+ReadFile = Callable[["PurePath", bool], Iterable[bytes]]
 Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
 _Node = TypeVar("_Node", bound=cst.CSTNode)
 
@@ -26,17 +30,31 @@ def _nothing(imported: str) -> None:
     """The finder of a program whose other files aren't known."""
 
 
+def _no_file(path: PurePath, beside: bool) -> Iterable[bytes]:
+    """The reader of a program whose place isn't known."""
+    return ()
+
+
 class Program:
     """One module: its tree, byte spans, parents, scopes and imports.
 
-    `elsewhere` finds what a name is that is imported from another file; `continues_runs` says that the trainers
-    continue earlier runs, as an earlier step of the migration has seen. Raises `libcst.ParserSyntaxError` if the source
-    isn't Python, and `ValueError` if libcst can't give its text back exactly (spans would be wrong then).
+    `elsewhere` finds what a name is that is imported from another file, `read_file` gives what a file holds that the
+    program names; `continues_runs` says that the trainers continue earlier runs, as an earlier step of the migration
+    has seen. Raises `libcst.ParserSyntaxError` if the source isn't Python, and `ValueError` if libcst can't give its
+    text back exactly (spans would be wrong then).
     """
 
-    def __init__(self, source: Source, elsewhere: Elsewhere = _nothing, *, continues_runs: bool = False) -> None:
+    def __init__(
+        self,
+        source: Source,
+        elsewhere: Elsewhere = _nothing,
+        read_file: ReadFile = _no_file,
+        *,
+        continues_runs: bool = False,
+    ) -> None:
         self.source = source
         self.elsewhere = elsewhere
+        self.read_file = read_file
         self.continues_runs = continues_runs
         module = cst.parse_module(source.text)
         if module.code != source.text:
@@ -55,6 +73,11 @@ class Program:
         self.imports = tree.imports
         self.comments = tree.comments
         self.strings = tree.strings
+
+    def edited(self, edits: Iterable[Edit], *, continues_runs: bool = False) -> Program:
+        """The program after a first step of its migration, at the same place."""
+        continues_runs = continues_runs or self.continues_runs
+        return Program(self.source.rewritten(edits), self.elsewhere, self.read_file, continues_runs=continues_runs)
 
     # Places
 

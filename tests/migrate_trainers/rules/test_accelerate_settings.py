@@ -182,10 +182,9 @@ def test_code_for_the_local_main_process() -> None:
 @pytest.mark.parametrize(
     ("config", "code"),
     [
-        ("'accelerate.yaml'", "MT301"),
+        ("'accelerate.yaml'", "MT304"),
         ("effect({})", "MT301"),
         ("{'mixed_precision': effect('bf16')}", "MT301"),
-        ("{'distributed_type': 'MEGATRON_LM'}", "MT302"),
         ("{'distributed_type': 'TPU'}", "MT302"),
         ("{'compute_environment': 'AMAZON_SAGEMAKER'}", "MT302"),
         ("{'gradient_accumulation_steps': 4}", "MT302"),

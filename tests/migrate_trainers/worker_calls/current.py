@@ -7,7 +7,6 @@ import copy
 import inspect
 import os
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -70,6 +69,16 @@ class ScalingConfig:
     use_gpu: bool = False
     resources_per_worker: dict[str, float] | None = None
     placement_strategy: str = "PACK"
+
+
+@dataclass
+class Device:
+    """A torch device, whose text has a number where there may be several."""
+
+    type: str
+
+    def __str__(self) -> str:
+        return self.type if self.type == "cpu" else f"{self.type}:0"
 
 
 class TorchConfig(Made):
@@ -210,7 +219,8 @@ def ray_train(recorder: Recorder) -> Modules:
             required = [
                 parameter
                 for parameter in inspect.signature(self.function).parameters.values()
-                if parameter.default is parameter.empty and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+                if parameter.default is parameter.empty
+                and parameter.kind not in (parameter.KEYWORD_ONLY, parameter.VAR_KEYWORD)
             ]
             scaling, run, torch = self.settings
             if recorder.trial is not None:
@@ -245,7 +255,7 @@ def ray_train(recorder: Recorder) -> Modules:
         "ray.train.torch": {
             "TorchTrainer": TorchTrainer,
             "TorchConfig": TorchConfig,
-            "get_device": lambda: SimpleNamespace(type=recorder.device),
+            "get_device": lambda: Device(recorder.device),
         },
         "ray.train.lightning": _lightning_names(),
         "ray.train.huggingface": {},

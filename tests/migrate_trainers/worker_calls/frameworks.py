@@ -1,4 +1,4 @@
-"""Stand-ins for Lightning, transformers, accelerate, and a `project` module with a user's own classes."""
+"""Stand-ins for Lightning, transformers, and a `project` module with a user's own classes."""
 
 from __future__ import annotations
 
@@ -205,37 +205,6 @@ def transformers(recorder: Recorder) -> Modules:
         "torch": {"load": load},
         "transformers.trainer_utils": {"get_last_checkpoint": lambda folder: None},
     }
-
-
-# Accelerate
-
-_STATE = {
-    "cpu": "ACCELERATE_USE_CPU",
-    "mixed_precision": "ACCELERATE_MIXED_PRECISION",
-    "dynamo_backend": "ACCELERATE_DYNAMO_BACKEND",
-}
-
-
-def accelerate(recorder: Recorder) -> Modules:
-    class Accelerator(Anything):
-        """Records its settings as they take effect: arguments go before the environment."""
-
-        def __init__(self, **kwargs: Any) -> None:
-            settings = dict(kwargs)
-            for name, variable in _STATE.items():
-                value = settings.get(name)
-                if value is None or (name == "cpu" and value is False):
-                    value = os.environ.get(variable)
-                settings[name] = str(value).lower() in ("true", "1") if name == "cpu" else str(value or "no").lower()
-            for variable, value in sorted(os.environ.items()):
-                if variable.startswith(("FSDP_", "ACCELERATE_")) and variable not in _STATE.values():
-                    settings[variable] = value.lower()
-            recorder.call("Accelerator", described(settings))
-
-        def prepare(self, *made: Any) -> Any:
-            return made if len(made) > 1 else made[0]
-
-    return {"accelerate": {"Accelerator": Accelerator}}
 
 
 # A user's own modules

@@ -9,6 +9,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from worker_calls.accelerate import launcher_variables, loaded_config
 from worker_calls.current import (
     DRIVER_CALLS,
     Checkpoint,
@@ -331,18 +332,6 @@ def transformers_trainer(recorder: Recorder, run_config: type, version: Version,
     return _completed(TransformersTrainer, recorder, run_config, version)
 
 
-_FSDP = {
-    "fsdp_backward_prefetch_policy": "FSDP_BACKWARD_PREFETCH",
-    "fsdp_transformer_layer_cls_to_wrap": "FSDP_TRANSFORMER_CLS_TO_WRAP",
-}
-_DEEPSPEED = {
-    "zero3_init_flag": "ACCELERATE_DEEPSPEED_ZERO3_INIT",
-    "gradient_accumulation_steps": "ACCELERATE_GRADIENT_ACCUMULATION_STEPS",
-    "gradient_clipping": "ACCELERATE_GRADIENT_CLIPPING",
-    "deepspeed_config_file": "ACCELERATE_DEEPSPEED_CONFIG_FILE",
-}
-
-
 def accelerate_trainer(recorder: Recorder, run_config: type, version: Version) -> type:
     class AccelerateTrainer(_Trainer):
         first_parameter = "train_loop_per_worker"
@@ -357,30 +346,13 @@ def accelerate_trainer(recorder: Recorder, run_config: type, version: Version) -
         ) -> None:
             super().__init__(**kwargs)
             self.function, self.config = train_loop_per_worker, train_loop_config
-            self.accelerate_config = dict(accelerate_config or {})
+            assert len(inspect.signature(train_loop_per_worker).parameters) <= 1, "it takes at most a configuration"
+            self.accelerate_config = loaded_config(accelerate_config)
 
         def work(self) -> None:
-            os.environ.update(self._variables())
+            os.environ.update(launcher_variables(self.accelerate_config, use_gpu=self.scaling_config.use_gpu))
             takes_config = len(inspect.signature(self.function).parameters) == 1
             self.function(*[copy.deepcopy(self.config or {})] * takes_config)
-
-        def _variables(self) -> dict[str, str]:
-            config, kind = self.accelerate_config, self.accelerate_config.get("distributed_type", "NO")
-            variables = {
-                "ACCELERATE_USE_CPU": str(not self.scaling_config.use_gpu),
-                "ACCELERATE_MIXED_PRECISION": config.get("mixed_precision", "no"),
-            }
-            if "dynamo_backend" in config:
-                variables["ACCELERATE_DYNAMO_BACKEND"] = config["dynamo_backend"].upper()
-            if kind == "FSDP":
-                variables["ACCELERATE_USE_FSDP"] = "true"
-                for name, value in config.get("fsdp_config", {}).items():
-                    variables[_FSDP.get(name, name.upper())] = str(value)
-            if kind == "DEEPSPEED":
-                variables["ACCELERATE_USE_DEEPSPEED"] = "true"
-                for name, value in config.get("deepspeed_config", {}).items():
-                    variables[_DEEPSPEED.get(name, f"ACCELERATE_DEEPSPEED_{name.upper()}")] = str(value)
-            return variables
 
     return _completed(AccelerateTrainer, recorder, run_config, version)
 

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from worker_calls import current, data, frameworks, legacy, tuning
+from worker_calls import accelerate, current, data, frameworks, legacy, tuning
 from worker_calls.libraries import DATA, Library
 from worker_calls.recorder import Recorder, Recording
 
@@ -91,17 +91,18 @@ def recorded(
     checks_results: bool = False,
     files: Mapping[str, str] | None = None,
     arguments: Sequence[str] = (),
+    script: str = "<program>",
 ) -> Recording:
     """What a program does: on legacy Ray of a version, or on current Ray without one.
 
     `checks_results` says that its assertions are about what was trained, which nothing is here; `files` are the modules
-    of its own that it imports, by name, `arguments` those of its command line.
+    of its own that it imports, by name, `arguments` those of its command line, `script` is the path of its file.
     """
     recorder = Recorder()
     modules = {
         **frameworks.lightning(recorder),
         **frameworks.transformers(recorder),
-        **frameworks.accelerate(recorder),
+        **accelerate.accelerate(recorder, legacy=version is not None),
         **DATA,
     }
     modules |= frameworks.project(recorder, modules)
@@ -112,7 +113,7 @@ def recorded(
         modules |= legacy.ray(recorder, modules, version)
     for name, members in tuning.ray_tune(recorder, version).items():
         modules[name] = {**modules.get(name, {}), **members}
-    names = {"__name__": "__main__", "__builtins__": _Importer(modules, files or {}).builtins()}
+    names = {"__name__": "__main__", "__file__": script, "__builtins__": _Importer(modules, files or {}).builtins()}
     with mock.patch.object(sys, "argv", ["<program>", *arguments]):
         exec(compile(source, "<program>", "exec", optimize=1 if checks_results else -1), names)
     return recorder.recording
@@ -127,13 +128,16 @@ def assert_same_calls(
     checks_results: bool = False,
     files: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {}),
     arguments: Sequence[str] = (),
+    script: str = "<program>",
 ) -> Recording:
     """Check that the migrated program does what the legacy one did; returns the record of it.
 
     `but` names a call that may differ, as a finding says; `files` are the program's own modules before and after.
     """
-    old = recorded(before, version=version, checks_results=checks_results, files=files[0], arguments=arguments)
-    new = recorded(after, checks_results=checks_results, files=files[1], arguments=arguments)
+    old = recorded(
+        before, version=version, checks_results=checks_results, files=files[0], arguments=arguments, script=script
+    )
+    new = recorded(after, checks_results=checks_results, files=files[1], arguments=arguments, script=script)
     assert old.fits, "the legacy program trains"
     text = after if isinstance(after, str) else after.decode()
     assert new.effects == old.effects, text

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.accelerate.configuration import read_settings
-from migrate_trainers.rules.accelerate.train_function import carry_over
+from migrate_trainers.rules.accelerate.leftovers import drop_configurations
+from migrate_trainers.rules.accelerate.train_function import write_settings
+from migrate_trainers.rules.accelerate.train_loop import train_loop
 from migrate_trainers.rules.trainer_call import (
     is_absent,
     refuse_datasets,
@@ -19,37 +22,65 @@ from migrate_trainers.writing.placement import definition
 if TYPE_CHECKING:
     import libcst as cst
 
+    from migrate_trainers.reading.scopes import Binding
+    from migrate_trainers.rules.accelerate.settings import AccelerateSettings
+    from migrate_trainers.rules.accelerate.train_function import Wrapper
+    from migrate_trainers.rules.accelerate.train_loop import TrainLoop
     from migrate_trainers.rules.rewrite import CallSite, Rewrite
 
-_OWN_ARGUMENTS = ("train_loop_per_worker", "train_loop_config", "accelerate_config")
+OWN_ARGUMENTS = ("train_loop_per_worker", "train_loop_config", "accelerate_config")
+
+
+@dataclass(frozen=True)
+class AccelerateSite:
+    """One AccelerateTrainer: its arguments, its train loop, and what it told accelerate.
+
+    `read` are the variables that hold the configuration.
+    """
+
+    call_site: CallSite
+    arguments: dict[str, cst.Arg]
+    loop: TrainLoop
+    settings: AccelerateSettings
+    read: list[Binding]
+
+    @property
+    def function(self) -> cst.Arg:
+        return self.arguments["train_loop_per_worker"]
 
 
 def migrate_accelerate(rewrite: Rewrite, sites: list[CallSite]) -> None:
     """Rewrite the file's AccelerateTrainers; raises `Refusal` for the first that can't be."""
-    functions: set[cst.CSTNode] = set()
-    for site in sites:
-        _migrate(rewrite, site, functions)
+    read = [read_site(rewrite, site) for site in sites]
+    for site, wrapper in carry_over(rewrite, read):
+        place = site.call_site.statement
+        rewrite.edits += definition(rewrite.program, place, [wrapper.definition], lines=wrapper.lines)
+        keyword = "" if site.function.keyword is None else "train_loop_per_worker="
+        rewrite.arguments_of(site.call_site.call).replace(site.function, f"{keyword}{wrapper.name}")
+    for call_site in sites:
+        rename_trainer(rewrite, call_site)
 
 
-def _migrate(rewrite: Rewrite, site: CallSite, functions: set[cst.CSTNode]) -> None:
-    arguments = read_arguments(rewrite, site)
-    settings = read_settings(rewrite, site, arguments)
-    wrapper = carry_over(rewrite, site, arguments, settings, functions)
-    if wrapper is not None:
-        rewrite.edits += definition(rewrite.program, site.statement, [wrapper.definition])
-        function = arguments["train_loop_per_worker"]
-        keyword = "" if function.keyword is None else "train_loop_per_worker="
-        rewrite.arguments_of(site.call).replace(function, f"{keyword}{wrapper.name}")
-    rename_trainer(rewrite, site)
+def carry_over(rewrite: Rewrite, sites: list[AccelerateSite]) -> list[tuple[AccelerateSite, Wrapper]]:
+    """Give their train functions what trainers told accelerate; returns the functions that go around some of these."""
+    drop_configurations(rewrite, sites)
+    wrappers = []
+    while sites:
+        equal = [site for site in sites if site.settings == sites[0].settings]
+        sites = [site for site in sites if site not in equal]
+        wrappers += write_settings(rewrite, equal)
+    return wrappers
 
 
-def read_arguments(rewrite: Rewrite, site: CallSite) -> dict[str, cst.Arg]:
-    """An AccelerateTrainer's arguments by name; raises `Refusal` for those that can't be carried over."""
-    arguments = trainer_arguments(site, _OWN_ARGUMENTS)
+def read_site(rewrite: Rewrite, site: CallSite) -> AccelerateSite:
+    """What is known of an AccelerateTrainer; raises `Refusal` for arguments that can't be carried over."""
+    arguments = trainer_arguments(site, OWN_ARGUMENTS)
     refuse_unsupported(rewrite, site, arguments)
     if not is_absent(arguments, "resume_from_checkpoint") and rewrite.settings.strict_target:
         raise Refusal("MT403", arguments["resume_from_checkpoint"], "`resume_from_checkpoint=...`")
     refuse_datasets(rewrite, site, arguments, "MT202", "datasets", "dataset_config")
     if "train_loop_per_worker" not in arguments:
         raise Refusal("MT106", site.call, "it has no `train_loop_per_worker`")
-    return arguments
+    settings, read = read_settings(rewrite, site, arguments)
+    loop = train_loop(rewrite.program, arguments["train_loop_per_worker"].value)
+    return AccelerateSite(site, arguments, loop, settings, read)

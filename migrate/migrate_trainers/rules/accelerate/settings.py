@@ -1,4 +1,7 @@
-"""What `accelerate_config` may say: which keys had no effect, and which variables accelerate reads for the others."""
+"""What `accelerate_config` may say: which keys did nothing, and which variables accelerate reads for the others.
+
+The names are those that accelerate 0.17 to 0.20 (with which AccelerateTrainer worked) and 1.x both read.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ from dataclasses import dataclass, field
 # What AccelerateTrainer ignored, or set itself.
 WITHOUT_EFFECT = frozenset(
     {
+        "command_file",
+        "commands",
         "compute_environment",
-        "debug",
         "downcast_bf16",
         "enable_cpu_affinity",
         "machine_rank",
@@ -20,48 +24,128 @@ WITHOUT_EFFECT = frozenset(
         "rdzv_backend",
         "same_network",
         "tpu_env",
+        "tpu_name",
         "tpu_use_cluster",
         "tpu_use_sudo",
+        "tpu_vm",
+        "tpu_zone",
         "use_cpu",
     }
 )
-PLAIN_TYPES = ("NO", "MULTI_CPU", "MULTI_GPU")
-# Keys of the nested dictionaries -> the environment variables that accelerate reads in a worker.
-FSDP_VARIABLES = {
-    "fsdp_transformer_layer_cls_to_wrap": "FSDP_TRANSFORMER_CLS_TO_WRAP",
-    "fsdp_backward_prefetch_policy": "FSDP_BACKWARD_PREFETCH",
-    **{
-        f"fsdp_{name}": f"FSDP_{name.upper()}"
-        for name in (
-            "sharding_strategy",
-            "offload_params",
-            "min_num_params",
-            "auto_wrap_policy",
-            "backward_prefetch",
-            "state_dict_type",
-            "forward_prefetch",
-            "use_orig_params",
-            "sync_module_states",
-            "cpu_ram_efficient_loading",
-        )
-    },
+# Keys of later versions of accelerate, for which a train function has no setting.
+WITHOUT_EQUIVALENT = frozenset({"fp8_config", "mpirun_config", "parallelism_config"})
+# Of the distributed types those that are found in a worker's environment anyway.
+PLAIN_TYPES = frozenset({"NO", "MULTI_CPU", "MULTI_GPU"})
+# The others, with the key of their settings.
+SETTINGS_OF = {"FSDP": "fsdp_config", "DEEPSPEED": "deepspeed_config", "MEGATRON_LM": "megatron_lm_config"}
+
+
+@dataclass(frozen=True)
+class Section:
+    """A nested dictionary of the configuration: the variable that each of its keys sets.
+
+    `later` are keys that AccelerateTrainer didn't hand on with the accelerate of its time, and that accelerate reads
+    now; `ignored` those that nothing reads in a worker.
+    """
+
+    variables: dict[str, str]
+    later: frozenset[str] = frozenset()
+    ignored: frozenset[str] = frozenset()
+
+
+def _named(prefix: str, *names: str) -> dict[str, str]:
+    return {name: f"{prefix}{name.upper()}" for name in names}
+
+
+_LATER_FSDP = _named(
+    "",
+    "fsdp_activation_checkpointing",
+    "fsdp_backward_prefetch",
+    "fsdp_cpu_ram_efficient_loading",
+    "fsdp_forward_prefetch",
+    "fsdp_ignored_modules",
+    "fsdp_reshard_after_forward",
+    "fsdp_sync_module_states",
+    "fsdp_use_orig_params",
+    "fsdp_version",
+)
+_LATER_MEGATRON = _named(
+    "",
+    "megatron_lm_attention_dropout",
+    "megatron_lm_hidden_dropout",
+    "megatron_lm_recompute_activations",
+    "megatron_lm_recompute_granularity",
+    "megatron_lm_recompute_method",
+    "megatron_lm_recompute_num_layers",
+)
+SECTIONS = {
+    "fsdp_config": Section(
+        {
+            **_named(
+                "",
+                "fsdp_auto_wrap_policy",
+                "fsdp_min_num_params",
+                "fsdp_offload_params",
+                "fsdp_sharding_strategy",
+                "fsdp_state_dict_type",
+            ),
+            "fsdp_backward_prefetch_policy": "FSDP_BACKWARD_PREFETCH",
+            "fsdp_transformer_layer_cls_to_wrap": "FSDP_TRANSFORMER_CLS_TO_WRAP",
+            **_LATER_FSDP,
+        },
+        later=frozenset(_LATER_FSDP),
+    ),
+    "deepspeed_config": Section(
+        {
+            **_named(
+                "ACCELERATE_DEEPSPEED_",
+                "zero_stage",
+                "offload_optimizer_device",
+                "offload_param_device",
+                "zero3_save_16bit_model",
+            ),
+            **_named("ACCELERATE_", "gradient_accumulation_steps", "gradient_clipping"),
+            "zero3_init_flag": "ACCELERATE_DEEPSPEED_ZERO3_INIT",
+            "deepspeed_config_file": "ACCELERATE_DEEPSPEED_CONFIG_FILE",
+            "deepspeed_moe_layer_cls_names": "ACCELERATE_DEEPSPEED_MOE_LAYER_CLS_NAMES",
+        },
+        later=frozenset({"deepspeed_moe_layer_cls_names"}),
+        ignored=frozenset(
+            {
+                "deepspeed_exclusion_filter",
+                "deepspeed_hostfile",
+                "deepspeed_inclusion_filter",
+                "deepspeed_multinode_launcher",
+                "offload_optimizer_nvme_path",
+                "offload_param_nvme_path",
+            }
+        ),
+    ),
+    "megatron_lm_config": Section(
+        {
+            **_named(
+                "",
+                "megatron_lm_gradient_clipping",
+                "megatron_lm_num_micro_batches",
+                "megatron_lm_pp_degree",
+                "megatron_lm_sequence_parallelism",
+                "megatron_lm_tp_degree",
+                "megatron_lm_use_distributed_optimizer",
+            ),
+            **_LATER_MEGATRON,
+        },
+        later=frozenset(_LATER_MEGATRON),
+    ),
 }
-DEEPSPEED_VARIABLES = {
-    "zero_stage": "ACCELERATE_DEEPSPEED_ZERO_STAGE",
-    "gradient_accumulation_steps": "ACCELERATE_GRADIENT_ACCUMULATION_STEPS",
-    "gradient_clipping": "ACCELERATE_GRADIENT_CLIPPING",
-    "offload_optimizer_device": "ACCELERATE_DEEPSPEED_OFFLOAD_OPTIMIZER_DEVICE",
-    "offload_param_device": "ACCELERATE_DEEPSPEED_OFFLOAD_PARAM_DEVICE",
-    "zero3_init_flag": "ACCELERATE_DEEPSPEED_ZERO3_INIT",
-    "zero3_save_16bit_model": "ACCELERATE_DEEPSPEED_ZERO3_SAVE_16BIT_MODEL",
-    "deepspeed_config_file": "ACCELERATE_DEEPSPEED_CONFIG_FILE",
-}
+# What DeepSpeed has to be told where the configuration says nothing: accelerate clips gradients by itself now.
+DEEPSPEED_DEFAULTS = {"ACCELERATE_GRADIENT_CLIPPING": '"0.0"'}
 DYNAMO_VARIABLES = {
-    "dynamo_backend": "ACCELERATE_DYNAMO_BACKEND",
     "dynamo_mode": "ACCELERATE_DYNAMO_MODE",
     "dynamo_use_fullgraph": "ACCELERATE_DYNAMO_USE_FULLGRAPH",
     "dynamo_use_dynamic": "ACCELERATE_DYNAMO_USE_DYNAMIC",
 }
+# What dynamo was told where the configuration says nothing: accelerate leaves dynamic shapes to torch now.
+DYNAMO_DEFAULTS = {"ACCELERATE_DYNAMO_USE_DYNAMIC": '"false"'}
 KEYWORD_VARIABLES = {
     "cpu": "ACCELERATE_USE_CPU",
     "mixed_precision": "ACCELERATE_MIXED_PRECISION",
@@ -69,18 +153,13 @@ KEYWORD_VARIABLES = {
 }
 
 
-@dataclass
+@dataclass(frozen=True)
 class AccelerateSettings:
-    """What has to be told to accelerate: `Accelerator` keywords and environment variables, as texts of values."""
+    """What has to be told to accelerate: `Accelerator` keywords and environment variables, as texts of values.
+
+    `cpu` says whether the workers compute on the CPU, None where only they know.
+    """
 
     keywords: dict[str, str] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
-
-    def all_as_variables(self) -> dict[str, str]:
-        """The variables that say everything, for where no `Accelerator` call is in reach."""
-        variables = {KEYWORD_VARIABLES[name]: text for name, text in self.keywords.items()}
-        if "ACCELERATE_USE_CPU" in variables:
-            variables["ACCELERATE_USE_CPU"] = '"true"'
-        if "ACCELERATE_DYNAMO_BACKEND" in variables:
-            variables["ACCELERATE_DYNAMO_BACKEND"] = variables["ACCELERATE_DYNAMO_BACKEND"].upper()
-        return self.variables | variables
+    cpu: bool | None = False

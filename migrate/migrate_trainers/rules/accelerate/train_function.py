@@ -1,154 +1,225 @@
-"""The train function of an AccelerateTrainer: it stays, and gets what `accelerate_config` set."""
+"""The train function of an AccelerateTrainer: it stays, and gets what `accelerate_config` set.
+
+Precision, dynamo and the device become arguments of `Accelerator(...)`. FSDP, DeepSpeed and Megatron are set through
+the variables that the legacy trainer set: accelerate then makes its plugins of them as it did, and what the train
+function passes counts as much as before.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from migrate_trainers.reading.scopes import BindingKind, dotted_name
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.reading.values import ValueAnalysis
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.accelerate.accelerator import (
+    accelerator_calls,
+    give_device,
+    give_settings,
+    variables_for,
+)
+from migrate_trainers.rules.accelerate.settings import AccelerateSettings
+from migrate_trainers.rules.accelerate.train_loop import owned_definitions, reached_definitions, uses_by_definition
 from migrate_trainers.writing.placement import at_top
 from migrate_trainers.writing.render import Argument, sequence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
-    from migrate_trainers.reading.program import Program
-    from migrate_trainers.rules.accelerate.settings import AccelerateSettings
-    from migrate_trainers.rules.rewrite import CallSite, Rewrite
-
-_ACCELERATOR = frozenset({"accelerate.Accelerator", "accelerate.accelerator.Accelerator"})
+    from migrate_trainers.reading.program import Program, Statement
+    from migrate_trainers.rules.accelerate.migrate import AccelerateSite
+    from migrate_trainers.rules.rewrite import Rewrite
 
 
 @dataclass(frozen=True)
 class Wrapper:
-    """A train function around the user's: its name and its definition, for where the trainer is made."""
+    """A train function around the user's: its name, and for where the trainer is made its definition and lines."""
 
     name: str
     definition: str
+    lines: tuple[str, ...] = ()
 
 
-def carry_over(
-    rewrite: Rewrite,
-    site: CallSite,
-    arguments: dict[str, cst.Arg],
-    settings: AccelerateSettings,
-    functions: set[cst.CSTNode],
-) -> Wrapper | None:
-    """Give the settings to the function's Accelerator, else set them at its top, else around a call of it.
+def write_settings(rewrite: Rewrite, sites: Sequence[AccelerateSite]) -> list[tuple[AccelerateSite, Wrapper]]:
+    """Give some trainers' settings, which are equal, to the Accelerators of their train functions.
 
-    Returns the function around it, if there is to be one.
+    Where these are out of reach, the settings are set at the function's top, or else around a call of it: by the
+    functions that are returned.
     """
+    wrappers = []
+    program, settings = rewrite.program, sites[0].settings
+    own = [site for site in sites if _is_own(program, site, sites)]
+    roots = [site.loop.definition for site in own if site.loop.definition is not None]
+    missing = _give_to_accelerators(rewrite, roots, settings)
+    edited: set[cst.CSTNode] = set()
+    for site in sites:
+        node = site.loop.definition
+        if site not in own or not _can_be_edited(site):
+            wrapper = _wrapper(rewrite, site, missing if site in own else settings)
+            wrappers += [(site, wrapper)] if wrapper is not None else []
+        elif node not in edited:
+            assert isinstance(node, cst.FunctionDef)
+            edited.add(node)
+            _set_at_top(rewrite, node, missing)
+            _require_config(rewrite, site)
+    return wrappers
+
+
+def _is_own(program: Program, site: AccelerateSite, sites: Sequence[AccelerateSite]) -> bool:
+    """Whether a trainer's loop is a definition of this file that only trainers with the same settings use."""
+    node = site.loop.definition
+    if node is None or site.loop.program is not program:
+        return False
+    given = _given(program, [one.function.value for one in sites])
+    uses = uses_by_definition(program).get(node, []) if isinstance(node, cst.FunctionDef) else [node]
+    return all(any(program.contains(one, use) for one in given) for use in uses)
+
+
+def own_function(program: Program, site: AccelerateSite) -> cst.FunctionDef | None:
+    """The function of this file that a trainer's loop is, if nothing else uses it, and lines can be added to it."""
+    node = site.loop.definition
+    is_own = isinstance(node, cst.FunctionDef) and _is_own(program, site, [site]) and _can_be_edited(site)
+    return node if is_own and isinstance(node, cst.FunctionDef) else None
+
+
+def _given(program: Program, values: list[cst.BaseExpression]) -> list[cst.BaseExpression]:
+    """Expressions that trainers are given, with the values of the variables that are for these alone."""
+    given = list(values)
+    for value in given:
+        names = [name for name in program.names if program.contains(value, name)]
+        for binding in (binding for name in names for binding in program.bindings(name)):
+            if binding.kind is not BindingKind.ASSIGNMENT or binding.value is None or binding.value in given:
+                continue
+            if all(any(program.contains(one, use) for one in given) for use in program.uses(binding)):
+                given.append(binding.value)
+    return given
+
+
+def _give_to_accelerators(
+    rewrite: Rewrite, roots: Sequence[cst.CSTNode], settings: AccelerateSettings
+) -> AccelerateSettings:
+    """Give settings to the Accelerators that train loops make; returns what has to be set before they are made."""
     program = rewrite.program
-    argument = arguments["train_loop_per_worker"]
-    function = own_function(program, argument.value)
-    if function is None:
-        if settings.keywords or settings.variables or _default_config_parameter(program, argument.value) is not None:
-            return _wrap(rewrite, site, arguments, settings)
-        return None
-    if function in functions:
-        raise Refusal("MT303", argument, "several trainers share the function")
-    functions.add(function)
-    _require_parameter(rewrite, function)
-    accelerators = [
-        call
-        for call in program.calls
-        if program.qualified_name(call.func) in _ACCELERATOR and program.contains(function, call)
-    ]
-    in_reach = accelerators and not any(call_argument.star for call in accelerators for call_argument in call.args)
-    variables = settings.variables if in_reach else settings.all_as_variables()
-    if in_reach:
-        for call in accelerators:
-            own = {call_argument.keyword.value for call_argument in call.args if call_argument.keyword is not None}
-            for name, text in settings.keywords.items():
-                if name not in own:
-                    rewrite.arguments_of(call).append(_keyword(name, text))
-    if variables:
-        body = program.indent(program.statement(function.body.body[0]))
-        rewrite.edits.append(at_top(program, function, [_update_line(rewrite, variables, body)]))
-    return None
+    owned = owned_definitions(program, roots)
+    calls = accelerator_calls(program, owned)
+    if not calls or accelerator_calls(program, reached_definitions(program, roots)) != calls:
+        return settings
+    for node in owned:
+        with _imports_for(rewrite, node):
+            give_device(rewrite, [node], settings)
+    left = []
+    for call in calls:
+        with _imports_for(rewrite, call):
+            left.append(give_settings(rewrite, call, settings))
+    keywords = {name: text for one in left for name, text in one.keywords.items()}
+    is_told = all(one.cpu is False for one in left)
+    return replace(settings, keywords=keywords, cpu=False if is_told else settings.cpu)
 
 
-def _keyword(name: str, text: str) -> Callable[[str], str]:
-    return lambda indent: f"{name}={text}"
+def _imports_for(rewrite: Rewrite, node: cst.CSTNode) -> AbstractContextManager[None]:
+    """Where imports have to stand that code at a node reads; raises `Refusal` if there is no such place."""
+    program = rewrite.program
+    if rewrite.imports.reaches(node):
+        return nullcontext()
+    for statement in program.imports:
+        is_future = isinstance(statement, cst.ImportFrom) and dotted_name(statement.module) == "__future__"
+        if not is_future and program.contains(program.block(program.statement(statement)), node):
+            return rewrite.imports.standing_at(statement)
+    raise Refusal("MT303", node, "nothing is imported where it could read it")
 
 
-def own_function(program: Program, value: cst.BaseExpression) -> cst.FunctionDef | None:
-    """The function of this file behind `train_loop_per_worker`, if only the trainer uses it."""
-    if not isinstance(value, cst.Name):
-        return None
-    bindings = program.bindings(value)
-    if len(bindings) != 1 or not isinstance(bindings[0].node, cst.FunctionDef):
-        return None
-    node = bindings[0].node
-    if len(program.uses(bindings[0])) != 1 or node.decorators or not isinstance(node.body, cst.IndentedBlock):
-        return None
-    return node
+def _can_be_edited(site: AccelerateSite) -> bool:
+    """Whether lines can be added to a loop's definition, and its configuration be made required."""
+    node = site.loop.definition
+    if not isinstance(node, cst.FunctionDef) or not isinstance(node.body, cst.IndentedBlock):
+        return False
+    optional = site.loop.optional_config
+    if optional is None:
+        return True
+    parameters = node.params.params
+    earlier = parameters[: parameters.index(optional)] if optional in parameters else None
+    return earlier is not None and all(parameter.default is None for parameter in earlier)
 
 
-def _default_config_parameter(program: Program, value: cst.BaseExpression) -> cst.Param | None:
-    """The only parameter of a function of this file, if it has a default: Ray calls such a function without it now."""
-    if not isinstance(value, cst.Name):
-        return None
-    for binding in program.bindings(value):
-        if isinstance(binding.node, cst.FunctionDef):
-            parameters = binding.node.params.params
-            if len(parameters) == 1 and parameters[0].default is not None:
-                return parameters[0]
-    return None
-
-
-def _require_parameter(rewrite: Rewrite, function: cst.FunctionDef) -> None:
+def _require_config(rewrite: Rewrite, site: AccelerateSite) -> None:
     """Drop the default of the configuration's parameter, else current Ray doesn't pass the configuration."""
-    parameters = function.params.params
-    if len(parameters) == 1 and parameters[0].default is not None:
-        parameter = parameters[0]
+    parameter = site.loop.optional_config
+    if parameter is not None and parameter.default is not None:
         before = parameter.annotation.annotation if parameter.annotation is not None else parameter.name
-        assert parameter.default is not None
         start = rewrite.program.outer_span(before)[1]
         rewrite.edits.append(Edit(start, rewrite.program.outer_span(parameter.default)[1], ""))
 
 
-def _update_line(rewrite: Rewrite, variables: dict[str, str], indent: str) -> str:
-    """`os.environ.update({...})`."""
+def _update_line(rewrite: Rewrite, settings: AccelerateSettings, indent: str) -> str:
+    """`os.environ.update({...})`, or an assignment where there is one variable."""
+    variables = variables_for(rewrite, settings)
+    environment = f"{rewrite.imports.module('os')}.environ"
+    if len(variables) == 1:
+        ((name, text),) = variables.items()
+        return f'{environment}["{name}"] = {text}'
     unit = rewrite.program.module.default_indent
-    update = f"{rewrite.imports.module('os')}.environ.update("
+    update = f"{environment}.update("
     items = [Argument(f'"{name}": {text}') for name, text in sorted(variables.items())]
-    line = sequence("{", items, "}", indent, unit, before=f"{update})")
-    return f"{update}{line})"
+    return f"{update}{sequence('{', items, '}', indent, unit, before=f'{update})')})"
 
 
-def _wrap(rewrite: Rewrite, site: CallSite, arguments: dict[str, cst.Arg], settings: AccelerateSettings) -> Wrapper:
-    """A train function that sets the variables and calls the user's."""
+def _set_at_top(rewrite: Rewrite, function: cst.FunctionDef, settings: AccelerateSettings) -> None:
+    if settings == AccelerateSettings():
+        return
     program = rewrite.program
-    argument = arguments["train_loop_per_worker"]
-    place = site.statement
-    if not ValueAnalysis(program, place).is_movable(argument.value):
-        raise Refusal("MT303", argument, "it is only known when the script runs")
-    takes_config = _takes_config(program, argument.value)
+    first = program.statement(function.body.body[0])
+    with _imports_for(rewrite, first):
+        rewrite.edits.append(at_top(program, function, [_update_line(rewrite, settings, program.indent(first))]))
+
+
+def _wrapper(rewrite: Rewrite, site: AccelerateSite, settings: AccelerateSettings) -> Wrapper | None:
+    """A train function that sets variables and calls the user's, where one of both is needed."""
+    if settings == AccelerateSettings() and site.loop.optional_config is None:
+        return None
+    program, argument = rewrite.program, site.function
+    takes_config = site.loop.takes_config
     if takes_config is None:
-        if "train_loop_config" not in arguments:
+        if "train_loop_config" not in site.arguments:
             raise Refusal("MT303", argument, "whether it takes a configuration can't be seen")
         takes_config = True
-    indent = program.indent(place)
-    unit = program.module.default_indent
+    place = site.call_site.statement
+    indent = program.indent(place) + program.module.default_indent
+    lines: tuple[str, ...] = ()
+    if isinstance(argument.value, cst.Lambda):
+        parameter = ", ".join(one.name.value for one in argument.value.params.params)
+        call = _body_text(rewrite, argument.value)
+    else:
+        function = rewrite.text_of(argument.value)
+        if not _may_be_called_later(program, place, argument.value):
+            name = rewrite.new_name("train_loop")
+            lines, function = (f"{name} = {function}",), name
+            if program.loop_around(place) is not None:
+                raise Refusal("MT303", argument, "it changes from turn to turn of a loop")
+        config = "config" if function != "config" else "train_loop_config"
+        parameter = config if takes_config else ""
+        call = f"{function}({parameter})"
+    body = [_update_line(rewrite, settings, indent)] if settings != AccelerateSettings() else []
     name = rewrite.new_name("train_func")
-    config = "config" if program.outer_text(argument.value) != "config" else "train_loop_config"
-    parameter = config if takes_config else ""
-    variables = settings.all_as_variables()
-    lines = [_update_line(rewrite, variables, indent + unit)] if variables else []
-    lines.append(f"return {program.outer_text(argument.value)}({parameter})")
-    return Wrapper(name, f"\n{indent}{unit}".join([f"def {name}({parameter}):", *lines]))
+    return Wrapper(name, f"\n{indent}".join([f"def {name}({parameter}):", *body, f"return {call}"]), lines)
 
 
-def _takes_config(program: Program, value: cst.BaseExpression) -> bool | None:
-    """Whether a function takes the configuration, None where its definition isn't in this file."""
-    if not isinstance(value, cst.Name):
-        return None
-    bindings = program.bindings(value)
-    if len(bindings) == 1 and isinstance(bindings[0].node, cst.FunctionDef):
-        return bool(bindings[0].node.params.params)
-    return None
+def _body_text(rewrite: Rewrite, function: cst.Lambda) -> str:
+    """A lambda's expression for a `return` statement."""
+    if accelerator_calls(rewrite.program, [function]):
+        raise Refusal("MT303", function, "the lambda makes an `Accelerator` itself")
+    text = rewrite.text_of(function.body)
+    return text if "\n" not in text or function.body.lpar else f"({text})"
+
+
+def _may_be_called_later(program: Program, place: Statement, value: cst.BaseExpression) -> bool:
+    """Whether an expression is the same function when a worker evaluates it."""
+    analysis = ValueAnalysis(program, place)
+    if isinstance(value, cst.Attribute) and isinstance(value.value, cst.Name):
+        return analysis.is_stable(value.value) and program.text(value) not in program.assigned_attributes
+    return analysis.is_movable(value)

@@ -11,15 +11,16 @@ from migrate_trainers.reading import legacy
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.reading.values import ValueAnalysis
 from migrate_trainers.refusal import Refusal
-from migrate_trainers.rules.accelerate.configuration import read_settings
-from migrate_trainers.rules.accelerate.migrate import migrate_accelerate, read_arguments
-from migrate_trainers.rules.accelerate.train_function import carry_over, own_function
+from migrate_trainers.rules.accelerate.migrate import OWN_ARGUMENTS, carry_over, migrate_accelerate, read_site
+from migrate_trainers.rules.accelerate.train_function import own_function
+from migrate_trainers.rules.trainer_call import trainer_arguments
 from migrate_trainers.rules.tuning.trial_config import LOOP_CONFIG, START
 from migrate_trainers.rules.tuning.trials import Trials
 from migrate_trainers.writing.placement import at_top
 from migrate_trainers.writing.render import free_name, names_in
 
 if TYPE_CHECKING:
+    from migrate_trainers.rules.accelerate.migrate import AccelerateSite
     from migrate_trainers.rules.rewrite import Rewrite
     from migrate_trainers.rules.tuning.sites import TunedTrainer
 
@@ -28,38 +29,37 @@ _GET_CHECKPOINT = frozenset({f"{legacy.SESSION_MODULE}.get_checkpoint", "ray.tra
 
 def migrate_tuned(rewrite: Rewrite, tuned: TunedTrainer) -> None:
     """Rewrite an AccelerateTrainer that Tuners are given; raises `Refusal`."""
-    site = tuned.site
-    arguments = read_arguments(rewrite, site)
-    trials = Trials(rewrite, tuned, arguments, LOOP_CONFIG)
     if not rewrite.settings.strict_target:
-        migrate_accelerate(rewrite, [site])
-        trials.name_search_spaces()
+        migrate_accelerate(rewrite, [tuned.site])
+        Trials(rewrite, tuned, trainer_arguments(tuned.site, OWN_ARGUMENTS), LOOP_CONFIG).name_search_spaces()
         return
-    function = arguments["train_loop_per_worker"]
+    site = read_site(rewrite, tuned.site)
+    function = site.function
+    trials = Trials(rewrite, tuned, site.arguments, LOOP_CONFIG)
     if trials.config.starts:
-        trials.config = replace(trials.config, starts=_takes_start(rewrite, function))
-    wrapper = carry_over(rewrite, site, arguments, read_settings(rewrite, site, arguments), set())
-    if wrapper is None and not ValueAnalysis(rewrite.program, site.statement).is_movable(function.value):
+        trials.config = replace(trials.config, starts=_takes_start(rewrite, site))
+    wrapper = next((wrapper for _, wrapper in carry_over(rewrite, [site])), None)
+    if wrapper is None and not ValueAnalysis(rewrite.program, tuned.site.statement).is_movable(function.value):
         raise Refusal("MT303", function, "it is only known when the script runs")
     trials.write_driver(
         wrapper.name if wrapper is not None else rewrite.program.outer_text(function.value),
         [wrapper.definition] if wrapper is not None else [],
-        [],
+        wrapper.lines if wrapper is not None else [],
         ("train_loop_per_worker", "accelerate_config"),
     )
 
 
-def _takes_start(rewrite: Rewrite, argument: cst.Arg) -> bool:
+def _takes_start(rewrite: Rewrite, site: AccelerateSite) -> bool:
     """Let the train function find the checkpoint that a trial of a population starts from, if it asks for any.
 
     Legacy Ray gave it by `session.get_checkpoint()`; from now on that only gives those of the trial itself.
     """
     program = rewrite.program
     calls = [call for call in program.calls if program.qualified_name(call.func) in _GET_CHECKPOINT]
-    function = own_function(program, argument.value)
+    function = own_function(program, site)
     if function is None or not all(program.contains(function, call) for call in calls):
-        raise Refusal("MT501", argument, "it may ask for its checkpoint in a function that a trial can't tell it")
-    parameters = function.params.params
+        raise Refusal("MT501", site.function, "it may ask for its checkpoint in a function that a trial can't tell it")
+    parameters = site.loop.parameters or ()
     if not calls or len(parameters) != 1:
         return False
     name = free_name(names_in(function), START, "start_checkpoint")
