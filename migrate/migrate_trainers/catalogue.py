@@ -219,6 +219,13 @@ _ENTRIES = (
         "Make the datasets inside the function, or read `ray.train.get_dataset_shard(...)` there.",
     ),
     Entry(
+        "MT205",
+        Kind.MANUAL,
+        "A class derives from TransformersTrainer",
+        "Its constructor and methods may do anything with the arguments of a trainer that is gone, and TorchTrainer has other ones.",
+        "Write a function that makes the TransformersTrainer with these arguments instead of the class, then run the tool again.",
+    ),
+    Entry(
         "MT210",
         Kind.REVIEW,
         "A callback class keeps the legacy reports",

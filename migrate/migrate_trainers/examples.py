@@ -321,6 +321,23 @@ def train_func():
     train_on(ray.train.get_dataset_shard("train"))
 """,
     ),
+    "MT205": Example(
+        f"""{_TRANSFORMERS}\
+class ReviewTrainer(TransformersTrainer):
+    def __init__(self, **settings):
+        super().__init__(make_trainer, trainer_init_config=settings, scaling_config={_SCALING})
+
+
+trainer = ReviewTrainer(lr=1e-3)
+""",
+        instead=f"""{_TRANSFORMERS}\
+def review_trainer(**settings):
+    return TransformersTrainer(make_trainer, trainer_init_config=settings, scaling_config={_SCALING})
+
+
+trainer = review_trainer(lr=1e-3)
+""",
+    ),
     "MT210": Example(_transformers('"out", save_strategy="no"')),
     "MT211": Example(_transformers('"out", report_to="wandb"')),
     "MT212": Example(_transformers('"out", evaluation_strategy="epoch", logging_strategy="epoch"')),

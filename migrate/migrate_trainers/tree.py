@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import PurePath
 
+    from migrate_trainers.reading.program import Elsewhere, IsTaken, ReadFile
     from migrate_trainers.settings import Settings
 
 _NEEDLE = OLD_PACKAGE.encode()
@@ -91,7 +92,7 @@ class Tree:
         self._read_data = read_data
         self._programs = {absolute(path): program for path, program in programs.items()}
         for path, program in self._programs.items():
-            program.elsewhere, program.read_file = partial(self._find, path), partial(self._files_named, path)
+            program.elsewhere, program.read_file, program.is_taken = self._surroundings(path)
 
     @cached_property
     def _names(self) -> dict[Path, Path]:
@@ -113,10 +114,18 @@ class Tree:
         if path not in self._programs:
             try:
                 source = Source.decode(self.read(path))
-                self._programs[path] = Program(source, partial(self._find, path), partial(self._files_named, path))
+                self._programs[path] = Program(source, *self._surroundings(path))
             except cst.ParserSyntaxError as error:
                 raise ValueError(error.message) from error
         return self._programs[path]
+
+    def _surroundings(self, path: Path) -> tuple[Elsewhere, ReadFile, IsTaken]:
+        """What a program asks about the files around it."""
+        return partial(self._find, path), partial(self._files_named, path), partial(self._is_taken, path)
+
+    def _is_taken(self, path: Path, name: str) -> bool:
+        """Whether a file imports a name from another one."""
+        return any(any(self._taken(user, path, {name})) for user in self._mentioning(path, {name}))
 
     def _find(self, path: Path, imported: str) -> tuple[Program, str] | None:
         """The program that defines what a file imports, and the name there; None if there is none, or several."""

@@ -6,6 +6,7 @@ from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
+from program_places import INTERLUDES, SETUP, indented, placed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,16 +110,6 @@ _LATE = (
     "builder.module(Net, late=count())",
 )
 _COMMENT = "# a comment"
-# What stands between the builder and the trainer, or behind it: a value that is read too late is another one then.
-_INTERLUDES = (
-    "",
-    "effect('between')",
-    "rebound = 'again'",
-    "mutable.append(5)",
-    "args.lr = 7",
-    "settings['width'] = 9",
-)
-_SETUP = "rebound = 1\nmutable = [1]\nsettings = {'width': 4}\ndeleted = 'gone'\nconstant = 42\n"
 _DATA_SETUP = """\
 rows = ray.data.from_items([{'x': 1}, {'x': 2}, {'x': 3}])
 both = {'train': rows, 'val': rows}
@@ -128,19 +119,6 @@ if rebound:
 once = {'batch_size': 2, 'drop_last': rebound}
 scaler = StandardScaler(['x'])
 """
-# Each place takes the setup and the statements, both indented as deep as it wants them.
-_PLACES = {
-    "module": (0, "{setup}{body}"),
-    "function": (1, "\n\ndef main(parameter=1):\n{setup}{body}\n\nmain()\n"),
-    "main guard": (1, "\n\nif __name__ == '__main__':\n{setup}{body}"),
-    "method": (2, "\n\nclass Job:\n    def run(self):\n{setup}{body}\n\nJob().run()\n"),
-    "nested function": (2, "def outer():\n    def inner(argument=2):\n{setup}{body}    inner()\nouter()\n"),
-    "loop": (1, "for turn in range(2):\n    kept = turn\n{setup}    rebound = turn\n{body}"),
-    "branch": (1, "if args:\n{setup}{body}else:\n    pass\n"),
-    "class": (2, "class Job:\n    def make(self, trainer=None):\n{setup}{body}\n    run = make\nJob().run()\n"),
-    "closure": (2, "def outer(train_func, config=3):\n    def inner():\n{setup}{body}    return inner\nouter(1)()\n"),
-    "try": (1, "try:\n{setup}{body}finally:\n    effect('finally')\n"),
-}
 
 
 @st.composite
@@ -149,8 +127,8 @@ def lightning_programs(draw: Draw) -> str:
     feeds = draw(st.booleans())
     filling, config = _built(draw, _builder_calls(draw, feeds=feeds))
     before, arguments = _trainer_arguments(draw, config, feeds=feeds)
-    interlude = draw(st.sampled_from(_INTERLUDES))
-    epilogue = draw(st.sampled_from((*_INTERLUDES, "del deleted")))
+    interlude = draw(st.sampled_from(INTERLUDES))
+    epilogue = draw(st.sampled_from((*INTERLUDES, "del deleted")))
     call = f"LightningTrainer({', '.join(arguments)})"
     if draw(st.booleans()):
         call = "LightningTrainer(\n" + "".join(f"    {line}\n" for line in ",\n".join(arguments).splitlines()) + ")"
@@ -158,13 +136,10 @@ def lightning_programs(draw: Draw) -> str:
     if not epilogue and draw(st.booleans()):
         made = [f"result = {call}.fit()"]
     body = "".join(f"{line}\n" for line in (*before, *filling, interlude, *made) if line)
-    level, place = _PLACES[draw(st.sampled_from(sorted(_PLACES)))]
-    margin = "    " * level
-    setup = _SETUP + (_DATA_SETUP if feeds else "")
-    text = place.format(setup=indent(setup, margin), body=indent(body, margin))
+    text = placed(draw, SETUP + (_DATA_SETUP if feeds else ""), body)
     taken = draw(st.lists(st.sampled_from(_TAKEN), unique=True, max_size=3))
     text = _imports(draw) + "".join(f"{name} = 'mine'\n" for name in taken) + text
-    return _indented_by(text, draw(st.sampled_from(("    ", "  ", "\t"))))
+    return indented(draw, text)
 
 
 # How a configuration gets from where it is made to its trainer: `make` and `built` are statements and an expression
@@ -211,11 +186,9 @@ def followed_programs(draw: Draw) -> str:
         "def fit(given):\n    scaling_config = ScalingConfig(num_workers=2, use_gpu=True)\n"
         "    LightningTrainer(given, scaling_config=scaling_config).fit()\n"
     )
-    interlude = draw(st.sampled_from(_INTERLUDES))
+    interlude = draw(st.sampled_from(INTERLUDES))
     body = f"{fit}{text}{interlude}\nfit(config)\n"
-    level, place = _PLACES[draw(st.sampled_from(("module", "function", "main guard", "try")))]
-    margin = "    " * level
-    return _imports(draw) + place.format(setup=indent(_SETUP, margin), body=indent(body, margin))
+    return _imports(draw) + placed(draw, SETUP, body, among=("module", "function", "main guard", "try"))
 
 
 def _keywords(draw: Draw, *names: str) -> list[str]:
@@ -343,12 +316,3 @@ def _imports(draw: Draw) -> str:
         "from contextlib import nullcontext as block\n",
     ]
     return "".join(draw(st.permutations(statements)))
-
-
-def _indented_by(text: str, unit: str) -> str:
-    lines = []
-    for line in text.splitlines(keepends=True):
-        content = line.lstrip(" ")
-        levels, rest = divmod(len(line) - len(content), 4)
-        lines.append(unit * levels + " " * rest + content)
-    return "".join(lines)

@@ -1,6 +1,6 @@
-"""Generated Lightning programs: the output makes the calls that the input made, or the input is left as it is.
+"""Generated programs: the output makes the calls that the input made, or the input is left as it is.
 
-A run takes the same 300 programs each time. To look further, say how many: `PROGRAMS=5000 pytest -s <this file>` takes
+A run takes the same 500 programs each time. To look further, say how many: `PROGRAMS=5000 pytest -s <this file>` takes
 others each time, and prints the share of those that were left.
 """
 
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, given, settings
 from lightning_programs import followed_programs, lightning_programs
+from transformers_programs import transformers_programs
 from worker_calls import assert_same_calls
 
 from migrate_trainers import Settings, migrate_source
@@ -50,7 +51,9 @@ def _check(program: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("programs", "number"), [(lightning_programs(), 200), (followed_programs(), 100)], ids=["filled", "followed"]
+    ("programs", "number"),
+    [(lightning_programs(), 200), (followed_programs(), 100), (transformers_programs(), 200)],
+    ids=["filled", "followed", "transformers"],
 )
 def test_the_output_makes_the_same_calls(programs: SearchStrategy[str], number: int) -> None:
     migrated: Counter[bool] = Counter()

@@ -22,6 +22,8 @@ Elsewhere = Callable[[str], "tuple[Program, str] | None"]
 # Reads a file that is no module: its path, and whether that starts in the folder of the program's own file, or in the
 # one in which the program is run. Gives what the files hold that the path may mean.
 ReadFile = Callable[["PurePath", bool], Iterable[bytes]]
+# Whether another file imports a name from the program's own.
+IsTaken = Callable[[str], bool]
 Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
 _Node = TypeVar("_Node", bound=cst.CSTNode)
 
@@ -35,13 +37,18 @@ def _no_file(path: PurePath, beside: bool) -> Iterable[bytes]:
     return ()
 
 
+def _not_taken(name: str) -> bool:
+    """The answer for a program whose other files aren't known."""
+    return False
+
+
 class Program:
     """One module: its tree, byte spans, parents, scopes and imports.
 
     `elsewhere` finds what a name is that is imported from another file, `read_file` gives what a file holds that the
-    program names; `continues_runs` says that the trainers continue earlier runs, as an earlier step of the migration
-    has seen. Raises `libcst.ParserSyntaxError` if the source isn't Python, and `ValueError` if libcst can't give its
-    text back exactly (spans would be wrong then).
+    program names, `is_taken` says whether another file imports a name of its own; `continues_runs` says that the
+    trainers continue earlier runs, as an earlier step of the migration has seen. Raises `libcst.ParserSyntaxError` if
+    the source isn't Python, and `ValueError` if libcst can't give its text back exactly (spans would be wrong then).
     """
 
     def __init__(
@@ -49,12 +56,14 @@ class Program:
         source: Source,
         elsewhere: Elsewhere = _nothing,
         read_file: ReadFile = _no_file,
+        is_taken: IsTaken = _not_taken,
         *,
         continues_runs: bool = False,
     ) -> None:
         self.source = source
         self.elsewhere = elsewhere
         self.read_file = read_file
+        self.is_taken = is_taken
         self.continues_runs = continues_runs
         module = cst.parse_module(source.text)
         if module.code != source.text:
@@ -77,7 +86,8 @@ class Program:
     def edited(self, edits: Iterable[Edit], *, continues_runs: bool = False) -> Program:
         """The program after a first step of its migration, at the same place."""
         continues_runs = continues_runs or self.continues_runs
-        return Program(self.source.rewritten(edits), self.elsewhere, self.read_file, continues_runs=continues_runs)
+        source, surroundings = self.source.rewritten(edits), (self.elsewhere, self.read_file, self.is_taken)
+        return Program(source, *surroundings, continues_runs=continues_runs)
 
     # Places
 

@@ -64,7 +64,7 @@ def findings_without_call_site(program: Program) -> list[Finding]:
     return found
 
 
-def check_uses(program: Program, sites: list[CallSite]) -> None:
+def check_uses(program: Program) -> None:
     """Raise `Refusal` for what keeps the file as a whole from being migrated."""
     for refusal in _hidden_constructions(program):
         raise refusal
@@ -72,14 +72,14 @@ def check_uses(program: Program, sites: list[CallSite]) -> None:
         qualified = program.qualified_name(node)
         if qualified is None:
             continue
+        if legacy.TRAINERS.get(qualified) == legacy.TRANSFORMERS_TRAINER and _is_base(program, node):
+            raise Refusal("MT205", node, "")
         if qualified in legacy.UNSUPPORTED and not is_given_as(program, node, "dataset_config"):
             raise Refusal("MT401", node, f"`{legacy.UNSUPPORTED[qualified]}`")
     for binding in program.module_scope.bindings.get("__all__", []):
         exported = {string for string in _strings(binding.node) if string in _LEGACY_NAMES}
         if exported:
             raise Refusal("MT904", binding.node, f"`__all__` exports {', '.join(sorted(exported))}")
-    for site in sites:
-        _check_place(program, site)
 
 
 def written_for(program: Program) -> tuple[int, int]:
@@ -93,7 +93,16 @@ def written_for(program: Program) -> tuple[int, int]:
     return legacy.USUAL_SOURCE
 
 
-def _check_place(program: Program, site: CallSite) -> None:
+def is_unconditional(program: Program, site: CallSite) -> bool:
+    """Whether code before a call's statement runs exactly when the call does."""
+    try:
+        check_place(program, site)
+    except Refusal:
+        return False
+    return True
+
+
+def check_place(program: Program, site: CallSite) -> None:
     """Refuse a call that has no statement of its own before which code could go and run exactly when it does."""
     conditional = (cst.Lambda, cst.BaseComp, cst.DictComp, cst.IfExp, cst.BooleanOperation, cst.Comparison)
     inner: cst.CSTNode = site.call
@@ -190,6 +199,12 @@ def _hidden_constructions(program: Program) -> Iterator[Refusal]:
             yield Refusal("MT904", name, f"`{name.value}` may be something else: it is bound in several places")
 
 
+def _is_base(program: Program, node: cst.CSTNode) -> bool:
+    """Whether a class derives from what a node names."""
+    parent = program.parent(node)
+    return isinstance(parent, cst.Arg) and isinstance(program.parent(parent), cst.ClassDef)
+
+
 def _strings(node: cst.CSTNode) -> Iterator[str]:
     if isinstance(node, cst.SimpleString):
         yield str(node.evaluated_value)
@@ -216,6 +231,8 @@ def _use(program: Program, node: cst.CSTNode) -> tuple[str, cst.CSTNode, str]:
         return "MT415", parent, "no trainer is made in this file"
     if isinstance(parent, cst.Call) and parent.func is node:
         return "MT904", node, f"`{name}` is filled here for a trainer in another place"
-    if isinstance(parent, cst.Arg) and isinstance(program.parent(parent), cst.ClassDef):
+    if _is_base(program, node):
+        if legacy.TRAINERS.get(program.qualified_name(node) or "") == legacy.TRANSFORMERS_TRAINER:
+            return "MT205", node, ""
         return "MT904", node, f"a class derives from `{name}`"
     return "MT904", node, f"`{name}` is used without being constructed"

@@ -98,12 +98,21 @@ class Rewrite:
         self.imports.reserve(name)
         return name
 
+    def edits_in(self, node: cst.BaseExpression) -> list[Edit]:
+        """All edits made in an expression so far, those of its calls' arguments too, for code that takes it along."""
+        calls = [edits for call, edits in self.argument_edits.items() if self.program.contains(node, call)]
+        return self._taken_along(node, [*self.edits, *(edit for edits in calls for edit in edits.edits())])
+
+    def _taken_along(self, node: cst.BaseExpression, edits: list[Edit]) -> list[Edit]:
+        start, end = self.program.outer_span(node)
+        self.carried.append((start, end))
+        return without_nested(edit for edit in edits if start <= edit.start and edit.end <= end)
+
     def text_of(self, node: cst.BaseExpression) -> str:
         """An expression's text with the edits made in it so far, for code that takes it to another place."""
         start, end = self.program.outer_span(node)
-        self.carried.append((start, end))
         source, parts, done = self.program.source, [], start
-        for edit in without_nested(edit for edit in self.edits if start <= edit.start and edit.end <= end):
+        for edit in self._taken_along(node, self.edits):
             parts += [source.slice(done, edit.start), edit.text]
             done = edit.end
         return "".join([*parts, source.slice(done, end)])

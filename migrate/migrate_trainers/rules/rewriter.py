@@ -20,6 +20,7 @@ from migrate_trainers.rules.checkpoints.restored import is_restoring
 from migrate_trainers.rules.configs import migrate_configs
 from migrate_trainers.rules.legacy_uses import (
     call_sites,
+    check_place,
     check_uses,
     import_of,
     import_statement,
@@ -72,7 +73,7 @@ def rewrite_sites(
 
     `partly` says that the program has other call sites, whose legacy names may stay. Raises `Refusal`.
     """
-    check_uses(program, sites)
+    check_uses(program)
     settings = replace(settings, source_version=settings.source_version or written_for(program))
     names = [site.call.func for site in sites] or list(reader_references(program))
     imports = ImportPlan(
@@ -83,6 +84,10 @@ def rewrite_sites(
     )
     rewrite = Rewrite(program, settings, imports, package)
     tuned = {site: one for site, one in tuned_trainers(program, call_sites(program)).items() if site in sites}
+    for site in sites:
+        # A train function that only defines something may stand before a statement that doesn't always run.
+        if site.trainer != legacy.TRANSFORMERS_TRAINER or site in tuned:
+            check_place(program, site)
     rewrite.tuner_configs = tuner_configs(rewrite, tuned.values())
     _remove_legacy_imports(rewrite)
     rewrite.edits += [Edit(*program.span(node), text) for node, text in migrate_moved_names(rewrite).items()]

@@ -7,56 +7,58 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.reading.source import Edit
+from migrate_trainers.rules.transformers.signature import config_name, is_read, parameter_lines
 from migrate_trainers.rules.transformers.site import TrainFunction
-from migrate_trainers.writing.placement import at_top, definition, leading_comments_start
+from migrate_trainers.writing.placement import at_top, definition
 from migrate_trainers.writing.render import free_name, names_in
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from migrate_trainers.reading.program import Program
     from migrate_trainers.rules.rewrite import Rewrite
-    from migrate_trainers.rules.transformers.datasets import DatasetArguments
     from migrate_trainers.rules.transformers.init_function import InitFunction
     from migrate_trainers.rules.transformers.site import TransformersSite
     from migrate_trainers.rules.transformers.training import Training
 
 
 def convert_in_place(
-    rewrite: Rewrite, site: TransformersSite, function: InitFunction, training: Training
+    rewrite: Rewrite, sites: Sequence[TransformersSite], function: InitFunction, training: Training
 ) -> TrainFunction:
-    """Turn the function into the train function."""
-    program, node = rewrite.program, function.node
+    """Turn the function into the train function of some trainers, which need the same one."""
+    program, node, signature = rewrite.program, function.node, function.signature
     callback, definitions = training.callback(node)
     if definitions:
         rewrite.edits += definition(program, node, definitions)
     name = rewrite.new_name("train_func")
-    used = names_in(node.body)
-    config = function.config or "config"
-    parameter = config if config in used or site.configured else ""
+    # One with a configuration says best what the function is given.
+    site = next((site for site in sites if site.takes_config), sites[0])
+    config = config_name(signature, node.body)
+    reads_config = is_read(program, node.body, config)
+    indent = program.indent(program.statement(node.body.body[0]))
+    used = names_in(node.body) | {config}
+    first = parameter_lines(program, signature, node.body, site, config, indent)
+    resume = site.resume(config)
+    if resume is not None and reads_config:
+        # Before the body reads its configuration.
+        taken = free_name(used, "resume_from_checkpoint")
+        first.insert(0, f"{taken} = {resume}")
+        resume = taken
     start = program.span(node.name)[0]
     end = program.source.buffer.index(b":", _signature_end(program, node))
-    rewrite.edits.append(Edit(start, end, f"{name}({parameter})"))
-    body = program.indent(program.statement(node.body.body[0]))
-    rewrite.edits += _dataset_lines(program, function, site.datasets, body, used)
-    value = function.last.value
-    assert value is not None
-    trainer = value.value if isinstance(value, cst.Name) else free_name(used, "trainer", "hf_trainer")
-    resume = site.resume(config)
-    if resume is not None and config in used:
-        # Before the function hands the configuration on.
-        rewrite.edits.append(at_top(program, node, [f"resume_from_checkpoint = {resume}"]))
-        resume = "resume_from_checkpoint"
-    lines = training.lines(trainer, callback, used, resume)
-    last_start, last_end = program.span(function.last)
-    if isinstance(value, cst.Name):
-        rewrite.edits.append(Edit(last_start, last_end, f"\n{body}".join(lines)))
+    rewrite.edits.append(Edit(start, end, f"{name}({config if reads_config or site.configured else ''})"))
+    if first:
+        rewrite.edits.append(at_top(program, node, first))
+    returned = function.returns[0].value
+    if len(function.returns) == 1 and _is_own_variable(program, node, returned):
+        assert isinstance(returned, cst.Name)
+        lines = training.lines(returned.value, callback, used, resume)
+        rewrite.edits.append(Edit(*program.span(function.returns[0]), f"\n{indent}".join(lines)))
     else:
-        value_start = program.outer_span(value)[0]
-        line_end = program.source.line_end(last_end)
-        rewrite.edits.append(Edit(last_start, value_start, f"{trainer} = "))
-        ends = program.source.buffer[:line_end].endswith((b"\n", b"\r"))
-        text = "".join(f"{body}{line}\n" for line in lines)
-        rewrite.edits.append(Edit(line_end, line_end, text if ends else "\n" + text.rstrip("\n")))
-    return TrainFunction(name)
+        trainer = free_name(used, "trainer", "hf_trainer")
+        rewrite.edits += _assignments(program, function.returns, trainer)
+        rewrite.edits.append(_last_lines(program, node, training.lines(trainer, callback, used, resume), indent))
+    return TrainFunction(name, node)
 
 
 def _signature_end(program: Program, node: cst.FunctionDef) -> int:
@@ -72,40 +74,39 @@ def _signature_end(program: Program, node: cst.FunctionDef) -> int:
     return max(ends)
 
 
-def _dataset_lines(
-    program: Program, function: InitFunction, datasets: DatasetArguments, body: str, used: set[str]
-) -> list[Edit]:
-    """The dataset parameters are bound where they are read."""
-    given = zip(function.datasets, (datasets.train, datasets.evaluation), strict=True)
-    lines = [
-        f"{body}{name} = {value}\n"
-        for name, value in given
-        if name in used and not _binds_first(program, function.node, name)
-    ]
-    if not lines:
-        return []
-    statements = [
-        statement
-        for statement in function.node.body.body
-        if not (
-            isinstance(statement, cst.SimpleStatementLine)
-            and isinstance(statement.body[0], cst.Expr)
-            and isinstance(statement.body[0].value, cst.SimpleString | cst.ConcatenatedString)
-        )
-    ]
-    place = leading_comments_start(program, statements[0])  # type: ignore[arg-type]
-    return [Edit(place, place, "".join(lines))]
+def _is_own_variable(program: Program, node: cst.FunctionDef, value: cst.BaseExpression | None) -> bool:
+    """Whether a value is a variable of the function, which may be bound again in it."""
+    return isinstance(value, cst.Name) and any(
+        binding.scope is program.scope(node.body) for binding in program.bindings(value)
+    )
 
 
-def _binds_first(program: Program, node: cst.FunctionDef, name: str) -> bool:
-    """Whether the function's own statements assign a parameter before anything reads it."""
-    reads = [
-        program.span(read)[0] for read in program.names if read.value == name and program.contains(node.body, read)
-    ]
-    assigned = [
-        program.span(binding.node)[1]
-        for binding in program.scope(node.body).bindings.get(name, ())
-        if isinstance(binding.node, cst.Assign) and program.block(program.statement(binding.node)) is node.body
-    ]
-    # What the first assignment itself reads comes before it.
-    return not reads or (bool(assigned) and min(reads) > min(assigned))
+def _assignments(program: Program, returns: Sequence[cst.Return], name: str) -> list[Edit]:
+    """Let `return`s assign a variable instead."""
+    edits = []
+    for one in returns:
+        assert one.value is not None
+        edits.append(Edit(program.span(one)[0], program.outer_span(one.value)[0], f"{name} = "))
+    return edits
+
+
+def _last_lines(program: Program, node: cst.FunctionDef, lines: Sequence[str], indent: str) -> Edit:
+    """Put lines at the end of a function, behind the comment on its last line."""
+    end = program.source.line_end(_end(program, node.body))
+    has_line_end = program.source.buffer[:end].endswith((b"\n", b"\r"))
+    text = "".join(f"{indent}{line}\n" for line in lines)
+    return Edit(end, end, text if has_line_end else "\n" + text.rstrip("\n"))
+
+
+def _end(program: Program, node: cst.CSTNode) -> int:
+    """Offset just past the last statement of a block, without the comments below it."""
+    if isinstance(node, cst.SimpleStatementLine):
+        return program.span(node.body[-1])[1]
+    return max((_end(program, child) for child in node.children if _holds_statements(child)), default=0)
+
+
+def _holds_statements(node: cst.CSTNode) -> bool:
+    return isinstance(
+        node,
+        cst.BaseSuite | cst.BaseStatement | cst.Else | cst.Finally | cst.ExceptHandler,
+    )

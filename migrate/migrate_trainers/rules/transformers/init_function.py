@@ -9,64 +9,151 @@ import libcst as cst
 
 from migrate_trainers.reading.scopes import own_returns
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.transformers.signature import read_signature
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from migrate_trainers.reading.program import Program
+    from migrate_trainers.reading.scopes import Binding
+    from migrate_trainers.rules.rewrite import Rewrite
+    from migrate_trainers.rules.transformers.signature import Signature
 
 # `train_dataset`, `eval_dataset` and the configuration.
 _FEWEST_PARAMETERS = 3
+# Builtins that see which names a function has.
+_FRAME_READERS = frozenset({"locals", "vars", "dir", "eval", "exec"})
 
 
 @dataclass(frozen=True)
 class InitFunction:
-    """A `trainer_init_per_worker` of this file that nothing else uses and that can become the train function.
+    """A `trainer_init_per_worker` of this file that only trainers use, and that can become the train function.
 
-    `config` is the name of its `**` parameter, `datasets` the names of its first two.
+    Each of its `returns` is the last that the function does.
     """
 
     node: cst.FunctionDef
-    config: str | None
-    datasets: tuple[str, ...]
-    last: cst.Return
+    signature: Signature
+    returns: tuple[cst.Return, ...]
 
 
-def check_parameters(program: Program, init: cst.Arg) -> None:
-    """Refuse a function that TransformersTrainer refused: it counted the parameters, each star as one."""
-    function: cst.CSTNode = init.value
-    if isinstance(function, cst.Name):
-        bindings = program.bindings(function)
-        function = bindings[0].node if len(bindings) == 1 else function
-    if not isinstance(function, cst.FunctionDef | cst.Lambda):
-        return
-    parameters = function.params
-    named = [*parameters.posonly_params, *parameters.params, *parameters.kwonly_params]
-    stars = [star for star in (parameters.star_arg, parameters.star_kwarg) if isinstance(star, cst.Param)]
-    if len(named) + len(stars) < _FEWEST_PARAMETERS:
+def check_function(program: Program, init: cst.Arg) -> None:
+    """Refuse a function that TransformersTrainer refused, or whose result it couldn't train."""
+    function = _definition(program, init.value)
+    if isinstance(function, cst.FunctionDef):
+        if function.asynchronous is not None:
+            raise Refusal("MT106", init, f"`{function.name.value}` is a coroutine function, which makes no Trainer")
+        if _yields(function.body):
+            raise Refusal("MT106", init, f"`{function.name.value}` is a generator function, which makes no Trainer")
+    # It counted the parameters, each star as one.
+    if function is not None and _number_of_parameters(function) < _FEWEST_PARAMETERS:
         raise Refusal("MT201", init, "it takes fewer than three parameters, which TransformersTrainer refused")
 
 
-def convertible_function(program: Program, value: cst.BaseExpression) -> InitFunction | None:
-    """The function behind `trainer_init_per_worker`, if it can become the train function in place."""
+def _definition(program: Program, value: cst.BaseExpression) -> cst.FunctionDef | cst.Lambda | None:
+    """The function that an expression names, in this file or in another one of the tree, or the lambda that it is."""
+    if isinstance(value, cst.Lambda):
+        return value
+    found = [binding for _, binding in program.definitions(value)]
+    if len(found) != 1:
+        return None
+    node = found[0].value if isinstance(found[0].value, cst.Lambda) else found[0].node
+    if isinstance(node, cst.FunctionDef) and node.decorators:
+        return None
+    return node if isinstance(node, cst.FunctionDef | cst.Lambda) else None
+
+
+def _number_of_parameters(function: cst.FunctionDef | cst.Lambda) -> int:
+    parameters = function.params
+    named = [*parameters.posonly_params, *parameters.params, *parameters.kwonly_params]
+    stars = [star for star in (parameters.star_arg, parameters.star_kwarg) if isinstance(star, cst.Param)]
+    return len(named) + len(stars)
+
+
+def _yields(node: cst.CSTNode) -> bool:
+    if isinstance(node, cst.Yield):
+        return True
+    return not isinstance(node, cst.FunctionDef | cst.ClassDef | cst.Lambda) and any(map(_yields, node.children))
+
+
+def named_function(program: Program, value: cst.BaseExpression) -> Binding | None:
+    """The one definition of the function that a variable holds, if it is in the same file."""
     if not isinstance(value, cst.Name):
         return None
     bindings = program.bindings(value)
     if len(bindings) != 1 or not isinstance(bindings[0].node, cst.FunctionDef):
         return None
-    node = bindings[0].node
-    if node.decorators or node.asynchronous is not None or len(program.uses(bindings[0])) != 1:
+    return bindings[0] if program.file_of(bindings[0].node) is program.file_of(value) else None
+
+
+def convertible_function(rewrite: Rewrite, values: Sequence[cst.BaseExpression]) -> InitFunction | None:
+    """The function that some trainers are given, if it can become their train function where it stands."""
+    program = rewrite.program
+    function = named_function(program, values[0])
+    if function is None or set(program.uses(function)) != set(values) or _is_offered(program, function):
         return None
-    parameters = node.params
-    if parameters.kwonly_params or parameters.posonly_params or parameters.star_arg is not cst.MaybeSentinel.DEFAULT:
+    node = function.node
+    assert isinstance(node, cst.FunctionDef)
+    if node.decorators or not isinstance(node.body, cst.IndentedBlock) or not rewrite.imports.reaches(node):
         return None
-    if len(parameters.params) != 2 or not isinstance(node.body, cst.IndentedBlock):
+    if any(program.contains(node.params, comment) for comment in program.comments):
         return None
-    if any(program.contains(parameters, comment) for comment in program.comments):
+    if any(program.is_builtin(name, name.value) and name.value in _FRAME_READERS for name in _names(program, node)):
         return None
+    signature = read_signature(program, node, node)
     returns = own_returns(node.body)
-    last = node.body.body[-1]
-    if len(returns) != 1 or not isinstance(last, cst.SimpleStatementLine) or last.body[-1] is not returns[0]:
+    if signature is None or not returns or any(one.value is None for one in returns):
         return None
-    if len(last.body) != 1 or returns[0].value is None:
+    if _last_returns(node.body) != returns or (
+        len(returns) > 1 and any(isinstance(r.value, cst.Name) for r in returns)
+    ):
         return None
-    config = parameters.star_kwarg.name.value if parameters.star_kwarg is not None else None
-    return InitFunction(node, config, tuple(parameter.name.value for parameter in parameters.params), returns[0])
+    return InitFunction(node, signature, tuple(returns))
+
+
+def _is_offered(program: Program, function: Binding) -> bool:
+    """Whether other modules may use a function: one of the tree imports it, or `__all__` names it."""
+    if function.scope.parent is not None:
+        return False
+    exports = [binding.node for binding in function.scope.bindings.get("__all__", ())]
+    is_named = any(
+        isinstance(string, cst.SimpleString)
+        and string.evaluated_value == function.name
+        and any(program.contains(export, string) for export in exports)
+        for string in program.strings
+    )
+    return is_named or program.file_of(function.node).is_taken(function.name)
+
+
+def _names(program: Program, node: cst.CSTNode) -> list[cst.Name]:
+    return [name for name in program.names if program.contains(node, name)]
+
+
+def _last_returns(block: cst.CSTNode) -> list[cst.Return]:
+    """The `return`s that end a block, if each way through it ends with one; behind none of them anything runs."""
+    if not isinstance(block, cst.IndentedBlock):
+        return []
+    last = block.body[-1]
+    if isinstance(last, cst.SimpleStatementLine):
+        # Alone on its line, as others follow it.
+        return [one for one in last.body if isinstance(one, cst.Return)] if len(last.body) == 1 else []
+    if isinstance(last, cst.With):
+        return _last_returns(last.body)
+    if isinstance(last, cst.If):
+        return _joined(_blocks_of(last))
+    if isinstance(last, cst.Try) and last.orelse is None:
+        return _joined([last.body, *(handler.body for handler in last.handlers)])
+    return []
+
+
+def _blocks_of(statement: cst.If) -> list[cst.CSTNode]:
+    """The blocks of an `if` with all its branches, and none of one that may run no branch."""
+    if statement.orelse is None:
+        return []
+    rest = _blocks_of(statement.orelse) if isinstance(statement.orelse, cst.If) else [statement.orelse.body]
+    return [statement.body, *rest] if rest else []
+
+
+def _joined(blocks: Sequence[cst.CSTNode]) -> list[cst.Return]:
+    found = [_last_returns(block) for block in blocks]
+    return [one for returns in found for one in returns] if all(found) else []

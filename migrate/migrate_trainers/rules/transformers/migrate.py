@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from migrate_trainers.rules.trainer_call import warn_of_continuation
 from migrate_trainers.rules.transformers.in_place import convert_in_place
-from migrate_trainers.rules.transformers.init_function import check_parameters, convertible_function
+from migrate_trainers.rules.transformers.init_function import check_function, convertible_function, named_function
 from migrate_trainers.rules.transformers.site import read_site, write_call
 from migrate_trainers.rules.transformers.training import Training
 from migrate_trainers.rules.transformers.training_arguments import (
@@ -17,6 +17,9 @@ from migrate_trainers.rules.transformers.training_arguments import (
 from migrate_trainers.rules.transformers.wrapped import wrap
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from migrate_trainers.reading.program import Program
     from migrate_trainers.rules.rewrite import CallSite, Rewrite
     from migrate_trainers.rules.transformers.site import TrainFunction, TransformersSite
     from migrate_trainers.rules.tuning.sites import TunedTrainer
@@ -24,23 +27,19 @@ if TYPE_CHECKING:
 
 def migrate_transformers(rewrite: Rewrite, sites: list[CallSite]) -> None:
     """Rewrite the file's TransformersTrainers; raises `Refusal` for the first that can't be."""
-    for site in sites:
-        _migrate_site(rewrite, site)
-
-
-def _migrate_site(rewrite: Rewrite, call_site: CallSite) -> None:
-    site = read_site(rewrite, call_site)
-    function = _train_function(rewrite, site)
-    if site.resumes:
-        warn_of_continuation(rewrite, site.arguments)
-    write_call(rewrite, site, function)
+    read = [read_site(rewrite, site) for site in sites]
+    for group in _sharing(rewrite.program, read):
+        for site, function in _train_functions(rewrite, group):
+            if site.resumes:
+                warn_of_continuation(rewrite, site.arguments)
+            write_call(rewrite, site, function)
 
 
 def migrate_tuned(rewrite: Rewrite, tuned: TunedTrainer) -> None:
     """Rewrite a TransformersTrainer that Tuners are given; raises `Refusal`."""
     site = read_site(rewrite, tuned.site, tuned)
     assert site.trials is not None
-    function = _train_function(rewrite, site)
+    ((_, function),) = _train_functions(rewrite, [site])
     if rewrite.settings.strict_target:
         site.trials.write_driver(function.name, function.definitions, function.lines, ("trainer_init_per_worker",))
     else:
@@ -48,13 +47,30 @@ def migrate_tuned(rewrite: Rewrite, tuned: TunedTrainer) -> None:
         site.trials.name_search_spaces()
 
 
-def _train_function(rewrite: Rewrite, site: TransformersSite) -> TrainFunction:
+def _sharing(program: Program, sites: list[TransformersSite]) -> list[list[TransformersSite]]:
+    """The sites, those together that have one function and need the same train function."""
+    groups: dict[object, list[TransformersSite]] = {}
+    for site in sites:
+        function = named_function(program, site.init.value)
+        needs = (function, site.datasets, site.starts, site.resumes)
+        groups.setdefault(needs if function is not None else site.site.call, []).append(site)
+    return list(groups.values())
+
+
+def _train_functions(
+    rewrite: Rewrite, sites: Sequence[TransformersSite]
+) -> Iterator[tuple[TransformersSite, TrainFunction]]:
+    """The train function of each of some sites that have one function: the same one where it can be."""
     program = rewrite.program
-    check_parameters(program, site.init)
     calls = training_arguments(program)
-    training = Training(rewrite, guide_form=reports_only_at_saves(program, calls), resumes=site.resumes)
-    function = convertible_function(program, site.init.value)
-    adapt_training_arguments(rewrite, site.init, calls, guide_form=training.guide_form)
+    guide_form = reports_only_at_saves(program, calls)
+    training = Training(rewrite, guide_form=guide_form, resumes=sites[0].resumes)
+    for site in sites:
+        check_function(program, site.init)
+        adapt_training_arguments(rewrite, site.init, calls, guide_form=guide_form)
+    function = convertible_function(rewrite, [site.init.value for site in sites])
     if function is not None:
-        return convert_in_place(rewrite, site, function, training)
-    return wrap(rewrite, site, training)
+        converted = convert_in_place(rewrite, sites, function, training)
+        yield from ((site, converted) for site in sites)
+    else:
+        yield from ((site, wrap(rewrite, site, training)) for site in sites)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.trainer_call import (
+    drop_absent,
     function_argument,
     is_absent,
     may_resume,
@@ -15,12 +16,14 @@ from migrate_trainers.rules.trainer_call import (
     trainer_arguments,
 )
 from migrate_trainers.rules.transformers.datasets import dataset_arguments
+from migrate_trainers.rules.transformers.init_config import kept_as_it_was, with_items
 from migrate_trainers.rules.tuning.trials import Trials
 from migrate_trainers.writing.placement import definition
 
 if TYPE_CHECKING:
     import libcst as cst
 
+    from migrate_trainers.reading.program import Statement
     from migrate_trainers.rules.rewrite import CallSite, Rewrite
     from migrate_trainers.rules.transformers.datasets import DatasetArguments
     from migrate_trainers.rules.tuning.sites import TunedTrainer
@@ -54,25 +57,31 @@ class TransformersSite:
     @property
     def configured(self) -> bool:
         """Whether the train function is given a configuration."""
-        return self.takes_config or self._starts
+        return self.takes_config or self.starts
 
     @property
-    def _starts(self) -> bool:
+    def starts(self) -> bool:
         """Whether the train function is given a checkpoint in its configuration."""
         return self.given is not None or (self.trials is not None and self.trials.config.starts)
 
     def resume(self, config: str) -> str | None:
         """How the train function takes the given checkpoint out of its configuration."""
-        return f'{config}.pop("resume_from_checkpoint")' if self._starts else None
+        return f'{config}.pop("resume_from_checkpoint")' if self.starts else None
 
 
 @dataclass(frozen=True)
 class TrainFunction:
-    """The train function by its name, with the definitions and statements that go before the trainer's statement."""
+    """The train function by its name.
+
+    `definitions` and `lines` go before the statement `place`, if it isn't there yet; `passed` are further items of its
+    configuration, as text for the trainer's call.
+    """
 
     name: str
+    place: Statement
     definitions: tuple[str, ...] = ()
     lines: tuple[str, ...] = ()
+    passed: tuple[tuple[str, str], ...] = ()
 
 
 def read_site(rewrite: Rewrite, site: CallSite, tuned: TunedTrainer | None = None) -> TransformersSite:
@@ -80,6 +89,7 @@ def read_site(rewrite: Rewrite, site: CallSite, tuned: TunedTrainer | None = Non
     arguments = trainer_arguments(site, OWN_ARGUMENTS)
     datasets = dataset_arguments(rewrite, site, arguments)
     refuse_unsupported(rewrite, site, arguments)
+    drop_absent(rewrite, site, arguments, "trainer_init_config")
     if "trainer_init_per_worker" not in arguments:
         raise Refusal("MT106", site.call, "it has no `trainer_init_per_worker`")
     trials = Trials(rewrite, tuned, arguments, "trainer_init_config") if tuned is not None else None
@@ -90,7 +100,7 @@ def read_site(rewrite: Rewrite, site: CallSite, tuned: TunedTrainer | None = Non
         site,
         arguments,
         arguments["trainer_init_per_worker"],
-        arguments.get("trainer_init_config"),
+        None if is_absent(arguments, "trainer_init_config") else arguments["trainer_init_config"],
         datasets,
         arguments["resume_from_checkpoint"] if is_given else None,
         may_resume(rewrite, arguments) or (trials is not None and trials.is_population),
@@ -101,18 +111,24 @@ def read_site(rewrite: Rewrite, site: CallSite, tuned: TunedTrainer | None = Non
 def write_call(rewrite: Rewrite, site: TransformersSite, function: TrainFunction) -> None:
     """Make the call construct a TorchTrainer with a train function, whose definitions are put before it."""
     if function.definitions:
-        rewrite.edits += definition(
-            rewrite.program, site.site.statement, list(function.definitions), lines=function.lines
-        )
+        rewrite.edits += definition(rewrite.program, function.place, list(function.definitions), lines=function.lines)
     edits = rewrite.arguments_of(site.site.call)
-    config = {}
+    passed, given = dict(function.passed), {}
     if site.given is not None:
-        config["resume_from_checkpoint"] = rewrite.text_of(site.given.value)
+        given["resume_from_checkpoint"] = rewrite.text_of(site.given.value)
         edits.remove(site.given)
-    if site.config is not None and site.given is not None:
-        item = f'"resume_from_checkpoint": {config.popitem()[1]}'
-        edits.replace(site.config, f"train_loop_config={{**({rewrite.program.outer_text(site.config.value)}), {item}}}")
-    elif site.config is not None:
+    items = {**passed, **given}
+    if site.config is not None:
         edits.rename(site.config, "train_loop_config")
-    function_argument(rewrite, site.site, site.init, function.name, config)
+        if items:
+            edits.spread_if_too_long(sum(len(key) + len(value) + 6 for key, value in items.items()))
+            # In the order in which they were evaluated.
+            order = list(site.site.call.args)
+            before = passed if order.index(site.init) < order.index(site.config) else {}
+            behind = {key: value for key, value in items.items() if key not in before}
+            rewrite.edits += with_items(rewrite.program, site.config.value, before, behind)
+        else:
+            rewrite.edits += kept_as_it_was(rewrite.program, site.site.call, site.config.value)
+        items = {}
+    function_argument(rewrite, site.site, site.init, function.name, items)
     rename_trainer(rewrite, site.site)
