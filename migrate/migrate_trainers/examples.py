@@ -131,13 +131,31 @@ trainer = TransformersTrainer(make_trainer, scaling_config={_SCALING}{arguments}
 """
 
 
-def _accelerate(accelerate_config: str, body: str = "    train_one_epoch(accelerator)\n") -> str:
+def _fed(train: str = "train", others: str = "") -> str:
+    """A TransformersTrainer that feeds datasets of Ray Data to its function."""
+    return f"""{_TRANSFORMERS}\
+def make_trainer(train_dataset, eval_dataset=None, **config):
+    args = TrainingArguments("out")
+    return Trainer(model=make_model(), args=args, train_dataset=train_dataset, eval_dataset=eval_dataset)
+
+
+trainer = TransformersTrainer(make_trainer, datasets={{"train": {train}{others}}}, scaling_config={_SCALING})
+"""
+
+
+_READS_SHARD = """\
+    for batch in session.get_dataset_shard("train").iter_torch_batches(batch_size=32):
+        train_on(accelerator, batch)
+"""
+
+
+def _accelerate(accelerate_config: str, body: str = "    train_one_epoch(accelerator)\n", arguments: str = "") -> str:
     return f"""{_ACCELERATE}\
 def train_loop():
     accelerator = Accelerator()
 {body}
 
-trainer = AccelerateTrainer(train_loop, accelerate_config={accelerate_config}, scaling_config={_SCALING})
+trainer = AccelerateTrainer(train_loop, accelerate_config={accelerate_config}, scaling_config={_SCALING}{arguments})
 """
 
 
@@ -311,15 +329,22 @@ trainer = TransformersTrainer(make_trainer, scaling_config={_SCALING})
         instead=_transformers(),
     ),
     "MT202": Example(
-        _transformers(arguments=', datasets={"train": train}'),
-        instead="""\
-import ray.train
-from reviews import train_on
+        _fed().replace('datasets={"train": train}', "datasets=make_datasets()"),
+        instead=_fed('make_datasets()["train"]'),
+    ),
+    "MT203": Example(
+        f"""{_TRANSFORMERS}\
+def make_trainer(train_dataset, eval_dataset=None, **config):
+    return Trainer(model=make_model(), args=TrainingArguments("out"), train_dataset=train_dataset.map(tokenize))
 
 
-def train_func():
-    train_on(ray.train.get_dataset_shard("train"))
+trainer = TransformersTrainer(make_trainer, datasets={{"train": train}}, scaling_config={_SCALING})
 """,
+        instead=_fed("train.map(tokenize)"),
+    ),
+    "MT204": Example(
+        _accelerate("{}", _READS_SHARD),
+        instead=_accelerate("{}", _READS_SHARD, arguments=', datasets={"train": train}'),
     ),
     "MT205": Example(
         f"""{_TRANSFORMERS}\
@@ -353,6 +378,8 @@ trainer = TransformersTrainer(make_trainer, scaling_config={_SCALING})
     "MT214": Example(_transformers('"out", save_strategy="epoch", logging_strategy="epoch"')),
     "MT215": Example(_transformers()),
     # AccelerateTrainer
+    "MT216": Example(_fed()),
+    "MT217": Example(_fed(others=', "evaluation": test')),
     "MT300": Example(_accelerate('{"mixed_precision": "bf16"}')),
     "MT301": Example(
         _accelerate('{"mixed_precision": train_one_epoch.precision}'),

@@ -35,6 +35,9 @@ NOT_RECORDED = {
     "lightning/modules_in_a_package": "its modules are files",
     "lightning/imports_in_steps": "Metaflow runs its steps",
     "lightning/ray_data_collate_fn": "it computes with its data",
+    "accelerate/ray_data": "it computes with its data",
+    "transformers/ray_datasets": "it computes with its data",
+    "transformers/ray_data_tokenizer": "it computes with its data",
     "lightning/ray_data_in_function": "nothing in it calls the function",
 }
 # Comments that say something about code which is gone, by fixture.

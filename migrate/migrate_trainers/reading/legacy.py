@@ -311,6 +311,8 @@ ITER_TORCH_BATCHES_ARGUMENTS = frozenset(
     }
 )
 DROPPED_ITER_TORCH_BATCHES_ARGUMENTS = frozenset({"prefetch_blocks"})
+SHARD_GETTERS = frozenset({"ray.air.session.get_dataset_shard", "ray.train.get_dataset_shard"})
+REMOVED_SHARD_METHODS = frozenset({"iter_epochs"})
 DATASET_CONFIGS = frozenset({"ray.air.DatasetConfig", "ray.air.config.DatasetConfig"})
 DATA_CONFIGS = frozenset({"ray.train.DataConfig", "ray.train._internal.data_config.DataConfig"})
 BATCH_MAPPERS = frozenset({"ray.data.preprocessors.BatchMapper", "ray.data.preprocessors.batch_mapper.BatchMapper"})
@@ -325,10 +327,33 @@ DATASET_CONFIG_FIELDS = (
     "randomize_block_order",
     "per_epoch_preprocessor",
 )
+# What reads a dataset lazily, of which Ray 2.6 didn't know the number of rows; methods that leave it so.
+LAZY_SOURCES = frozenset(
+    {
+        "ray.data.range",
+        "ray.data.range_tensor",
+        *(
+            f"ray.data.read_{kind}"
+            for kind in (
+                *("bigquery", "binary_files", "csv", "datasource", "images", "json", "mongo", "numpy", "parquet"),
+                *("parquet_bulk", "sql", "text", "tfrecords", "webdataset"),
+            )
+        ),
+    }
+)
+LAZY_METHODS = frozenset(
+    {
+        *("add_column", "drop_columns", "filter", "flat_map", "limit", "map", "map_batches", "random_sample"),
+        *("random_shuffle", "randomize_block_order", "repartition", "select_columns", "sort", "union", "zip"),
+    }
+)
 # From these releases on: LightningTrainer demanded an iter config, every dataset is split, blocks keep their order.
 FIRST_THAT_WANTS_ITER_CONFIG = (2, 6)
 FIRST_THAT_SPLITS_ALL = (2, 7)
 FIRST_THAT_KEEPS_BLOCK_ORDER = (2, 6)
+# TransformersTrainer took datasets of other names; it fed datasets while they were read.
+FIRST_WITH_OTHER_DATASETS = (2, 5)
+FIRST_THAT_STREAMS = (2, 6)
 # From this release on trainers refused `preprocessor=`.
 FIRST_WITHOUT_PREPROCESSOR = (2, 7)
 

@@ -151,13 +151,24 @@ def import_of(program: Program, node: cst.Name | cst.Attribute) -> cst.Import | 
     return statement
 
 
+def is_trainer(program: Program, node: cst.CSTNode | None) -> bool:
+    """Whether a node is a call that makes a legacy trainer."""
+    return isinstance(node, cst.Call) and program.qualified_name(node.func) in legacy.TRAINERS
+
+
+def is_trainer_argument(program: Program, node: cst.CSTNode) -> bool:
+    """Whether an expression is the whole of an argument of a legacy trainer."""
+    argument = program.parent(node)
+    return isinstance(argument, cst.Arg) and is_trainer(program, program.parent(argument))
+
+
 def is_lightning_trainer(program: Program, call: cst.Call) -> bool:
     """Whether a call makes a LightningTrainer."""
     return legacy.TRAINERS.get(program.qualified_name(call.func) or "") == legacy.LIGHTNING_TRAINER
 
 
 def is_given_as(program: Program, node: cst.CSTNode, keyword: str) -> bool:
-    """Whether a node is part of an argument of a LightningTrainer, or of a variable that is only given as that."""
+    """Whether a node is part of an argument of a legacy trainer, or of a variable that is only given as that."""
     for above in program.ancestors(node):
         if isinstance(above, cst.Assign | cst.AnnAssign):
             bindings = program.scope(above).lookup(_target_name(above))
@@ -176,8 +187,7 @@ def _target_name(assignment: cst.Assign | cst.AnnAssign) -> str:
 def _is_argument(program: Program, node: cst.CSTNode | None, keyword: str) -> bool:
     if not isinstance(node, cst.Arg) or node.keyword is None or node.keyword.value != keyword:
         return False
-    call = program.parent(node)
-    return isinstance(call, cst.Call) and is_lightning_trainer(program, call)
+    return is_trainer(program, program.parent(node))
 
 
 def _hidden_constructions(program: Program) -> Iterator[Refusal]:

@@ -72,9 +72,14 @@ def refuse_datasets(rewrite: Rewrite, site: CallSite, arguments: dict[str, cst.A
     drop_absent(rewrite, site, arguments, *names)
 
 
-def refuse_unsupported(rewrite: Rewrite, site: CallSite, arguments: dict[str, cst.Arg]) -> None:
-    """Raise `Refusal` for arguments that no trainer of the target has; drop those that say nothing."""
-    if not is_absent(arguments, "preprocessor"):
+def refuse_unsupported(
+    rewrite: Rewrite, site: CallSite, arguments: dict[str, cst.Arg], *, preprocesses: bool = False
+) -> None:
+    """Raise `Refusal` for arguments that no trainer of the target has; drop those that say nothing.
+
+    `preprocesses` says that the driver applies the preprocessor itself.
+    """
+    if not preprocesses and not is_absent(arguments, "preprocessor"):
         raise Refusal("MT403", arguments["preprocessor"], "`preprocessor=...`")
     if rewrite.settings.strict_target and not is_absent(arguments, "metadata"):
         raise Refusal("MT403", arguments["metadata"], "`metadata=...`")

@@ -224,6 +224,54 @@ class {name}({trainer_callback}):
             self._reported, self._metrics, self._checkpoint = self._metrics, {{}}, None
 '''
 
+TENSOR_ROWS = '''\
+def {name}(shard):
+    """The rows of a shard as dictionaries of tensors, in which form TransformersTrainer fed them."""
+    return map({get_formatter}("torch").recursive_tensorize, shard.iter_rows())
+'''
+SHARD_DATASET = '''\
+class {name}({iterable_dataset}):
+    """A worker's shard of the training data: single rows, of which the Trainer's data collator makes batches."""
+
+    def __init__(self, shard):
+        self.shard = shard
+        batches = shard.iter_batches(batch_size=None, batch_format="pyarrow")
+        self.length = sum(len(batch) for batch in batches)
+
+    def __iter__(self):
+        return {tensor_rows}(self.shard)
+
+    def __len__(self):
+        return self.length
+'''
+STREAMED_SHARD = '''\
+class {name}({iterable_dataset}):
+    """A worker's shard of the training data: single rows, of which the Trainer's data collator makes batches."""
+
+    def __init__(self, shard):
+        self.shard = shard
+
+    def __iter__(self):
+        return {tensor_rows}(self.shard)
+'''
+READ_OWN_SHARD = '''\
+def {name}(trainer):
+    """Have a Trainer read its shard whole: Ray has split the data, and Accelerate would split it once more."""
+
+    class ShardTrainer(type(trainer)):
+        def get_train_dataloader(self):
+            if not isinstance(self.train_dataset, {shard_dataset}):
+                return super().get_train_dataloader()
+            self.accelerator.dataloader_config.dispatch_batches = False
+            loader = super().get_train_dataloader()
+            loader.dataset.num_processes, loader.dataset.process_index = 1, 0
+            loader.dataset.drop_last = self.args.dataloader_drop_last
+            return loader
+
+    trainer.__class__ = ShardTrainer
+    return trainer
+'''
+
 
 def other_file(name: str) -> str:
     """Of the two names of the file in a checkpoint, the one that isn't given."""

@@ -204,12 +204,11 @@ def test_settings_that_cannot_be_carried_over(config: str, code: str) -> None:
     ("trainer", "code"),
     [
         ("AccelerateTrainer(accelerate_config={})", "MT106"),
-        ("AccelerateTrainer(loop, accelerate_config={}, datasets={'train': effect()})", "MT202"),
         ("AccelerateTrainer(loop, accelerate_config={}, **{})", "MT104"),
         ("AccelerateTrainer(loop, accelerate_config={}, other=1)", "MT106"),
         ("AccelerateTrainer(loop, accelerate_config={}, preprocessor=effect())", "MT403"),
     ],
-    ids=["no function", "datasets", "star", "unknown argument", "preprocessor"],
+    ids=["no function", "star", "unknown argument", "preprocessor"],
 )
 def test_call_that_is_refused(trainer: str, code: str) -> None:
     result = migrate(ACCELERATE_IMPORTS + LOOP.format(accelerator="") + trainer + "\n")

@@ -332,7 +332,7 @@ def test_integrations_that_were_asked_for_are_for_the_reader() -> None:
 @pytest.mark.parametrize(
     ("trainer", "code"),
     [
-        (f"TransformersTrainer(init, datasets={{'train': effect()}}, scaling_config={SCALING})", "MT202"),
+        (f"TransformersTrainer(init, datasets=effect(), scaling_config={SCALING})", "MT202"),
         (f"TransformersTrainer(scaling_config={SCALING})", "MT106"),
         (f"TransformersTrainer(init, preprocessor=effect(), scaling_config={SCALING})", "MT403"),
         ("TransformersTrainer(init, **{})", "MT104"),

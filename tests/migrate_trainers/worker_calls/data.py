@@ -29,12 +29,18 @@ _ARGUMENTS = {
 
 @dataclass
 class Dataset:
+    """Rows; `is_counted` says that legacy Ray knew how many before it read them."""
+
     rows: list[Row]
+    is_counted: bool = True
 
     def map_batches(self, function: Callable[[dict[str, Any]], dict[str, Any]], *, batch_format: str) -> Dataset:
         columns = function({name: [row[name] for row in self.rows] for name in self.rows[0]})
         rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-        return Dataset([{**row, "as": batch_format} for row in rows])
+        return Dataset([{**row, "as": batch_format} for row in rows], is_counted=False)
+
+    def materialize(self) -> Dataset:
+        return Dataset(self.rows)
 
     def train_test_split(self, *, test_size: float) -> tuple[Dataset, Dataset]:
         """The rows without the last ones, and those."""
@@ -44,7 +50,7 @@ class Dataset:
     def split(self) -> list[Dataset]:
         """Equal parts for the workers; rows that are left over are dropped."""
         size = len(self.rows) // WORKERS
-        return [Dataset(self.rows[rank * size : (rank + 1) * size]) for rank in range(WORKERS)]
+        return [Dataset(self.rows[rank * size : (rank + 1) * size], self.is_counted) for rank in range(WORKERS)]
 
     def batches(self, arguments: dict[str, Any]) -> Iterator[Any]:
         """What one epoch of `iter_torch_batches` gives: each batch by its rows, and how it is made a tensor."""
@@ -67,6 +73,24 @@ class Shard:
     def iter_torch_batches(self, **arguments: Any) -> Batches:
         return Batches(self._dataset, arguments)
 
+    def iter_rows(self) -> Iterator[Row]:
+        return iter(self._dataset.rows)
+
+    def iter_batches(self, *, batch_size: None, batch_format: str) -> Iterator[list[Row]]:
+        """Blocks of rows."""
+        assert (batch_size, batch_format) == (None, "pyarrow")
+        return iter([self._dataset.rows[:2], self._dataset.rows[2:]])
+
+
+class LegacyShard(Shard):
+    """The same on legacy Ray, whose batches took arguments that current Ray doesn't."""
+
+    def iter_torch_batches(self, *, prefetch_blocks: int = 0, **arguments: Any) -> Batches:
+        if arguments.get("device", "") is None:
+            # The worker's own device, as current Ray takes it by default.
+            del arguments["device"]
+        return Batches(self._dataset, arguments)
+
 
 @dataclass
 class Batches:
@@ -74,6 +98,9 @@ class Batches:
 
     dataset: Dataset
     arguments: dict[str, Any]
+
+    def __iter__(self) -> Iterator[Any]:
+        return self.dataset.batches(self.arguments)
 
     def epochs(self) -> Any:
         """The batches of two epochs."""
@@ -190,17 +217,21 @@ def preprocessed(datasets: dict[str, Dataset], preprocessor: Any, config: Any) -
 def ray_data(recorder: Recorder, version: tuple[int, int] | None) -> Modules:
     """`ray.data` and its preprocessors."""
 
-    def from_items(items: list[Any]) -> Dataset:
+    def from_items(items: list[Any], *, is_counted: bool = True) -> Dataset:
         recorder.recording.effects.append((recorder.place, f"{len(items)} rows"))
-        return Dataset([item if isinstance(item, dict) else {"item": item} for item in items])
+        return Dataset([item if isinstance(item, dict) else {"item": item} for item in items], is_counted)
 
     def read(path: str) -> Dataset:
-        return from_items([{"path": path, "row": number} for number in range(8)])
+        return from_items([{"path": path, "row": number} for number in range(8)], is_counted=False)
 
     preprocessors: dict[str, Any] = {"StandardScaler": Preprocessor, "Normalizer": Preprocessor, "Chain": Chain}
     if version is not None:
         preprocessors["BatchMapper"] = BatchMapper
     return {
-        "ray.data": {"from_items": from_items, "read_csv": read, "read_parquet": read, "Dataset": Dataset},
+        "ray.data": {
+            "from_items": from_items,
+            **dict.fromkeys(("read_csv", "read_parquet", "read_text"), read),
+            "Dataset": Dataset,
+        },
         "ray.data.preprocessors": preprocessors,
     }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from worker_calls.data import Batches, RayDataModule
 from worker_calls.libraries import Anything
+from worker_calls.loaders import FeedingTrainer, is_fed
 from worker_calls.recorder import Made, described, recorded_report
 from worker_calls.schedule import Callback, ModelCheckpoint, RayTrainReportCallback, Run
 
@@ -133,6 +134,13 @@ def lightning(recorder: Recorder) -> Modules:
 
 # Transformers
 
+_TRAINER_ARGUMENTS = ("model", "args", "data_collator", "train_dataset", "eval_dataset")
+_TRAINING_DEFAULTS = {
+    "per_device_train_batch_size": 8,
+    "per_device_eval_batch_size": 8,
+    "dataloader_drop_last": False,
+}
+
 
 def transformers(recorder: Recorder) -> Modules:
     class TrainingArguments(Made):
@@ -141,6 +149,11 @@ def transformers(recorder: Recorder) -> Modules:
 
         def get(self, name: str, default: Any) -> Any:
             return dict(self.made_with[1]).get(name, default)
+
+        def __getattr__(self, name: str) -> Any:
+            if name not in _TRAINING_DEFAULTS:
+                raise AttributeError(name)
+            return self.get(name, _TRAINING_DEFAULTS[name])
 
     class TrainerCallback(Anything):
         pass
@@ -165,10 +178,15 @@ def transformers(recorder: Recorder) -> Modules:
         recorder.recording.effects.append((recorder.place, f"{name} from {checkpoint_of(folder)} {described(kwargs)}"))
         return Anything(name)
 
-    class Trainer:
+    class Trainer(FeedingTrainer):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__()
             self.model = kwargs.get("model", args[0] if args else None)
-            self.given = dict(zip(("model", "args", "data_collator"), args, strict=False)) | kwargs
+            self.given = dict(zip(_TRAINER_ARGUMENTS, args, strict=False)) | kwargs
+            self.train_dataset, self.eval_dataset = self.given.get("train_dataset"), self.given.get("eval_dataset")
+            self.collate = self.given.get("data_collator") or list
+            self.args = self.given.get("args")
+            self.rank = lambda: recorder.rank or 0
             self.callbacks: list[str] = []
             self.prepared = False
 
@@ -183,6 +201,9 @@ def transformers(recorder: Recorder) -> Modules:
             assert self.prepared, "prepare_trainer was called"
             given = dict(self.given)
             arguments = given.pop("args")
+            for name in ("train_dataset", "eval_dataset"):
+                if is_fed(given.get(name)):
+                    given[name] = self.fed_batches(name)
             settings = dict(arguments.made_with[1])
             report_to = settings.pop("report_to", "all") or "none"
             resumed = None

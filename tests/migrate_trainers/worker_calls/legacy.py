@@ -22,11 +22,13 @@ from worker_calls.data import (
     Batches,
     DataConfig,
     DatasetConfig,
+    LegacyShard,
     RayDataModule,
     legacy_split,
     preprocessed,
     shards,
 )
+from worker_calls.loaders import fed, read_by_legacy_trainer
 from worker_calls.recorder import WORKERS, Made, recorded_report
 from worker_calls.schedule import RayModelCheckpoint
 
@@ -182,6 +184,11 @@ class _Trainer:
         self.recorder.shards = shards(datasets, legacy_split(self.version, self.dataset_config))
         return run_workers(self.recorder, configuration, self.work, self.checkpoint, self.checkpoint_class)
 
+    @property
+    def in_bulk(self) -> bool:
+        """Whether the datasets are read before the run, as Ray 2.5 did."""
+        return bool(self.preprocessor or (self.dataset_config and not isinstance(self.dataset_config, DataConfig)))
+
     def work(self) -> None:
         raise NotImplementedError
 
@@ -319,7 +326,16 @@ def transformers_trainer(recorder: Recorder, run_config: type, version: Version,
             self.config = dict(trainer_init_config or {})
 
         def work(self) -> None:
-            trainer = self.function(None, None, **copy.deepcopy(self.config))
+            assert recorder.rank is not None
+            own = recorder.shards[recorder.rank]
+            train = own.get("train")
+            counted = train is not None and (train.is_counted or version < (2, 6) or self.in_bulk)
+            trainer = self.function(
+                fed(train, has_length=counted),
+                fed(own.get("evaluation"), has_length=True),
+                **copy.deepcopy(self.config),
+            )
+            read_by_legacy_trainer(trainer)
             arguments = trainer.given["args"]
             # Integrations were removed from the callbacks, whatever `report_to` said.
             given = [(name, value) for name, value in arguments.made_with[1] if name != "report_to"]
@@ -390,6 +406,7 @@ def ray(recorder: Recorder, frameworks: Modules, version: Version) -> Modules:
         "get_local_rank": lambda: recorder.rank,
         "get_world_size": lambda: WORKERS,
         "get_local_world_size": lambda: WORKERS,
+        "get_dataset_shard": lambda name: LegacyShard(recorder.shards[recorder.rank or 0][name]),
     }
     lightning = {
         "LightningConfigBuilder": builder_class(),
@@ -416,6 +433,7 @@ def ray(recorder: Recorder, frameworks: Modules, version: Version) -> Modules:
             "Checkpoint": Checkpoint,
             "get_checkpoint": get_checkpoint,
             "report": report,
+            "get_dataset_shard": session["get_dataset_shard"],
             "DataConfig": DataConfig,
         },
         "ray.train.torch": {"TorchConfig": TorchConfig},

@@ -8,6 +8,7 @@ from __future__ import annotations
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from worker_calls.loaders import FORMATTING, IterableDataset
 from worker_calls.recorder import Made
 
 if TYPE_CHECKING:
@@ -123,4 +124,8 @@ class Library(ModuleType):
         return value
 
 
-DATA = {"torch.utils": {}, "torch.utils.data": {"DataLoader": DataLoader}}
+DATA = {
+    "torch.utils": {},
+    "torch.utils.data": {"DataLoader": DataLoader, "IterableDataset": IterableDataset},
+    **FORMATTING,
+}

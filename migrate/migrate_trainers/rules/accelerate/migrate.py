@@ -10,9 +10,11 @@ from migrate_trainers.rules.accelerate.configuration import read_settings
 from migrate_trainers.rules.accelerate.leftovers import drop_configurations
 from migrate_trainers.rules.accelerate.train_function import write_settings
 from migrate_trainers.rules.accelerate.train_loop import train_loop
+from migrate_trainers.rules.data.given import Codes, read_given
+from migrate_trainers.rules.data.ingest import write_ingest
+from migrate_trainers.rules.data.shards import migrate_shards
 from migrate_trainers.rules.trainer_call import (
     is_absent,
-    refuse_datasets,
     refuse_unsupported,
     rename_trainer,
     trainer_arguments,
@@ -26,16 +28,18 @@ if TYPE_CHECKING:
     from migrate_trainers.rules.accelerate.settings import AccelerateSettings
     from migrate_trainers.rules.accelerate.train_function import Wrapper
     from migrate_trainers.rules.accelerate.train_loop import TrainLoop
+    from migrate_trainers.rules.data.given import RayData
     from migrate_trainers.rules.rewrite import CallSite, Rewrite
 
 OWN_ARGUMENTS = ("train_loop_per_worker", "train_loop_config", "accelerate_config")
+_CODES = Codes(unseen="MT202", moved="MT202")
 
 
 @dataclass(frozen=True)
 class AccelerateSite:
     """One AccelerateTrainer: its arguments, its train loop, and what it told accelerate.
 
-    `read` are the variables that hold the configuration.
+    `read` are the variables that hold the configuration, `data` is what it was given of Ray Data.
     """
 
     call_site: CallSite
@@ -43,6 +47,7 @@ class AccelerateSite:
     loop: TrainLoop
     settings: AccelerateSettings
     read: list[Binding]
+    data: RayData | None
 
     @property
     def function(self) -> cst.Arg:
@@ -57,8 +62,11 @@ def migrate_accelerate(rewrite: Rewrite, sites: list[CallSite]) -> None:
         rewrite.edits += definition(rewrite.program, place, [wrapper.definition], lines=wrapper.lines)
         keyword = "" if site.function.keyword is None else "train_loop_per_worker="
         rewrite.arguments_of(site.call_site.call).replace(site.function, f"{keyword}{wrapper.name}")
-    for call_site in sites:
-        rename_trainer(rewrite, call_site)
+    for site in read:
+        if site.data is not None:
+            write_ingest(rewrite, site.data)
+        rename_trainer(rewrite, site.call_site)
+    migrate_shards(rewrite, [site.data for site in read])
 
 
 def carry_over(rewrite: Rewrite, sites: list[AccelerateSite]) -> list[tuple[AccelerateSite, Wrapper]]:
@@ -75,12 +83,12 @@ def carry_over(rewrite: Rewrite, sites: list[AccelerateSite]) -> list[tuple[Acce
 def read_site(rewrite: Rewrite, site: CallSite) -> AccelerateSite:
     """What is known of an AccelerateTrainer; raises `Refusal` for arguments that can't be carried over."""
     arguments = trainer_arguments(site, OWN_ARGUMENTS)
-    refuse_unsupported(rewrite, site, arguments)
+    data = read_given(rewrite, site, arguments, _CODES)
+    refuse_unsupported(rewrite, site, arguments, preprocesses=data is not None)
     if not is_absent(arguments, "resume_from_checkpoint") and rewrite.settings.strict_target:
         raise Refusal("MT403", arguments["resume_from_checkpoint"], "`resume_from_checkpoint=...`")
-    refuse_datasets(rewrite, site, arguments, "MT202", "datasets", "dataset_config")
     if "train_loop_per_worker" not in arguments:
         raise Refusal("MT106", site.call, "it has no `train_loop_per_worker`")
     settings, read = read_settings(rewrite, site, arguments)
     loop = train_loop(rewrite.program, arguments["train_loop_per_worker"].value)
-    return AccelerateSite(site, arguments, loop, settings, read)
+    return AccelerateSite(site, arguments, loop, settings, read, data)

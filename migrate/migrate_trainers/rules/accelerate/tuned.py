@@ -13,7 +13,7 @@ from migrate_trainers.reading.values import ValueAnalysis
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.accelerate.migrate import OWN_ARGUMENTS, carry_over, migrate_accelerate, read_site
 from migrate_trainers.rules.accelerate.train_function import own_function
-from migrate_trainers.rules.trainer_call import trainer_arguments
+from migrate_trainers.rules.trainer_call import refuse_datasets, trainer_arguments
 from migrate_trainers.rules.tuning.trial_config import LOOP_CONFIG, START
 from migrate_trainers.rules.tuning.trials import Trials
 from migrate_trainers.writing.placement import at_top
@@ -29,9 +29,11 @@ _GET_CHECKPOINT = frozenset({f"{legacy.SESSION_MODULE}.get_checkpoint", "ray.tra
 
 def migrate_tuned(rewrite: Rewrite, tuned: TunedTrainer) -> None:
     """Rewrite an AccelerateTrainer that Tuners are given; raises `Refusal`."""
+    arguments = trainer_arguments(tuned.site, OWN_ARGUMENTS)
+    refuse_datasets(rewrite, tuned.site, arguments, "MT202", "datasets", "dataset_config")
     if not rewrite.settings.strict_target:
         migrate_accelerate(rewrite, [tuned.site])
-        Trials(rewrite, tuned, trainer_arguments(tuned.site, OWN_ARGUMENTS), LOOP_CONFIG).name_search_spaces()
+        Trials(rewrite, tuned, arguments, LOOP_CONFIG).name_search_spaces()
         return
     site = read_site(rewrite, tuned.site)
     function = site.function

@@ -19,7 +19,8 @@ import libcst as cst
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.values import ValueAnalysis
 from migrate_trainers.refusal import Refusal
-from migrate_trainers.rules.lightning.data import TRAIN, VALIDATION, refuse_effects_before
+from migrate_trainers.rules.data.given import TRAIN, refuse_effects_before
+from migrate_trainers.rules.lightning.data import VALIDATION
 from migrate_trainers.rules.literals import entries_of, inlined, is_none
 from migrate_trainers.writing.comments import MovedComments
 from migrate_trainers.writing.render import Argument, call, free_name, names_in, relocated, sequence

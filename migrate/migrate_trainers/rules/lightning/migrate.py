@@ -6,10 +6,10 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.data.ingest import write_ingest
 from migrate_trainers.rules.lightning.builder import LightningConfig, read_config
 from migrate_trainers.rules.lightning.flow import BuilderFlow, read_flow
 from migrate_trainers.rules.lightning.flow_function import FlowFunction
-from migrate_trainers.rules.lightning.ingest import remove_gone_classes, write_ingest
 from migrate_trainers.rules.lightning.sites import LightningSite, read_site
 from migrate_trainers.rules.lightning.tracing.function import TracedFunction
 from migrate_trainers.rules.lightning.tracing.possible import Else
@@ -57,7 +57,6 @@ def migrate_lightning(rewrite: Rewrite, sites: list[CallSite]) -> None:
     for site in configs:
         if site.data is not None:
             write_ingest(rewrite, site.data)
-    remove_gone_classes(rewrite)
 
 
 def _one_form_a_builder(rewrite: Rewrite, sites: list[LightningSite]) -> dict[LightningSite, _Configuration]:

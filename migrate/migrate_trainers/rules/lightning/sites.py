@@ -12,13 +12,14 @@ from migrate_trainers.reading.lightning_arguments import WITHOUT_EFFECT_UNDER_RA
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.checkpoints.models import file_argument, model_file_call
 from migrate_trainers.rules.configs import uses_gpu
-from migrate_trainers.rules.lightning.data import RayData, read_data
+from migrate_trainers.rules.lightning.data import read_data
 from migrate_trainers.rules.trainer_call import is_absent, refuse_unsupported, trainer_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from migrate_trainers.reading.program import Program
+    from migrate_trainers.rules.data.given import RayData
     from migrate_trainers.rules.lightning.batches import Batches
     from migrate_trainers.rules.rewrite import CallSite, Rewrite
 
@@ -45,10 +46,7 @@ def read_site(rewrite: Rewrite, site: CallSite) -> LightningSite:
     """Read a call's arguments; raises `Refusal` for those that can't be carried over."""
     arguments = trainer_arguments(site, CONFIG_ARGUMENTS)
     data = read_data(rewrite, site, arguments)
-    preprocessed = ("preprocessor",) if data is not None else ()
-    refuse_unsupported(
-        rewrite, site, {name: argument for name, argument in arguments.items() if name not in preprocessed}
-    )
+    refuse_unsupported(rewrite, site, arguments, preprocesses=data is not None)
     if is_absent(arguments, "lightning_config"):
         raise Refusal("MT106", site.call, "it has no `lightning_config`")
     return LightningSite(site, arguments, data)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.reading.source import Edit
-from migrate_trainers.rules.transformers.signature import config_name, is_read, parameter_lines
+from migrate_trainers.rules.transformers.signature import config_name, is_read, parameter_lines, read_datasets
 from migrate_trainers.rules.transformers.site import TrainFunction
 from migrate_trainers.writing.placement import at_top, definition
 from migrate_trainers.writing.render import free_name, names_in
@@ -27,7 +27,9 @@ def convert_in_place(
 ) -> TrainFunction:
     """Turn the function into the train function of some trainers, which need the same one."""
     program, node, signature = rewrite.program, function.node, function.signature
+    datasets = read_datasets(program, signature, node.body, sites[0].datasets).at(rewrite, node)
     callback, definitions = training.callback(node)
+    definitions = [*datasets.definitions, *definitions]
     if definitions:
         rewrite.edits += definition(program, node, definitions)
     name = rewrite.new_name("train_func")
@@ -37,7 +39,7 @@ def convert_in_place(
     reads_config = is_read(program, node.body, config)
     indent = program.indent(program.statement(node.body.body[0]))
     used = names_in(node.body) | {config}
-    first = parameter_lines(program, signature, node.body, site, config, indent)
+    first = parameter_lines(program, signature, node.body, site, datasets, config, indent)
     resume = site.resume(config)
     if resume is not None and reads_config:
         # Before the body reads its configuration.
@@ -52,12 +54,14 @@ def convert_in_place(
     returned = function.returns[0].value
     if len(function.returns) == 1 and _is_own_variable(program, node, returned):
         assert isinstance(returned, cst.Name)
-        lines = training.lines(returned.value, callback, used, resume)
+        lines = training.lines(returned.value, callback, used, resume, datasets.reader)
         rewrite.edits.append(Edit(*program.span(function.returns[0]), f"\n{indent}".join(lines)))
     else:
         trainer = free_name(used, "trainer", "hf_trainer")
         rewrite.edits += _assignments(program, function.returns, trainer)
-        rewrite.edits.append(_last_lines(program, node, training.lines(trainer, callback, used, resume), indent))
+        rewrite.edits.append(
+            _last_lines(program, node, training.lines(trainer, callback, used, resume, datasets.reader), indent)
+        )
     return TrainFunction(name, node)
 
 

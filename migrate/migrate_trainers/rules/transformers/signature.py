@@ -13,7 +13,7 @@ from migrate_trainers.writing.render import free_name, names_in, relocated
 
 if TYPE_CHECKING:
     from migrate_trainers.reading.program import Program, Statement
-    from migrate_trainers.rules.transformers.datasets import DatasetArguments
+    from migrate_trainers.rules.transformers.datasets import DatasetArguments, Datasets
     from migrate_trainers.rules.transformers.site import TransformersSite
 
 
@@ -53,6 +53,12 @@ def is_read(program: Program, body: cst.CSTNode, name: str) -> bool:
     return any(read.value == name and program.contains(body, read) for read in program.names)
 
 
+def read_datasets(program: Program, signature: Signature, body: cst.CSTNode, datasets: Datasets) -> Datasets:
+    """Those datasets that a body reads."""
+    train, evaluation = (_is_needed(program, body, name) for name in signature.datasets)
+    return datasets.only(train=train, evaluation=evaluation)
+
+
 def config_name(signature: Signature, body: cst.CSTNode) -> str:
     """What the train function calls its configuration: as the function did, or so that it hides nothing."""
     if signature.rest is not None:
@@ -63,7 +69,13 @@ def config_name(signature: Signature, body: cst.CSTNode) -> str:
 
 
 def parameter_lines(
-    program: Program, signature: Signature, body: cst.CSTNode, site: TransformersSite, config: str, indent: str
+    program: Program,
+    signature: Signature,
+    body: cst.CSTNode,
+    site: TransformersSite,
+    datasets: DatasetArguments,
+    config: str,
+    indent: str,
 ) -> list[str]:
     """The lines that bind the parameters which a body reads; raises `Refusal` where one was never given a value."""
     takes_out = signature.rest is not None and is_read(program, body, signature.rest)
@@ -74,7 +86,7 @@ def parameter_lines(
         if _is_needed(program, body, option.name.value):
             value = _option(program, option, config if site.takes_config else "", indent, takes_out=takes_out)
             lines.append(f"{option.name.value} = {value}")
-    return lines + _dataset_lines(program, signature, site.datasets, body)
+    return lines + _dataset_lines(program, signature, datasets, body)
 
 
 def _option(program: Program, option: cst.Param, config: str, indent: str, *, takes_out: bool) -> str:

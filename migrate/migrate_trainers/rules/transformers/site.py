@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.data.ingest import write_ingest
 from migrate_trainers.rules.trainer_call import (
     drop_absent,
     function_argument,
     is_absent,
     may_resume,
+    refuse_datasets,
     refuse_unsupported,
     rename_trainer,
     trainer_arguments,
 )
-from migrate_trainers.rules.transformers.datasets import dataset_arguments
+from migrate_trainers.rules.transformers.datasets import fed_datasets, read_data
 from migrate_trainers.rules.transformers.init_config import kept_as_it_was, with_items
 from migrate_trainers.rules.tuning.trials import Trials
 from migrate_trainers.writing.placement import definition
@@ -24,8 +26,9 @@ if TYPE_CHECKING:
     import libcst as cst
 
     from migrate_trainers.reading.program import Statement
+    from migrate_trainers.rules.data.given import RayData
     from migrate_trainers.rules.rewrite import CallSite, Rewrite
-    from migrate_trainers.rules.transformers.datasets import DatasetArguments
+    from migrate_trainers.rules.transformers.datasets import Datasets
     from migrate_trainers.rules.tuning.sites import TunedTrainer
 
 OWN_ARGUMENTS = ("trainer_init_per_worker", "trainer_init_config")
@@ -36,15 +39,16 @@ class TransformersSite:
     """A call with what its arguments mean.
 
     `init` is `trainer_init_per_worker`, `config` is `trainer_init_config`; `given` the checkpoint to resume from where
-    the train function has to take it out of its configuration, and `resumes` whether a worker can find any. `trials`
-    are those of a tuned trainer.
+    the train function has to take it out of its configuration, and `resumes` whether a worker can find any. `data` is
+    what it is given of Ray Data, and `datasets` what of it reaches the function. `trials` are those of a tuned trainer.
     """
 
     site: CallSite
     arguments: dict[str, cst.Arg]
     init: cst.Arg
     config: cst.Arg | None
-    datasets: DatasetArguments
+    data: RayData | None
+    datasets: Datasets
     given: cst.Arg | None
     resumes: bool
     trials: Trials | None
@@ -87,8 +91,10 @@ class TrainFunction:
 def read_site(rewrite: Rewrite, site: CallSite, tuned: TunedTrainer | None = None) -> TransformersSite:
     """The call of a trainer, which may be tuned. Raises `Refusal` where it can't be migrated."""
     arguments = trainer_arguments(site, OWN_ARGUMENTS)
-    datasets = dataset_arguments(rewrite, site, arguments)
-    refuse_unsupported(rewrite, site, arguments)
+    if tuned is not None:
+        refuse_datasets(rewrite, site, arguments, "MT202", "datasets", "dataset_config")
+    data = read_data(rewrite, site, arguments)
+    refuse_unsupported(rewrite, site, arguments, preprocesses=data is not None)
     drop_absent(rewrite, site, arguments, "trainer_init_config")
     if "trainer_init_per_worker" not in arguments:
         raise Refusal("MT106", site.call, "it has no `trainer_init_per_worker`")
@@ -101,7 +107,8 @@ def read_site(rewrite: Rewrite, site: CallSite, tuned: TunedTrainer | None = Non
         arguments,
         arguments["trainer_init_per_worker"],
         None if is_absent(arguments, "trainer_init_config") else arguments["trainer_init_config"],
-        datasets,
+        data,
+        fed_datasets(rewrite, data, arguments["trainer_init_per_worker"].value),
         arguments["resume_from_checkpoint"] if is_given else None,
         may_resume(rewrite, arguments) or (trials is not None and trials.is_population),
         trials,
@@ -131,4 +138,6 @@ def write_call(rewrite: Rewrite, site: TransformersSite, function: TrainFunction
             rewrite.edits += kept_as_it_was(rewrite.program, site.site.call, site.config.value)
         items = {}
     function_argument(rewrite, site.site, site.init, function.name, items)
+    if site.data is not None:
+        write_ingest(rewrite, site.data)
     rename_trainer(rewrite, site.site)

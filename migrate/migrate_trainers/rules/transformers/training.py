@@ -42,11 +42,17 @@ class Training:
             ),
         )
 
-    def lines(self, trainer: str, callback: str, used: set[str], resume: str | None) -> list[str]:
-        """The lines that train `trainer`; `resume` is the text of the checkpoint that the user gave, if any."""
+    def lines(
+        self, trainer: str, callback: str, used: set[str], resume: str | None, reader: str | None = None
+    ) -> list[str]:
+        """The lines that train `trainer`; `resume` is the text of the checkpoint that the user gave, if any.
+
+        `reader` is the function that has the Trainer read its datasets, if one has to.
+        """
         rewrite = self.rewrite
         prepare = rewrite.class_named("ray.train.huggingface.transformers.prepare_trainer")
-        lines = [f"{trainer}.add_callback({callback}())", f"{trainer} = {prepare}({trainer})"]
+        given = trainer if reader is None else f"{reader}({trainer})"
+        lines = [f"{trainer}.add_callback({callback}())", f"{trainer} = {prepare}({given})"]
         if not self.resumes:
             return [*lines, f"{trainer}.train()"]
         checkpoint = free_name(used, "checkpoint", "ray_checkpoint")

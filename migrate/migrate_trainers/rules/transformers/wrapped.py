@@ -11,7 +11,13 @@ from migrate_trainers.reading import legacy
 from migrate_trainers.reading.values import ValueAnalysis
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.legacy_uses import is_unconditional
-from migrate_trainers.rules.transformers.signature import config_name, is_read, parameter_lines, read_signature
+from migrate_trainers.rules.transformers.signature import (
+    config_name,
+    is_read,
+    parameter_lines,
+    read_datasets,
+    read_signature,
+)
 from migrate_trainers.rules.transformers.site import TrainFunction
 from migrate_trainers.writing.render import as_statement_value, free_name, names_in, relocated
 
@@ -51,11 +57,13 @@ def wrap(rewrite: Rewrite, site: TransformersSite, training: Training) -> TrainF
     if signature is not None:
         assert isinstance(value, cst.Lambda)
         config = config_name(signature, value.body)
+        fed = read_datasets(program, signature, value.body, site.datasets).at(rewrite, place)
         takes_config = site.configured or is_read(program, value.body, config)
-        lines = parameter_lines(program, signature, value.body, site, config, indent)
+        lines = parameter_lines(program, signature, value.body, site, fed, config, indent)
         made = as_statement_value(_moved(rewrite, value.body, indent))
     else:
         config = free_name(used, "config", "train_loop_config")
+        fed = site.datasets.at(rewrite, place)
         function = _function(rewrite, site, place, indent)
         hoisted = function.hoisted
         lines = []
@@ -64,7 +72,7 @@ def wrap(rewrite: Rewrite, site: TransformersSite, training: Training) -> TrainF
             lines.append(f'{_FUNCTION} = {config}.pop("{_FUNCTION}")')
         takes_config = site.configured or bool(passed)
         rest = f", **{config}" if site.takes_config else ""
-        made = f"{function.text}({site.datasets.train}, {site.datasets.evaluation}{rest})"
+        made = f"{function.text}({fed.train}, {fed.evaluation}{rest})"
     resume = site.resume(config)
     if resume is not None:
         taken = free_name(used, "resume_from_checkpoint")
@@ -72,9 +80,9 @@ def wrap(rewrite: Rewrite, site: TransformersSite, training: Training) -> TrainF
         resume = taken
     callback, definitions = training.callback(place)
     name = rewrite.new_name("train_func")
-    lines = [*lines, f"{trainer} = {made}", *training.lines(trainer, callback, used, resume)]
+    lines = [*lines, f"{trainer} = {made}", *training.lines(trainer, callback, used, resume, fed.reader)]
     text = f"def {name}({config if takes_config else ''}):\n" + "\n".join(f"{indent}{line}" for line in lines)
-    return TrainFunction(name, place, (*definitions, text), hoisted, passed)
+    return TrainFunction(name, place, (*fed.definitions, *definitions, text), hoisted, passed)
 
 
 def _place(rewrite: Rewrite, call: cst.Call) -> Statement:

@@ -1,4 +1,4 @@
-"""What LightningTrainer did to its datasets before the workers saw them: the driver's code does it now.
+"""What legacy trainers did to their datasets before the workers saw them: the driver's code does it now.
 
 Up to Ray 2.6 only the dataset called `train` was split among the workers, and a preprocessor was fitted on it and
 applied to every dataset.
@@ -13,10 +13,10 @@ import libcst as cst
 
 from migrate_trainers.reading import legacy
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.data.given import TRAIN, RayData, write_before
+from migrate_trainers.rules.data.preprocessing import write_preprocessing
 from migrate_trainers.rules.legacy_uses import is_given_as
-from migrate_trainers.rules.lightning.data import TRAIN, RayData, write_before
-from migrate_trainers.rules.lightning.preprocessing import write_preprocessing
-from migrate_trainers.rules.literals import entries_of, inlined, is_none, vanishes
+from migrate_trainers.rules.literals import entries_of, inlined, is_none, string, vanishes
 from migrate_trainers.rules.trainer_call import is_absent
 from migrate_trainers.writing.arguments import bound_arguments
 from migrate_trainers.writing.render import as_statement_value, relocated
@@ -30,7 +30,7 @@ _OFF = {"global_shuffle": "False", "per_epoch_preprocessor": "None", "max_object
 
 
 def write_ingest(rewrite: Rewrite, data: RayData) -> None:
-    """Make a trainer's call hand its datasets over as LightningTrainer did; raises `Refusal`."""
+    """Make a trainer's call hand its datasets over as the legacy trainer did; raises `Refusal`."""
     if data.variable is not None:
         text = relocated(rewrite.program, data.datasets, rewrite.program.indent(data.call_site.statement))
         write_before(rewrite, data, f"{data.variable} = {as_statement_value(text)}")
@@ -62,14 +62,18 @@ class _Settings:
 def _read_settings(rewrite: Rewrite, data: RayData) -> _Settings:
     argument = data.arguments.get("dataset_config")
     others = not data.keys.has_only(TRAIN)
-    default = f'["{TRAIN}"]' if others and rewrite.settings.source < legacy.FIRST_THAT_SPLITS_ALL else None
+    default = f'["{TRAIN}"]' if others and not data.splits_others else None
     if argument is None or is_absent(data.arguments, "dataset_config"):
         return _Settings(default)
     value = argument.value
     made = _made_behind(rewrite, value)
     if isinstance(made, cst.Call) and rewrite.program.qualified_name(made.func) in legacy.DATA_CONFIGS:
         given = _datasets_to_split(made)
-        return _Settings(default if given is None or is_none(given.value) else None, data_config=made)
+        says_nothing = given is None or is_none(given.value)
+        if given is not None and data.splits_train_alone and not says_nothing:
+            _check_train_is_split(argument, given.value)
+            return _Settings(default, data_config=made)
+        return _Settings(default if says_nothing else None, data_config=made)
     entries = entries_of(rewrite.program, made)
     if entries is not None:
         if isinstance(value, cst.Name):
@@ -77,7 +81,7 @@ def _read_settings(rewrite: Rewrite, data: RayData) -> _Settings:
                 raise Refusal("MT122", argument, f"`{value.value}` is used for more than the trainer")
             inlined(rewrite, value)
         return _legacy_settings(rewrite, data, entries)
-    if rewrite.settings.source < legacy.FIRST_THAT_SPLITS_ALL:
+    if not data.splits_others:
         raise Refusal("MT122", argument, "it can't be read where the trainer is made")
     return _Settings(None)
 
@@ -100,6 +104,10 @@ def _legacy_settings(rewrite: Rewrite, data: RayData, entries: dict[str, cst.Bas
     split = [name for name in sorted(by_name, key=_train_first) if _flag(by_name[name], "split", name == TRAIN)]
     if any(_flag(settings, "fit", name == TRAIN) != (name == TRAIN) for name, settings in by_name.items()):
         raise Refusal("MT122", argument, "a preprocessor is fitted on another dataset than `train`")
+    if data.splits_train_alone and TRAIN in data.keys.possible:
+        if TRAIN not in split:
+            raise Refusal("MT203", argument, "it keeps `train` in one piece")
+        split = [TRAIN]
     names = ", ".join(f'"{name}"' for name in split)
     return _Settings(
         split=f"[{names}]" if not data.keys.has_only(TRAIN) or not split else None,
@@ -107,6 +115,15 @@ def _legacy_settings(rewrite: Rewrite, data: RayData, entries: dict[str, cst.Bas
         untransformed=frozenset(name for name, one in by_name.items() if not _flag(one, "transform", True)),
         randomizes=any(_flag(one, "randomize_block_order", True) for one in by_name.values()),
     )
+
+
+def _check_train_is_split(argument: cst.Arg, names: cst.BaseExpression) -> None:
+    """Raise `Refusal` where every worker surely or perhaps reads all of `train`."""
+    if string(names) == "all":
+        return
+    listed = [string(element.value) for element in names.elements] if isinstance(names, cst.List) else []
+    if TRAIN not in listed:
+        raise Refusal("MT203", argument, "whether `train` is split can't be seen, or it isn't")
 
 
 def _train_first(name: str) -> tuple[bool, str]:

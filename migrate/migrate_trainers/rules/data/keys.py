@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers.reading import legacy
 from migrate_trainers.reading.scopes import BindingKind
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.legacy_uses import is_trainer
 from migrate_trainers.rules.literals import entries_of, string
 
 if TYPE_CHECKING:
@@ -34,17 +34,17 @@ class DatasetKeys:
         return self.possible is not None and self.possible <= {name}
 
 
-def read_keys(program: Program, site: CallSite, datasets: cst.BaseExpression) -> DatasetKeys:
-    """The keys of what a trainer's call is given as `datasets`; raises `Refusal` where they change behind it."""
+def read_keys(program: Program, site: CallSite, datasets: cst.BaseExpression, code: str) -> DatasetKeys:
+    """The keys of what a trainer's call is given as `datasets`; raises `Refusal` where they change later."""
     entries = entries_of(program, datasets)
     if entries is not None:
         return DatasetKeys(frozenset(entries), frozenset(entries))
     if isinstance(datasets, cst.Name):
-        return _keys_in_variable(program, site, datasets)
+        return _keys_in_variable(program, site, datasets, code)
     return DatasetKeys(frozenset(), None)
 
 
-def _keys_in_variable(program: Program, site: CallSite, variable: cst.Name) -> DatasetKeys:
+def _keys_in_variable(program: Program, site: CallSite, variable: cst.Name, code: str) -> DatasetKeys:
     """The keys of a dictionary that is assigned once, and perhaps filled by `datasets["val"] = ...` lines."""
     nothing = DatasetKeys(frozenset(), None)
     bindings = program.bindings(variable)
@@ -60,7 +60,7 @@ def _keys_in_variable(program: Program, site: CallSite, variable: cst.Name) -> D
         statement = program.statement(name)
         if key is not None:
             if program.span(statement)[0] > program.span(site.statement)[0]:
-                raise Refusal("MT107", name, f"`{variable.value}` gets another dataset after the trainer is made")
+                raise Refusal(code, name, f"`{variable.value}` gets another dataset after the trainer is made")
             possible.add(key)
             if program.block(statement) is program.block(made):
                 certain.add(key)
@@ -84,8 +84,7 @@ def _only_reads_items(program: Program, name: cst.Name) -> bool:
     """Whether a use of the dictionary leaves its keys as they are: a trainer's argument, or `datasets["train"]`."""
     parent = program.parent(name)
     if isinstance(parent, cst.Arg):
-        above = program.parent(parent)
-        return isinstance(above, cst.Call) and program.qualified_name(above.func) in legacy.TRAINERS
+        return is_trainer(program, program.parent(parent))
     if isinstance(parent, cst.Subscript):
         changes = cst.AssignTarget | cst.AugAssign | cst.AnnAssign | cst.Del
         return parent.value is name and not isinstance(program.parent(parent), changes)

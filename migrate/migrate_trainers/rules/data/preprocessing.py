@@ -1,6 +1,6 @@
 """A trainer's `preprocessor`: the driver fits it on the training data and transforms every dataset itself.
 
-LightningTrainer(                                        TorchTrainer(
+AccelerateTrainer(                                       TorchTrainer(
     preprocessor=scaler,                                     datasets={
     datasets={"train": train, "val": val},                       "train": scaler.fit_transform(train),
 )                                                                "val": scaler.transform(val),
@@ -20,8 +20,8 @@ from migrate_trainers.reading.scopes import BindingKind
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.reading.values import ValueAnalysis
 from migrate_trainers.refusal import Refusal
-from migrate_trainers.rules.lightning.builder import is_given_to_trainer
-from migrate_trainers.rules.lightning.data import TRAIN, RayData, refuse_effects_before, write_before
+from migrate_trainers.rules.data.given import TRAIN, RayData, refuse_effects_before, write_before
+from migrate_trainers.rules.legacy_uses import is_trainer_argument
 from migrate_trainers.rules.literals import entries_of, inlined, string, vanishes
 from migrate_trainers.writing.arguments import bound_arguments
 from migrate_trainers.writing.render import Argument, free_name, names_in, relocated, sequence
@@ -138,7 +138,7 @@ def _is_fitted(rewrite: Rewrite, data: RayData, name: cst.Name, made: cst.Call) 
         if fits and comes_first and program.block(statement) is block and program.contains(block, name):
             return True
     if others:
-        shared = any(is_given_to_trainer(program, use) for use in others)
+        shared = any(is_trainer_argument(program, use) for use in others)
         detail = "several trainers are given it" if shared else "whether it is fitted already can't be seen"
         raise Refusal("MT124", name, detail)
     if program.loop_around(binding.node) is not program.loop_around(data.call_site.call):
