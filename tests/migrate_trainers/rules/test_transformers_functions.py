@@ -533,6 +533,10 @@ def test_empty_configuration_goes(config: str) -> None:
 GIVEN = {
     "literal": ('{"lr": 1, "size": 2}', '{"lr": 1, "size": 2, "resume_from_checkpoint": start}'),
     "variable": ("settings", '{**settings, "resume_from_checkpoint": start}'),
+    "last of a line that gets too long": (
+        "dict(lr=len('a configuration that is quite long')), run_config=RunConfig(name='a long name, too')",
+        "{**dict(lr=len('a configuration that is quite long')), \"resume_from_checkpoint\": start}",
+    ),
     "perhaps none": ("effect(settings)", '{**(effect(settings) or {}), "resume_from_checkpoint": start}'),
     "none": ("None", '{"resume_from_checkpoint": start}'),
 }

@@ -13,21 +13,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from migrate_trainers.reading.program import Program
+    from migrate_trainers.rules.rewrite import Rewrite
 
 
 def with_items(
-    program: Program, value: cst.BaseExpression, before: Mapping[str, str], behind: Mapping[str, str]
+    rewrite: Rewrite, value: cst.BaseExpression, before: Mapping[str, str], behind: Mapping[str, str]
 ) -> list[Edit]:
     """Edits that add items to a configuration which has some."""
     first = [f'"{key}": {item}' for key, item in before.items()]
     last = [f'"{key}": {item}' for key, item in behind.items()]
     if isinstance(value, cst.Dict):
-        return _in_display(program, value, first, last)
-    start, end = program.outer_span(value)
-    opening, closing = ("**", "") if _is_dictionary(program, value) else ("**(", " or {})")
-    before_it = "".join(f"{item}, " for item in first)
-    behind_it = "".join(f", {item}" for item in last)
-    return [Edit(start, start, f"{{{before_it}{opening}"), Edit(end, end, f"{closing}{behind_it}}}")]
+        return _in_display(rewrite.program, value, first, last)
+    text = rewrite.text_of(value)
+    own = f"**{text}" if _is_dictionary(rewrite.program, value) else f"**({text} or {{}})"
+    return [Edit(*rewrite.program.outer_span(value), f"{{{', '.join([*first, own, *last])}}}")]
 
 
 def _in_display(program: Program, value: cst.Dict, first: Sequence[str], last: Sequence[str]) -> list[Edit]:
@@ -46,14 +45,17 @@ def _in_display(program: Program, value: cst.Dict, first: Sequence[str], last: S
     return edits
 
 
-def kept_as_it_was(program: Program, call: cst.Call, value: cst.BaseExpression) -> list[Edit]:
+def kept_as_it_was(rewrite: Rewrite, call: cst.Call, value: cst.BaseExpression) -> list[Edit]:
     """Edits that make a copy where the program may change the dictionary between the trainer's making and its fit."""
+    program = rewrite.program
     if not isinstance(value, cst.Name | cst.Attribute | cst.Subscript) or _fits_at_once(program, call):
         return []
     if isinstance(value, cst.Name) and not _is_changed_later(program, call, value):
         return []
-    start, end = program.outer_span(value)
-    return [Edit(start, start, "dict("), Edit(end, end, ")" if _is_dictionary(program, value) else " or {})")]
+    text = rewrite.text_of(value)
+    return [
+        Edit(*program.outer_span(value), f"dict({text})" if _is_dictionary(program, value) else f"dict({text} or {{}})")
+    ]
 
 
 def _is_dictionary(program: Program, value: cst.BaseExpression) -> bool:

@@ -133,9 +133,9 @@ def write_call(rewrite: Rewrite, site: TransformersSite, function: TrainFunction
             order = list(site.site.call.args)
             before = passed if order.index(site.init) < order.index(site.config) else {}
             behind = {key: value for key, value in items.items() if key not in before}
-            rewrite.edits += with_items(rewrite.program, site.config.value, before, behind)
+            rewrite.edits += with_items(rewrite, site.config.value, before, behind)
         else:
-            rewrite.edits += kept_as_it_was(rewrite.program, site.site.call, site.config.value)
+            rewrite.edits += kept_as_it_was(rewrite, site.site.call, site.config.value)
         items = {}
     function_argument(rewrite, site.site, site.init, function.name, items)
     if site.data is not None:
