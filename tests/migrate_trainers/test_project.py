@@ -483,3 +483,44 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others() -> None:
     assert results[ROOT / "broken.py"].has(Kind.ERROR)
     assert results[ROOT / "train.py"].changed
     assert results[ROOT / "models.py"].changed
+
+
+MADE = "from transformers import Trainer, TrainingArguments\n\n\ndef init({parameters}):\n    return Trainer()\n"
+FITTED = (
+    "from ray.air.config import ScalingConfig\nfrom ray.train.huggingface import TransformersTrainer\n{imports}\n\n"
+    "trainer = TransformersTrainer({function}, scaling_config=ScalingConfig(num_workers=2))\n"
+    'if __name__ == "__main__":\n    trainer.fit()\n'
+)
+OWN = FITTED.format(
+    imports="\n\n" + MADE.format(parameters="train_dataset, eval_dataset=None, **config"), function="init"
+)
+USERS = {
+    "by its name": "from train import init\n\ninit(None)\n",
+    "under another name": "from train import init as make\n\nmake(None)\n",
+    "through the module": "import train\n\ntrain.init(None)\n",
+}
+
+
+@pytest.mark.parametrize("user", USERS.values(), ids=USERS)
+def test_a_function_that_another_file_takes_is_kept(user: str) -> None:
+    alone = migrate({"train.py": OWN})["train.py"]
+    used = migrate({"train.py": OWN, "look.py": user})["train.py"]
+    around = migrate({"train.py": OWN}, others={"look.py": user})["train.py"]
+    other = migrate({"train.py": OWN, "look.py": user.replace("init", "trainer")})["train.py"]
+
+    assert b"def init(" not in alone.after
+    assert b"def init(" not in other.after
+    assert b"def init(" in used.after
+    assert around.after == used.after
+
+
+@pytest.mark.parametrize(
+    ("imports", "function"), [("from made import init", "init"), ("import made", "made.init")], ids=["name", "module"]
+)
+def test_the_parameters_of_an_imported_function_are_read(imports: str, function: str) -> None:
+    def results(parameters: str) -> FileResult:
+        made = MADE.format(parameters=parameters)
+        return migrate({"train.py": FITTED.format(imports=imports, function=function), "made.py": made})["train.py"]
+
+    assert f"trainer = {function}(None, None)".encode() in results("train_dataset, eval_dataset=None, **config").after
+    assert {finding.code for finding in results("train_dataset").findings} == {"MT201"}

@@ -112,6 +112,26 @@ IN_PLACE = {
                 return Trainer(make_model(), ARGS)
         TransformersTrainer(init, SCALING).fit()
         """,
+    "returns a variable in a with block": """
+        import contextlib
+        def init(train_dataset, eval_dataset=None, **config):
+            with contextlib.nullcontext():
+                effect("inside")
+                trainer = Trainer(make_model(), ARGS)
+                return trainer
+        TransformersTrainer(init, SCALING).fit()
+        """,
+    "returns a parameter": """
+        def init(train_dataset, eval_dataset, trainer=None):
+            trainer = trainer or Trainer(make_model(), ARGS)
+            return trainer
+        TransformersTrainer(init, SCALING).fit()
+        """,
+    "positional datasets": """
+        def init(train_dataset, eval_dataset, /, **config):
+            return Trainer(make_model(**config), ARGS)
+        TransformersTrainer(init, SETTINGS, SCALING).fit()
+        """,
     "returns a variable of the module": """
         made = None
         def init(train_dataset, eval_dataset=None, **config):
@@ -274,6 +294,23 @@ KEPT = {
             def init(train_dataset, eval_dataset=None, **config):
                 return Trainer(make_model(2), ARGS)
         TransformersTrainer(init, SETTINGS, SCALING).fit()
+        """,
+    "one of two functions": """
+        def init(train_dataset, eval_dataset=None, **config):
+            return Trainer(make_model(1), ARGS)
+        def other(train_dataset, eval_dataset=None, **config):
+            return Trainer(make_model(2), ARGS)
+        first = True
+        trainer = TransformersTrainer(init if first else other, SCALING)
+        first = False
+        trainer.fit()
+        """,
+    "deleted behind": """
+        def init(train_dataset, eval_dataset=None, **config):
+            return Trainer(make_model(1), ARGS)
+        trainer = TransformersTrainer(init, SETTINGS, SCALING)
+        del init
+        trainer.fit()
         """,
     "defined again behind": """
         def init(train_dataset, eval_dataset=None, **config):

@@ -51,10 +51,9 @@ def convert_in_place(
     rewrite.edits.append(Edit(start, end, f"{name}({config if reads_config or site.configured else ''})"))
     if first:
         rewrite.edits.append(at_top(program, node, first))
-    returned = function.returns[0].value
-    if len(function.returns) == 1 and _is_own_variable(program, node, returned):
-        assert isinstance(returned, cst.Name)
-        lines = training.lines(returned.value, callback, used, resume, datasets.reader)
+    variable = _returned_variable(program, function)
+    if variable is not None:
+        lines = training.lines(variable, callback, used, resume, datasets.reader)
         rewrite.edits.append(Edit(*program.span(function.returns[0]), f"\n{indent}".join(lines)))
     else:
         trainer = free_name(used, "trainer", "hf_trainer")
@@ -78,11 +77,14 @@ def _signature_end(program: Program, node: cst.FunctionDef) -> int:
     return max(ends)
 
 
-def _is_own_variable(program: Program, node: cst.FunctionDef, value: cst.BaseExpression | None) -> bool:
-    """Whether a value is a variable of the function, which may be bound again in it."""
-    return isinstance(value, cst.Name) and any(
-        binding.scope is program.scope(node.body) for binding in program.bindings(value)
-    )
+def _returned_variable(program: Program, function: InitFunction) -> str | None:
+    """The variable of the function that its own last statement returns, which may be bound again there."""
+    value = function.returns[0].value
+    own = program.scope(function.node.body)
+    is_last = program.block(program.statement(function.returns[0])) is function.node.body
+    if not is_last or not isinstance(value, cst.Name):
+        return None
+    return value.value if any(binding.scope is own for binding in program.bindings(value)) else None
 
 
 def _assignments(program: Program, returns: Sequence[cst.Return], name: str) -> list[Edit]:
