@@ -472,6 +472,59 @@ def test_function_is_kept_and_called(text: str) -> None:
     assert "(None, None" in migrated(text)
 
 
+SHARED = {
+    "a function that is called too": """
+        def init(train_dataset, eval_dataset=None, **config):
+            return Trainer(make_model(**config), ARGS)
+        effect(init.__name__)
+        first = TransformersTrainer(init, SCALING)
+        second = TransformersTrainer(init, SETTINGS, SCALING)
+        if effect(True):
+            TransformersTrainer(init, SCALING).fit()
+        first.fit()
+        second.fit()
+        """,
+    "a class": """
+        class Small(Trainer):
+            def __init__(self, train_dataset, eval_dataset=None, **config):
+                super().__init__(make_model(**config), ARGS)
+        trainers = [TransformersTrainer(Small, SETTINGS, SCALING), TransformersTrainer(Small, SCALING)]
+        for trainer in trainers:
+            trainer.fit()
+        """,
+}
+
+
+@pytest.mark.parametrize("text", SHARED.values(), ids=SHARED.keys())
+def test_trainers_share_a_train_function_that_calls_theirs(text: str) -> None:
+    assert migrated(text).count("def train_func") == 1
+
+
+def test_each_branch_has_a_train_function_of_its_own() -> None:
+    text = migrated(
+        """
+        def init(train_dataset, eval_dataset=None, **config):
+            return Trainer(make_model(**config), ARGS)
+        effect(init.__name__)
+        def fit(small):
+            if small:
+                return TransformersTrainer(init, SCALING).fit()
+            else:
+                return TransformersTrainer(init, SETTINGS, SCALING).fit()
+        fit(True)
+        fit(False)
+        class Job:
+            first = TransformersTrainer(init, SCALING)
+            def run(self):
+                self.first.fit()
+                TransformersTrainer(init, SCALING).fit()
+        Job().run()
+        """
+    )
+
+    assert text.count("def train_func") == 4
+
+
 PLAIN = """
         def init(train_dataset, eval_dataset=None, **config):
             return Trainer(make_model(**config), ARGS)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers.reading.scopes import own_returns
+from migrate_trainers.reading.scopes import BindingKind, own_returns
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.transformers.signature import read_signature
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # `train_dataset`, `eval_dataset` and the configuration.
 _FEWEST_PARAMETERS = 3
+_DEFINING = (BindingKind.FUNCTION, BindingKind.CLASS, BindingKind.IMPORT)
 # Builtins that see which names a function has.
 _FRAME_READERS = frozenset({"locals", "vars", "dir", "eval", "exec"})
 
@@ -76,24 +77,23 @@ def _yields(node: cst.CSTNode) -> bool:
     return not isinstance(node, cst.FunctionDef | cst.ClassDef | cst.Lambda) and any(map(_yields, node.children))
 
 
-def named_function(program: Program, value: cst.BaseExpression) -> Binding | None:
-    """The one definition of the function that a variable holds, if it is in the same file."""
-    if not isinstance(value, cst.Name):
-        return None
-    bindings = program.bindings(value)
-    if len(bindings) != 1 or not isinstance(bindings[0].node, cst.FunctionDef):
-        return None
-    return bindings[0] if program.file_of(bindings[0].node) is program.file_of(value) else None
+def definition_of(program: Program, value: cst.BaseExpression) -> Binding | None:
+    """The one definition, or import, of the function that a variable holds."""
+    bindings = program.bindings(value) if isinstance(value, cst.Name) else ()
+    return bindings[0] if len(bindings) == 1 and bindings[0].kind in _DEFINING else None
 
 
 def convertible_function(rewrite: Rewrite, values: Sequence[cst.BaseExpression]) -> InitFunction | None:
     """The function that some trainers are given, if it can become their train function where it stands."""
     program = rewrite.program
-    function = named_function(program, values[0])
-    if function is None or set(program.uses(function)) != set(values) or _is_offered(program, function):
+    function = definition_of(program, values[0])
+    if function is None or set(program.uses(function)) != set(values):
         return None
     node = function.node
-    assert isinstance(node, cst.FunctionDef)
+    if not isinstance(node, cst.FunctionDef) or program.file_of(node) is not program.file_of(values[0]):
+        return None
+    if _is_offered(program, function):
+        return None
     if node.decorators or not isinstance(node.body, cst.IndentedBlock) or not rewrite.imports.reaches(node):
         return None
     if any(program.contains(node.params, comment) for comment in program.comments):

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from migrate_trainers.rules.trainer_call import warn_of_continuation
 from migrate_trainers.rules.transformers.in_place import convert_in_place
-from migrate_trainers.rules.transformers.init_function import check_function, convertible_function, named_function
-from migrate_trainers.rules.transformers.site import read_site, write_call
+from migrate_trainers.rules.transformers.init_function import check_function, convertible_function, definition_of
+from migrate_trainers.rules.transformers.site import define, read_site, write_call
 from migrate_trainers.rules.transformers.training import Training
 from migrate_trainers.rules.transformers.training_arguments import (
     adapt_training_arguments,
@@ -28,11 +28,12 @@ if TYPE_CHECKING:
 def migrate_transformers(rewrite: Rewrite, sites: list[CallSite]) -> None:
     """Rewrite the file's TransformersTrainers; raises `Refusal` for the first that can't be."""
     read = [read_site(rewrite, site) for site in sites]
-    for group in _sharing(rewrite.program, read):
-        for site, function in _train_functions(rewrite, group):
-            if site.resumes:
-                warn_of_continuation(rewrite, site.arguments)
-            write_call(rewrite, site, function)
+    functions = [pair for group in _sharing(rewrite.program, read) for pair in _train_functions(rewrite, group)]
+    define(rewrite, (function for _, function in functions))
+    for site, function in functions:
+        if site.resumes:
+            warn_of_continuation(rewrite, site.arguments)
+        write_call(rewrite, site, function)
 
 
 def migrate_tuned(rewrite: Rewrite, tuned: TunedTrainer) -> None:
@@ -43,6 +44,7 @@ def migrate_tuned(rewrite: Rewrite, tuned: TunedTrainer) -> None:
     if rewrite.settings.strict_target:
         site.trials.write_driver(function.name, function.definitions, function.lines, ("trainer_init_per_worker",))
     else:
+        define(rewrite, [function])
         write_call(rewrite, site, function)
         site.trials.name_search_spaces()
 
@@ -51,7 +53,7 @@ def _sharing(program: Program, sites: list[TransformersSite]) -> list[list[Trans
     """The sites, those together that have one function and need the same train function."""
     groups: dict[object, list[TransformersSite]] = {}
     for site in sites:
-        function = named_function(program, site.init.value)
+        function = definition_of(program, site.init.value)
         needs = (function, site.datasets, site.starts, site.resumes)
         groups.setdefault(needs if function is not None else site.site.call, []).append(site)
     return list(groups.values())
@@ -73,4 +75,4 @@ def _train_functions(
         converted = convert_in_place(rewrite, sites, function, training)
         yield from ((site, converted) for site in sites)
     else:
-        yield from ((site, wrap(rewrite, site, training)) for site in sites)
+        yield from wrap(rewrite, sites, training)

@@ -23,6 +23,8 @@ from migrate_trainers.rules.tuning.trials import Trials
 from migrate_trainers.writing.placement import definition
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import libcst as cst
 
     from migrate_trainers.reading.program import Statement
@@ -115,10 +117,20 @@ def read_site(rewrite: Rewrite, site: CallSite, tuned: TunedTrainer | None = Non
     )
 
 
+def define(rewrite: Rewrite, functions: Iterable[TrainFunction]) -> None:
+    """Put the definitions of train functions where they belong."""
+    by_place: dict[Statement, list[TrainFunction]] = {}
+    for function in functions:
+        if function.definitions:
+            by_place.setdefault(function.place, []).append(function)
+    for place, together in by_place.items():
+        texts = [text for function in together for text in function.definitions]
+        lines = [line for function in together for line in function.lines]
+        rewrite.edits += definition(rewrite.program, place, texts, lines=lines)
+
+
 def write_call(rewrite: Rewrite, site: TransformersSite, function: TrainFunction) -> None:
-    """Make the call construct a TorchTrainer with a train function, whose definitions are put before it."""
-    if function.definitions:
-        rewrite.edits += definition(rewrite.program, function.place, list(function.definitions), lines=function.lines)
+    """Make the call construct a TorchTrainer with a train function."""
     edits = rewrite.arguments_of(site.site.call)
     passed, given = dict(function.passed), {}
     if site.given is not None:

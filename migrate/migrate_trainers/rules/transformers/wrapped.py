@@ -22,8 +22,11 @@ from migrate_trainers.rules.transformers.site import TrainFunction
 from migrate_trainers.writing.render import as_statement_value, free_name, names_in, relocated
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from migrate_trainers.reading.program import Program, Statement
     from migrate_trainers.rules.rewrite import Rewrite
+    from migrate_trainers.rules.transformers.datasets import DatasetArguments
     from migrate_trainers.rules.transformers.site import TransformersSite
     from migrate_trainers.rules.transformers.training import Training
 
@@ -31,58 +34,108 @@ _FUNCTION = "trainer_init_per_worker"
 
 
 @dataclass(frozen=True)
-class _Function:
-    """How the train function reaches the user's: by the expression `text`.
+class _Trainer:
+    """How a train function makes the Trainer: by the expression `made`, behind `lines`, of `datasets`.
 
-    `hoisted` are the lines to put before it, `passed` what the trainer's call passes in the configuration.
+    `config` is what the function calls its configuration, which it reads here where `reads_config`. `hoisted` are lines
+    to put before it, `passed` is what the trainer's call passes in the configuration besides.
     """
 
-    text: str
+    made: str
+    datasets: DatasetArguments
+    config: str
+    reads_config: bool
+    lines: tuple[str, ...] = ()
     hoisted: tuple[str, ...] = ()
-    passed: str | None = None
+    passed: tuple[tuple[str, str], ...] = ()
 
 
-def wrap(rewrite: Rewrite, site: TransformersSite, training: Training) -> TrainFunction:
-    """A train function that makes the Trainer as the user does, for before the trainer's statement."""
-    program, value = rewrite.program, site.init.value
+def wrap(
+    rewrite: Rewrite, sites: Sequence[TransformersSite], training: Training
+) -> Iterator[tuple[TransformersSite, TrainFunction]]:
+    """The train functions, for before the trainers' statements, of sites that have one function: few of them.
+
+    Each makes the Trainer as the user does.
+    """
+    program = rewrite.program
+    takes_config = any(site.takes_config for site in sites)
+    written: list[TrainFunction] = []
+    for site in sites:
+        found = next((one for one in written if _serves(program, one, site)), None)
+        if found is not None:
+            yield site, replace(found, definitions=())
+            continue
+        written.append(_train_function(rewrite, site, training, takes_config=takes_config))
+        yield site, written[-1]
+
+
+def _serves(program: Program, function: TrainFunction, site: TransformersSite) -> bool:
+    """Whether a train function that an earlier trainer of the same function has is in reach of another."""
+    block, call = program.block(function.place), site.site.call
+    if function.lines or function.passed or not program.contains(block, call):
+        return False
+    return not program.scope(block).is_class or program.scope(call) is program.scope(block)
+
+
+def _train_function(
+    rewrite: Rewrite, site: TransformersSite, training: Training, *, takes_config: bool
+) -> TrainFunction:
+    program = rewrite.program
     place = _place(rewrite, site.site.call)
     indent = program.indent(place) + program.module.default_indent
-    used = names_in(value)
-    trainer = free_name(used, "trainer", "hf_trainer")
-    signature = None
-    if isinstance(value, cst.Lambda) and _can_read(program, value, place) and not _has_comments(program, value):
-        signature = read_signature(program, value, place)
-    passed: tuple[tuple[str, str], ...] = ()
-    hoisted: tuple[str, ...] = ()
-    if signature is not None:
-        assert isinstance(value, cst.Lambda)
-        config = config_name(signature, value.body)
-        fed = read_datasets(program, signature, value.body, site.datasets).at(rewrite, place)
-        takes_config = site.configured or is_read(program, value.body, config)
-        lines = parameter_lines(program, signature, value.body, site, fed, config, indent)
-        made = as_statement_value(_moved(rewrite, value.body, indent))
-    else:
-        config = free_name(used, "config", "train_loop_config")
-        fed = site.datasets.at(rewrite, place)
-        function = _function(rewrite, site, place, indent)
-        hoisted = function.hoisted
-        lines = []
-        if function.passed is not None:
-            passed = ((_FUNCTION, function.passed),)
-            lines.append(f'{_FUNCTION} = {config}.pop("{_FUNCTION}")')
-        takes_config = site.configured or bool(passed)
-        rest = f", **{config}" if site.takes_config else ""
-        made = f"{function.text}({fed.train}, {fed.evaluation}{rest})"
-    resume = site.resume(config)
+    used = names_in(site.init.value)
+    made = _inlined(rewrite, site, place, indent) or _called(rewrite, site, place, indent, takes_config=takes_config)
+    first = list(made.lines)
+    resume = site.resume(made.config)
     if resume is not None:
         taken = free_name(used, "resume_from_checkpoint")
-        lines.insert(0, f"{taken} = {resume}")
+        first.insert(0, f"{taken} = {resume}")
         resume = taken
     callback, definitions = training.callback(place)
     name = rewrite.new_name("train_func")
-    lines = [*lines, f"{trainer} = {made}", *training.lines(trainer, callback, used, resume, fed.reader)]
-    text = f"def {name}({config if takes_config else ''}):\n" + "\n".join(f"{indent}{line}" for line in lines)
-    return TrainFunction(name, place, (*fed.definitions, *definitions, text), hoisted, passed)
+    trainer = free_name(used, "trainer", "hf_trainer")
+    lines = [*first, f"{trainer} = {made.made}", *training.lines(trainer, callback, used, resume, made.datasets.reader)]
+    parameter = made.config if made.reads_config or site.configured else ""
+    text = f"def {name}({parameter}):\n" + "\n".join(f"{indent}{line}" for line in lines)
+    return TrainFunction(name, place, (*made.datasets.definitions, *definitions, text), made.hoisted, made.passed)
+
+
+def _inlined(rewrite: Rewrite, site: TransformersSite, place: Statement, indent: str) -> _Trainer | None:
+    """The body of a lambda, where a train function before the trainer's statement can have it."""
+    program, value = rewrite.program, site.init.value
+    if not isinstance(value, cst.Lambda) or not _can_read(program, value, place) or _has_comments(program, value):
+        return None
+    signature = read_signature(program, value, place)
+    if signature is None:
+        return None
+    config = config_name(signature, value.body)
+    datasets = read_datasets(program, signature, value.body, site.datasets).at(rewrite, place)
+    lines = parameter_lines(program, signature, value.body, site, datasets, config, indent)
+    made = as_statement_value(_moved(rewrite, value.body, indent))
+    return _Trainer(made, datasets, config, is_read(program, value.body, config), tuple(lines))
+
+
+def _called(rewrite: Rewrite, site: TransformersSite, place: Statement, indent: str, *, takes_config: bool) -> _Trainer:
+    """A call of the function that the trainer was given: of the one that its expression gave then."""
+    program, value = rewrite.program, site.init.value
+    config = free_name(names_in(value), "config", "train_loop_config")
+    rest = f", **{config}" if takes_config else ""
+    datasets = site.datasets.at(rewrite, place)
+    given = f"({datasets.train}, {datasets.evaluation}{rest})"
+    is_fixed = ValueAnalysis(program, place).is_movable(value) or _is_own_method(program, value)
+    if is_fixed and _can_read(program, value, place):
+        text = _moved(rewrite, value, indent)
+        needs_brackets = not isinstance(value, cst.Name | cst.Attribute | cst.Call) and not value.lpar
+        return _Trainer((f"({text})" if needs_brackets else text) + given, datasets, config, takes_config)
+    text = _moved(rewrite, value, program.indent(place))
+    if place is site.site.statement and _is_evaluated_first(program, site):
+        name = rewrite.new_name(_FUNCTION)
+        hoisted = f"{name} = {as_statement_value(text)}"
+        return _Trainer(name + given, datasets, config, takes_config, hoisted=(hoisted,))
+    if site.trials is not None:
+        raise Refusal("MT501", site.init, "its function may be another one in each turn of a loop")
+    taken = f'{_FUNCTION} = {config}.pop("{_FUNCTION}")'
+    return _Trainer(_FUNCTION + given, datasets, config, True, (taken,), passed=((_FUNCTION, text),))
 
 
 def _place(rewrite: Rewrite, call: cst.Call) -> Statement:
@@ -102,23 +155,6 @@ def _place(rewrite: Rewrite, call: cst.Call) -> Statement:
     if not rewrite.imports.reaches(place):
         raise Refusal("MT904", call, "the trainer stands on the line that opens a block")
     return place
-
-
-def _function(rewrite: Rewrite, site: TransformersSite, place: Statement, indent: str) -> _Function:
-    """Where the expression that gives the user's function is evaluated, so that it is the function it was."""
-    program, value = rewrite.program, site.init.value
-    is_fixed = ValueAnalysis(program, place).is_movable(value) or _is_own_method(program, value)
-    if is_fixed and _can_read(program, value, place):
-        text = _moved(rewrite, value, indent)
-        needs_brackets = not isinstance(value, cst.Name | cst.Attribute | cst.Call) and not value.lpar
-        return _Function(f"({text})" if needs_brackets else text)
-    text = _moved(rewrite, value, program.indent(place))
-    if place is site.site.statement and _is_evaluated_first(program, site):
-        name = rewrite.new_name(_FUNCTION)
-        return _Function(name, hoisted=(f"{name} = {as_statement_value(text)}",))
-    if site.trials is not None:
-        raise Refusal("MT501", site.init, "its function may be another one in each turn of a loop")
-    return _Function(_FUNCTION, passed=text)
 
 
 def _moved(rewrite: Rewrite, node: cst.BaseExpression, indent: str) -> str:
