@@ -1,6 +1,6 @@
 """The files of one project that hold legacy trainers, with the files that these take Lightning classes from.
 
-The index of the tree is built only if a LightningTrainer's file imports from another file.
+The index of the tree is built only where a trainer depends on other files, or they might on what it is given.
 """
 
 from __future__ import annotations

@@ -192,6 +192,25 @@ def test_function_becomes_the_train_function(text: str) -> None:
     assert "def init(" not in migrated(text)
 
 
+def test_lines_go_behind_the_comments_at_the_end() -> None:
+    text = migrated(
+        """
+        def init(train_dataset, eval_dataset=None, **config):
+            if config:
+                return Trainer(make_model(1), ARGS)
+            else:
+                return Trainer(make_model(2), ARGS)  # the usual one
+                # in the block
+            # in the function
+        # in the module
+        TransformersTrainer(init, SETTINGS, SCALING).fit()
+        """
+    )
+
+    order = ["# the usual one", "# in the block", "# in the function", "trainer.train()", "# in the module"]
+    assert sorted(order, key=text.index) == order
+
+
 INLINED = {
     "a lambda": """
         size = 3
@@ -367,6 +386,16 @@ KEPT = {
                 trainer = TransformersTrainer(self.init, SCALING)
                 self.init = self.other
                 trainer.fit()
+        Job().run()
+        """,
+    "a property": """
+        class Job:
+            @property
+            def init(self):
+                effect("read")
+                return lambda train_dataset, eval_dataset=None, **config: Trainer(make_model(1), ARGS)
+            def run(self):
+                TransformersTrainer(self.init, SCALING).fit()
         Job().run()
         """,
     "a method of an object": """

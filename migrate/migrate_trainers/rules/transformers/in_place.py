@@ -97,9 +97,12 @@ def _assignments(program: Program, returns: Sequence[cst.Return], name: str) -> 
 
 
 def _last_lines(program: Program, node: cst.FunctionDef, lines: Sequence[str], indent: str) -> Edit:
-    """Put lines at the end of a function, behind the comment on its last line."""
-    end = program.source.line_end(_end(program, node.body))
-    has_line_end = program.source.buffer[:end].endswith((b"\n", b"\r"))
+    """Put lines at the end of a function, behind the comments on and below its last line."""
+    source = program.source
+    end = source.line_end(_end(program, node.body))
+    while (line := source.slice(end, source.line_end(end))).startswith(indent) and line.lstrip().startswith("#"):
+        end = source.line_end(end)
+    has_line_end = source.buffer[:end].endswith((b"\n", b"\r"))
     text = "".join(f"{indent}{line}\n" for line in lines)
     return Edit(end, end, text if has_line_end else "\n" + text.rstrip("\n"))
 

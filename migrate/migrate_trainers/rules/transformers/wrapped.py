@@ -202,13 +202,13 @@ def _is_own_method(program: Program, value: cst.BaseExpression) -> bool:
     if not first or bindings[0].node is not first[0] or not program.scope(program.block(method)).is_class:
         return False
     name = value.attr.value
-    is_method = any(
-        isinstance(binding.node, cst.FunctionDef)
-        for scope in program.all_scopes()
-        if scope.is_class
-        for binding in scope.bindings.get(name, ())
-    )
-    return is_method and not any(text.endswith(f".{name}") for text in program.assigned_attributes)
+    members = [
+        binding.node for scope in program.all_scopes() if scope.is_class for binding in scope.bindings.get(name, ())
+    ]
+    # A decorator may make another function of it each time that it is read.
+    are_methods = all(isinstance(member, cst.FunctionDef) and not member.decorators for member in members)
+    is_assigned = any(text.endswith(f".{name}") for text in program.assigned_attributes)
+    return bool(members) and are_methods and not is_assigned
 
 
 def _is_evaluated_first(program: Program, site: TransformersSite) -> bool:
