@@ -51,6 +51,11 @@ IN_PLACE = {
             return Trainer(make_model(size, other, **rest), ARGS)
         TransformersTrainer(init, SETTINGS, SCALING).fit()
         """,
+    "a configuration that is not read": """
+        def init(train_dataset, eval_dataset=None, size=3, **_):
+            return Trainer(make_model(size), ARGS)
+        TransformersTrainer(init, SETTINGS, SCALING).fit()
+        """,
     "a parameter that is called config": """
         def init(train_dataset, eval_dataset, config):
             return Trainer(make_model(**config), ARGS)
@@ -655,6 +660,10 @@ GIVEN = {
     "last of a line that gets too long": (
         "dict(lr=len('a configuration that is quite long')), run_config=RunConfig(name='a long name, too')",
         "{**dict(lr=len('a configuration that is quite long')), \"resume_from_checkpoint\": start}",
+    ),
+    "one of two": (
+        "settings if effect(1) else None",
+        '{**((settings if effect(1) else None) or {}), "resume_from_checkpoint": start}',
     ),
     "perhaps none": ("effect(settings)", '{**(effect(settings) or {}), "resume_from_checkpoint": start}'),
     "none": ("None", '{"resume_from_checkpoint": start}'),

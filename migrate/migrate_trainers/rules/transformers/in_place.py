@@ -35,7 +35,7 @@ def convert_in_place(
     name = rewrite.new_name("train_func")
     # One with a configuration says best what the function is given.
     site = next((site for site in sites if site.takes_config), sites[0])
-    config = config_name(signature, node.body)
+    config = config_name(program, signature, node.body)
     reads_config = is_read(program, node.body, config)
     indent = program.indent(program.statement(node.body.body[0]))
     used = names_in(node.body) | {config}

@@ -25,6 +25,8 @@ def with_items(
     if isinstance(value, cst.Dict):
         return _in_display(rewrite.program, value, first, last)
     text = rewrite.text_of(value)
+    if isinstance(value, cst.IfExp | cst.BooleanOperation) and not value.lpar:
+        text = f"({text})"
     own = f"**{text}" if _is_dictionary(rewrite.program, value) else f"**({text} or {{}})"
     return [Edit(*rewrite.program.outer_span(value), f"{{{', '.join([*first, own, *last])}}}")]
 

@@ -59,9 +59,9 @@ def read_datasets(program: Program, signature: Signature, body: cst.CSTNode, dat
     return datasets.only(train=train, evaluation=evaluation)
 
 
-def config_name(signature: Signature, body: cst.CSTNode) -> str:
-    """What the train function calls its configuration: as the function did, or so that it hides nothing."""
-    if signature.rest is not None:
+def config_name(program: Program, signature: Signature, body: cst.CSTNode) -> str:
+    """What the train function calls its configuration: as the body does, or else so that it hides nothing."""
+    if signature.rest is not None and is_read(program, body, signature.rest):
         return signature.rest
     defaults = [option.default for option in signature.options if option.default is not None]
     names = {option.name.value for option in signature.options}.union(*map(names_in, (body, *defaults)))

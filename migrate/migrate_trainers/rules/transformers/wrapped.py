@@ -108,7 +108,7 @@ def _inlined(rewrite: Rewrite, site: TransformersSite, place: Statement, indent:
     signature = read_signature(program, value, place)
     if signature is None:
         return None
-    config = config_name(signature, value.body)
+    config = config_name(program, signature, value.body)
     datasets = read_datasets(program, signature, value.body, site.datasets).at(rewrite, place)
     lines = parameter_lines(program, signature, value.body, site, datasets, config, indent)
     made = as_statement_value(_moved(rewrite, value.body, indent))
