@@ -513,6 +513,13 @@ _ENTRIES = (
         "Write a class that makes the pipeline in `__init__` and calls it in `__call__`, and give it to `Dataset.map_batches`.",
     ),
     Entry(
+        "MT430",
+        Kind.MIGRATED,
+        "A checkpoint's dictionary is kept in a file",
+        "Current Ray keeps checkpoints as directories. A function of the script writes the first worker's dictionary, as before, and one reads it.",
+        "Nothing to do, unless a run starts from a checkpoint of the legacy trainer: its dictionary lies in another file.",
+    ),
+    Entry(
         "MT500",
         Kind.MIGRATED,
         "A tuned trainer became a function that makes and fits a TorchTrainer in each trial",

@@ -534,6 +534,10 @@ arguments = {"fn_constructor_args": [result.checkpoint], "batch_size": 64}
 predictions = [dataset.map_batches(Predictor, **arguments) for dataset in datasets]
 """,
     ),
+    "MT430": Example(
+        "from ray.air import Checkpoint, session\n"
+        + _accelerate("{}", '    session.report({"loss": 0.1}, checkpoint=Checkpoint.from_dict({"epoch": 1}))\n')
+    ),
     # Tune
     "MT500": Example(_tuned()),
     "MT501": Example(

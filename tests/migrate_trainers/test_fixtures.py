@@ -28,6 +28,7 @@ UNTOUCHED = [folder for folder in FOLDERS if folder.parent.name == "untouched"]
 ANOTHER_CALL = {"MT211": "integrations", "MT213": "integrations"}
 # Programs that the stand-ins can't run; tables of small programs cover what they show.
 NOT_RECORDED = {
+    "accelerate/dictionary_checkpoints": "it computes with what its checkpoints hold",
     "lightning/batch_predictor": "it predicts",
     "lightning/evaluation_script": "it asks for arguments",
     "lightning/predictor": "it predicts",

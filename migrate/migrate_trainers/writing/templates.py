@@ -108,6 +108,22 @@ def {name}(checkpoint, model_class, **kwargs):
             path = {os}.path.join(folder, "{other}")
         return model_class.load_from_checkpoint(path, **kwargs)
 '''
+REPORT_DICTIONARY = '''\
+def {name}(metrics, data):
+    """Report metrics, and the first worker's dictionary as a checkpoint."""
+    with {tempfile}.TemporaryDirectory() as folder:
+        checkpoint = None
+        if data is not None and {get_context}().get_world_rank() == 0:
+            {torch}.save(data, {os}.path.join(folder, "checkpoint.pt"))
+            checkpoint = {checkpoint_class}.from_directory(folder)
+        {report}(metrics, checkpoint=checkpoint)
+'''
+LOAD_DICTIONARY = '''\
+def {name}(checkpoint):
+    """The dictionary that a checkpoint holds."""
+    with checkpoint.as_directory() as folder:
+        return {torch}.load({os}.path.join(folder, "checkpoint.pt"), weights_only=False)
+'''
 CHECKPOINT_OF_FILE = '''\
 def {name}(path):
     """A checkpoint with a copy of the file that Lightning wrote."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from migrate_trainers.rules.checkpoints.batch_predictors import migrate_batch_predictors
 from migrate_trainers.rules.checkpoints.classes import migrate_class_names, migrate_classes
+from migrate_trainers.rules.checkpoints.dictionaries import migrate_dictionaries
 from migrate_trainers.rules.checkpoints.families import LIGHTNING, TRANSFORMERS, families_in
 from migrate_trainers.rules.checkpoints.models import migrate_models
 from migrate_trainers.rules.checkpoints.predictors import migrate_predictors
@@ -24,6 +25,7 @@ def migrate_readers(rewrite: Rewrite) -> None:
     """Rewrite the readers of a program; raises `Refusal` for the first that can't be."""
     readers = [Readers(rewrite, family) for family in families_in(rewrite.program)]
     for own in readers:
+        migrate_dictionaries(own)
         migrate_classes(own)
         if own.family in _LOADED:
             _LOADED[own.family](own)

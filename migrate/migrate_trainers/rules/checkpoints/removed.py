@@ -60,6 +60,12 @@ def _may_be_checkpoint(program: Program, node: cst.BaseExpression, family: Famil
     )
 
 
+def is_made_by(program: Program, call: cst.Call, method: str) -> bool:
+    """Whether a call is `Checkpoint.method(…)` of Ray's class."""
+    owner, _, name = (program.qualified_name(call.func) or "").rpartition(".")
+    return name == method and owner in {f"{home}.Checkpoint" for home in _HOMES}
+
+
 def is_checkpoint(program: Program, node: cst.BaseExpression) -> bool:
     """Whether an expression is surely a checkpoint of Ray: a result's, or what a worker got."""
     if isinstance(node, cst.Attribute):
