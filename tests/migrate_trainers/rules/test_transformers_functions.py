@@ -684,6 +684,26 @@ def test_given_checkpoint_joins_the_configuration(config: str, expected: str) ->
     )
 
 
+def test_preprocessor_needs_a_statement_before_the_trainer() -> None:
+    result = migrate(
+        program(
+            """
+            import ray
+            from ray.data.preprocessors import StandardScaler
+            def init(train_dataset, eval_dataset=None, **config):
+                return Trainer(make_model(), ARGS, train_dataset=train_dataset)
+            data = {"train": ray.data.from_items([{"x": 1}])}
+            [
+                TransformersTrainer(init, datasets=data, preprocessor=StandardScaler([name]), SCALING)
+                for name in "x"
+            ]
+            """
+        )
+    )
+
+    assert codes(result, Kind.MANUAL) == ["MT904"]
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

@@ -10,6 +10,7 @@ from migrate_trainers.reading.source import Edit
 from migrate_trainers.reading.values import ValueAnalysis
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.data.keys import DatasetKeys, read_keys
+from migrate_trainers.rules.legacy_uses import check_place
 from migrate_trainers.rules.trainer_call import is_absent
 
 if TYPE_CHECKING:
@@ -88,7 +89,8 @@ def refuse_effects_before(rewrite: Rewrite, data: RayData, value: cst.BaseExpres
 
 
 def write_before(rewrite: Rewrite, data: RayData, line: str) -> None:
-    """Put a statement directly before the trainer's."""
+    """Put a statement directly before the trainer's; raises `Refusal` where that may not run."""
+    check_place(rewrite.program, data.call_site)
     program, statement = rewrite.program, data.call_site.statement
     start = program.source.line_start(program.statement_start(statement))
     rewrite.edits.append(Edit(start, start, f"{program.indent(statement)}{line}\n"))
