@@ -32,6 +32,8 @@ NOT_RECORDED = {
     "lightning/batch_predictor": "it predicts",
     "lightning/evaluation_script": "it asks for arguments",
     "lightning/predictor": "it predicts",
+    "transformers/batch_predictor": "it predicts",
+    "transformers/pipeline_predictor": "it predicts",
     "lightning/resume_from_file": "it trains without Ray too",
     "lightning/modules_in_a_package": "its modules are files",
     "lightning/imports_in_steps": "Metaflow runs its steps",

@@ -67,6 +67,15 @@ def {name}(model, tokenizer=None, path=None):
     return {checkpoint}.from_directory(path)
 '''
 LOAD_PIPELINE = '''\
+def {name}(checkpoint, use_gpu=False, **kwargs):
+    """A Transformers pipeline with the model that a checkpoint holds."""
+    if "device_map" not in kwargs:
+        kwargs.setdefault("device", 0 if use_gpu else "cpu")
+{opening}\
+        return {pipeline}(model=path, **kwargs)
+'''
+# The same where the script names the class of the model, or of the pipeline.
+LOAD_PIPELINE_OF_CLASSES = '''\
 def {name}(
     checkpoint,
     pipeline_cls=None,

@@ -36,6 +36,9 @@ BATCH_FORMS = {
 }
 
 
+_CLASS_ARGUMENTS = frozenset({"model_cls", "pipeline_cls", "pretrained_model_kwargs"})
+
+
 def predictor_class(readers: Readers, node: cst.CSTNode) -> str:
     """The name of a class with the methods of Ray's predictor, for code at a node."""
     if readers.family is TRANSFORMERS:
@@ -65,8 +68,11 @@ def _pipeline_class(readers: Readers, node: cst.CSTNode, candidate: str, templat
     imports = readers.rewrite.imports
 
     def load_text(name: str) -> str:
+        load = pretrained_templates.LOAD_PIPELINE
+        if any(_names_classes(readers, call) for call in readers.program.calls):
+            load = pretrained_templates.LOAD_PIPELINE_OF_CLASSES
         pipeline = imports.name("transformers.pipeline")
-        return pretrained_templates.LOAD_PIPELINE.format(name=name, opening=opening_of(readers), pipeline=pipeline)
+        return load.format(name=name, opening=opening_of(readers), pipeline=pipeline)
 
     def predict_text(name: str) -> str:
         return pretrained_templates.PREDICT_FRAME.format(name=name, pandas=imports.module("pandas"))
@@ -80,3 +86,13 @@ def _pipeline_class(readers: Readers, node: cst.CSTNode, candidate: str, templat
         )
 
     return readers.definition(candidate, node, text)
+
+
+def _names_classes(readers: Readers, call: cst.Call) -> bool:
+    """Whether a call may make a predictor with a class of a model or pipeline."""
+    names = {argument.keyword.value for argument in call.args if argument.keyword is not None}
+    if names & _CLASS_ARGUMENTS:
+        return True
+    mentioned = [call.func, *(argument.value for argument in call.args)]
+    qualified = {(readers.program.qualified_name(node) or "").removesuffix(".from_checkpoint") for node in mentioned}
+    return bool(qualified & readers.family.predictors) and any(argument.star for argument in call.args)
