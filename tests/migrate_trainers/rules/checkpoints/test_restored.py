@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from rewriting import LIGHTNING_IMPORTS, SCALING, after, codes, findings, migrate
+from rewriting import (
+    ACCELERATE_IMPORTS,
+    LIGHTNING_IMPORTS,
+    SCALING,
+    TRANSFORMERS_IMPORTS,
+    after,
+    codes,
+    findings,
+    migrate,
+)
 from worker_calls.run import assert_same_calls
 
 from migrate_trainers.findings import Kind
@@ -88,6 +97,55 @@ def test_returned() -> None:
 
     assert_same_calls(program, text)
     assert "def make(folder, name):\n    datamodule" in text
+
+
+INIT = """
+def init(train_dataset, eval_dataset=None, **config):
+    return Trainer(make_model(), TrainingArguments('out', save_strategy='no'))
+
+
+"""
+LOOP = """
+def loop():
+    accelerator = Accelerator()
+
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("imports", "name", "function"),
+    [(TRANSFORMERS_IMPORTS, "TransformersTrainer", "init"), (ACCELERATE_IMPORTS, "AccelerateTrainer", "loop")],
+)
+def test_other_trainers(imports: str, name: str, function: str) -> None:
+    program = (
+        f"{imports}{INIT if function == 'init' else LOOP}if {name}.can_restore('~/ray_results/exp'):\n"
+        f"    trainer = {name}.restore('~/ray_results/exp')\n"
+        f"else:\n    trainer = {name}({function}, scaling_config={SCALING}, run_config=RunConfig(name='exp'))\n"
+        "trainer.fit()\n"
+    )
+
+    result = migrate(program)
+
+    text = after(result)
+    assert "restore" not in text
+    assert "MT416" in codes(result, Kind.REVIEW)
+    assert_same_calls(program, text)
+
+
+def test_another_trainer_is_left() -> None:
+    made = _made("name='exp'")
+    program = (
+        f"{LIGHTNING_IMPORTS}from ray.train.huggingface import TransformersTrainer\n{CONFIG}"
+        "if TransformersTrainer.can_restore('~/ray_results/exp'):\n"
+        "    trainer = TransformersTrainer.restore('~/ray_results/exp')\n"
+        f"else:\n    trainer = {made}\n"
+    )
+
+    result = migrate(program)
+
+    assert result.after == result.before
+    assert "MT415" in codes(result, Kind.MANUAL), findings(result)
 
 
 def test_findings_point_at_the_file() -> None:
