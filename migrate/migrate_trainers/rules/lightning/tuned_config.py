@@ -67,7 +67,11 @@ class TunedConfig:
         """The builders of the search spaces and of the schedulers' mutations, each read once."""
         program = self._program
         check_searched(self._rewrite, self._tuned, CONFIG)
-        searched = [(tuner.space[CONFIG], tuner.statement) for tuner in self._tuned.tuners if CONFIG in tuner.space]
+        searched = [
+            (tuner.space[CONFIG], self._program.statement(tuner.space[CONFIG].value))
+            for tuner in self._tuned.tuners
+            if CONFIG in tuner.space
+        ]
         if searched and len(searched) < len(self._tuned.tuners):
             raise Refusal("MT501", self._tuned.site.call, "only some of its Tuners search its configuration")
         if len({id(_identity(program, entry)) for entry, _ in searched}) > 1:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.reading import legacy
-from migrate_trainers.reading.scopes import Binding, BindingKind
+from migrate_trainers.reading.scopes import Binding, BindingKind, own_returns
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.literals import string
 from migrate_trainers.writing.arguments import bound_arguments
@@ -179,7 +179,7 @@ def is_entry(program: Program, node: cst.CSTNode) -> bool:
     if isinstance(dictionary, cst.Call) and not program.is_builtin(dictionary.func, "dict"):
         return False
     above = program.parent(dictionary)
-    if isinstance(above, cst.Arg):
+    if isinstance(above, cst.Arg | cst.Return):
         return _takes_space(program, dictionary)
     if isinstance(above, cst.Assign | cst.AnnAssign):
         bindings = program.scope(above).lookup(_target(above))
@@ -190,6 +190,8 @@ def is_entry(program: Program, node: cst.CSTNode) -> bool:
 def _takes_space(program: Program, node: cst.CSTNode) -> bool:
     """Whether an expression is the search space of a Tuner, or the mutations of a scheduler."""
     argument = program.parent(node)
+    if isinstance(argument, cst.Return):
+        return _gives_spaces(program, program.enclosing(argument, cst.FunctionDef))
     call = program.parent(argument) if isinstance(argument, cst.Arg) else None
     if not isinstance(argument, cst.Arg) or not isinstance(call, cst.Call) or argument.keyword is None:
         return False
@@ -197,6 +199,30 @@ def _takes_space(program: Program, node: cst.CSTNode) -> bool:
     if argument.keyword.value == "param_space":
         return qualified in legacy.TUNERS | legacy.TUNER_RESTORES
     return argument.keyword.value in legacy.MUTATION_ARGUMENTS and qualified in legacy.POPULATION_SCHEDULERS
+
+
+def _gives_spaces(program: Program, function: cst.FunctionDef | None) -> bool:
+    """Whether a function of the file is only called, and what it returns is only taken for search spaces."""
+    if function is None:
+        return False
+    bindings = program.scope(function).lookup(function.name.value)
+    if len(bindings) != 1 or bindings[0].node is not function or function.decorators or function.asynchronous:
+        return False
+    calls = [program.parent(use) for use in program.uses(bindings[0])]
+    return all(
+        isinstance(call, cst.Call) and call.func is use and _takes_space(program, call)
+        for use, call in zip(program.uses(bindings[0]), calls, strict=True)
+    )
+
+
+def _returned(program: Program, call: cst.Call) -> cst.BaseExpression | None:
+    """What a function of the file that only gives search spaces returns, in its one `return`."""
+    bindings = program.named(call.func)
+    function = bindings[0].node if len(bindings) == 1 else None
+    if not isinstance(function, cst.FunctionDef) or not _gives_spaces(program, function):
+        return None
+    returns = own_returns(function.body)
+    return returns[0].value if len(returns) == 1 else None
 
 
 def entries_of(program: Program, value: cst.BaseExpression) -> Iterator[tuple[str, Entry]]:
@@ -221,7 +247,10 @@ def entries_of(program: Program, value: cst.BaseExpression) -> Iterator[tuple[st
 
 
 def _written(program: Program, value: cst.BaseExpression) -> cst.BaseExpression:
-    """The expression behind a value: what its variable is assigned, where Tuners are all that is given it."""
+    """The expression behind a value: what a variable or function only gives to Tuners."""
+    returned = _returned(program, value) if isinstance(value, cst.Call) else None
+    if returned is not None:
+        return _written(program, returned)
     if not isinstance(value, cst.Name) or value.value == "None":
         return value
     bindings = program.bindings(value)

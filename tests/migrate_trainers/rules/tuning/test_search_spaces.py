@@ -136,6 +136,13 @@ PLACES = {
         tuner = Tuner(trainer, param_space=param_space)
         tuner.fit()
         """,
+    "a function that makes the search space": """
+        trainer = LightningTrainer(LightningConfigBuilder(){base}.build(), scaling_config={scaling})
+        def make_space(depth=4):
+            config = LightningConfigBuilder(){space}.module(depth=tune.choice([depth])).build()
+            return {{"lightning_config": config}}
+        Tuner(trainer, param_space=make_space()).fit()
+        """,
     "two tuners": """
         trainer = LightningTrainer(LightningConfigBuilder(){base}.build(), scaling_config={scaling})
         space = LightningConfigBuilder(){space}.build()

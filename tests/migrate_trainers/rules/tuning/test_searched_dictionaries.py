@@ -125,6 +125,23 @@ PLACES = {
         )
         Tuner(trainer, param_space=param_space).fit()
         """,
+    "a function that makes the search space": """
+        def make_space(depth):
+            return {"CONFIG": {"lr": tune.grid_search([7, 8]), "depth": depth}}
+        trainer = TRAINER(FUNCTION, CONFIG={"width": 3}, SCALING)
+        Tuner(trainer, param_space=make_space(effect(3))).fit()
+        """,
+    "a function that makes the search space in steps": """
+        def make_space(depth=4):
+            config = {"lr": tune.grid_search([7, 8]), "depth": depth}
+            config["optim"] = effect("adam")
+            space = dict(CONFIG=config)
+            return space
+        def search():
+            trainer = TRAINER(FUNCTION, CONFIG={"width": 3}, SCALING)
+            return Tuner(trainer, param_space=make_space()).fit()
+        search()
+        """,
     "two tuners": """
         trainer = TRAINER(FUNCTION, CONFIG={"width": 3}, SCALING)
         Tuner(trainer, param_space={"CONFIG": {"lr": tune.grid_search([7, 8])}}).fit()
