@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.reading import legacy
-from migrate_trainers.reading.scopes import Binding, BindingKind, own_returns
+from migrate_trainers.reading.scopes import BindingKind, own_returns
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.literals import string
+from migrate_trainers.rules.tuning.reach import assigned_variable, reach_of
 from migrate_trainers.writing.arguments import bound_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from migrate_trainers.reading.program import Program, Statement
+    from migrate_trainers.reading.scopes import Binding
     from migrate_trainers.rules.rewrite import CallSite
 
 
@@ -40,12 +42,17 @@ class TunerCall:
 
 @dataclass(frozen=True, eq=False)
 class TunedTrainer:
-    """A legacy trainer that only Tuners are given: `uses` are the expressions by which they are given it."""
+    """A legacy trainer that only Tuners are given.
+
+    `uses` are the expressions that hand it on: those that read its variable, or else the call that makes it. `given_to`
+    are all calls that it gets to, also of `Tuner.restore`.
+    """
 
     site: CallSite
     variable: Binding | None
     tuners: tuple[TunerCall, ...]
     uses: tuple[cst.BaseExpression, ...]
+    given_to: tuple[cst.Call, ...]
 
 
 def tuned_trainers(program: Program, sites: Sequence[CallSite]) -> dict[CallSite, TunedTrainer]:
@@ -54,9 +61,13 @@ def tuned_trainers(program: Program, sites: Sequence[CallSite]) -> dict[CallSite
     explained: set[cst.Call] = set()
     for site in sites:
         found = _tuned(program, site)
-        if found is not None:
-            tuned[site] = found
-            explained |= {_call_given(program, use) for use in found.uses}
+        if found is None:
+            continue
+        tuned[site] = found
+        shared = [call for call in found.given_to if call in explained]
+        if shared:
+            raise Refusal("MT501", shared[0], "it is given several trainers")
+        explained |= set(found.given_to)
     for call in program.calls:
         if call not in explained and _runs_trials(program, call) and not _tunes_something_else(program, call):
             raise Refusal("MT501", call, f"what `{program.text(call.func)}` runs may be a legacy trainer")
@@ -64,61 +75,23 @@ def tuned_trainers(program: Program, sites: Sequence[CallSite]) -> dict[CallSite
 
 
 def _tuned(program: Program, site: CallSite) -> TunedTrainer | None:
-    if _is_trainable_of(program, site.call) is not None:
-        variable: Binding | None = None
-        uses: list[cst.BaseExpression] = [site.call]
-    else:
-        variable = _variable(program, site)
-        if variable is None:
-            return None
-        names = program.uses(variable)
-        uses = [name for name in names if _is_trainable_of(program, name) is not None]
-        if not uses:
-            return None
-        if len(uses) != len(names):
-            other = next(name for name in names if name not in uses)
-            raise Refusal("MT501", other, f"`{variable.name}` is used for more than being tuned")
-    calls = [call for use in uses if (call := _is_trainable_of(program, use)) is not None]
-    tuners = [_read_tuner(program, call) for call in calls if program.qualified_name(call.func) in legacy.TUNERS]
-    if not tuners:
-        raise Refusal("MT501", uses[0], "the Tuner that it is given to is only restored in this file")
-    return TunedTrainer(site, variable, tuple(tuners), tuple(uses))
-
-
-def _variable(program: Program, site: CallSite) -> Binding | None:
-    """The variable that is assigned the trainer and nothing else."""
-    statement = program.parent(site.call)
-    if not isinstance(statement, cst.Assign | cst.AnnAssign):
+    reach = reach_of(program, site.call)
+    if not reach.tuners:
         return None
-    for binding in program.scope(statement).lookup(_target(statement)):
-        if binding.node is statement and len(program.scope(statement).lookup(binding.name)) == 1:
-            return binding if binding.kind is BindingKind.ASSIGNMENT else None
-    return None
+    if reach.others:
+        other = reach.others[0]
+        raise Refusal("MT501", other, f"`{program.text(other)}` is used for more than being tuned")
+    tuners = [_read_tuner(program, call) for call in reach.tuners if program.qualified_name(call.func) in legacy.TUNERS]
+    if not tuners:
+        raise Refusal("MT501", reach.tuners[0], "the trainer is only given to a Tuner that is restored")
+    variable = assigned_variable(program, site.call)
+    uses = program.uses(variable) if variable is not None else [site.call]
+    return TunedTrainer(site, variable, tuple(tuners), tuple(uses), tuple(reach.tuners))
 
 
-def _target(statement: cst.Assign | cst.AnnAssign) -> str:
+def _target_name(statement: cst.Assign | cst.AnnAssign) -> str:
     target = statement.targets[0].target if isinstance(statement, cst.Assign) else statement.target
     return target.value if isinstance(target, cst.Name) else ""
-
-
-def _call_given(program: Program, node: cst.BaseExpression) -> cst.Call:
-    call = _is_trainable_of(program, node)
-    assert call is not None
-    return call
-
-
-def _is_trainable_of(program: Program, node: cst.BaseExpression) -> cst.Call | None:
-    """The call of `Tuner` or `Tuner.restore` that is given an expression as its `trainable`, if there is one."""
-    argument = program.parent(node)
-    call = program.parent(argument) if isinstance(argument, cst.Arg) else None
-    if not isinstance(call, cst.Call) or not isinstance(argument, cst.Arg):
-        return None
-    qualified = program.qualified_name(call.func)
-    first = call.args[0] is argument and argument.keyword is None and not argument.star
-    named = argument.keyword is not None and argument.keyword.value == "trainable"
-    if qualified in legacy.TUNERS and (first or named):
-        return call
-    return call if qualified in legacy.TUNER_RESTORES and named else None
 
 
 def _runs_trials(program: Program, call: cst.Call) -> bool:
@@ -182,7 +155,7 @@ def is_entry(program: Program, node: cst.CSTNode) -> bool:
     if isinstance(above, cst.Arg | cst.Return):
         return _takes_space(program, dictionary)
     if isinstance(above, cst.Assign | cst.AnnAssign):
-        bindings = program.scope(above).lookup(_target(above))
+        bindings = program.scope(above).lookup(_target_name(above))
         return len(bindings) == 1 and all(_takes_space(program, use) for use in program.uses(bindings[0]))
     return False
 

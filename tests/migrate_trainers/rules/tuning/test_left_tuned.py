@@ -20,8 +20,22 @@ LEFT = {
     "a search space that is a parameter": (OWN + f"def search(space):\n    {TUNED}", "MT101"),
     "a search space that may be anything": (OWN + "tune.Tuner(trainer, param_space=effect(1))", "MT501"),
     "a trainer that may be any": (OWN + "effect(trainer)\ntune.Tuner(effect(1))", "MT501"),
-    "a trainer of a function": (
-        f"def make():\n    {OWN}    return trainer\n{SPACE}" + TUNED.replace("trainer,", "make(),"),
+    "a trainer of a function that is also fitted": (
+        f"def make():\n    {OWN}    return trainer\n{SPACE}make().fit()\n" + TUNED.replace("trainer,", "make(),"),
+        "MT501",
+    ),
+    "a trainer of a function that something else may call": (
+        f"def make():\n    {OWN}    return trainer\n{SPACE}effect(make)\n" + TUNED.replace("trainer,", "make(),"),
+        "MT501",
+    ),
+    "two trainers for one tuner": (
+        f"def search(trainer):\n    {TUNED}{SPACE}{OWN}search(trainer)\n"
+        f"{OWN.replace('trainer', 'other', 1)}search(other)",
+        "MT501",
+    ),
+    "an attribute that is fitted elsewhere": (
+        f"class Study:\n    def __init__(self):\n        self.{OWN}    def search(self):\n"
+        f"        {TUNED.replace('(trainer', '(self.trainer')}{SPACE}Study().search()\nStudy().trainer.fit()",
         "MT501",
     ),
     "keywords behind a star in the search space": (

@@ -143,6 +143,68 @@ PLACES = {
             return {{"lightning_config": config}}
         Tuner(trainer, param_space=make_space()).fit()
         """,
+    "a trainer of a function": """
+        def make(epochs):
+            # Each trial makes one.
+            trainer = LightningTrainer(
+                LightningConfigBuilder(){base}.trainer(max_epochs=epochs).build(), scaling_config={scaling}
+            )
+            return trainer
+        space = LightningConfigBuilder(){space}.build()
+        Tuner(make(effect(4)), param_space={{"lightning_config": space}}).fit()
+        """,
+    "a trainer that a function returns at once": """
+        def make(epochs):
+            return LightningTrainer(
+                LightningConfigBuilder(){base}.trainer(max_epochs=epochs).build(), scaling_config={scaling}
+            )
+        def search():
+            trainer = make(4)
+            space = LightningConfigBuilder(){space}.build()
+            return Tuner(trainer, param_space={{"lightning_config": space}}).fit()
+        search()
+        """,
+    "a trainer in an attribute": """
+        class Stranger(pl.LightningModule):
+            def step(self):
+                return self.trainer.global_rank
+        class Study:
+            def __init__(self, epochs):
+                self.trainer = LightningTrainer(
+                    LightningConfigBuilder(){base}.trainer(max_epochs=epochs).build(), scaling_config={scaling}
+                )
+            def search(self):
+                space = LightningConfigBuilder(){space}.build()
+                self.tuner = Tuner(self.trainer, param_space={{"lightning_config": space}})
+                return self.tuner.fit()
+        effect(Study(4).search().get_best_result("loss", "min").checkpoint.path)
+        """,
+    "a trainer of a method": """
+        class Study:
+            def __init__(self, epochs):
+                self.epochs = epochs
+            def make(self):
+                base = LightningConfigBuilder(){base}.trainer(max_epochs=self.epochs).build()
+                return LightningTrainer(base, scaling_config={scaling})
+            def search(self):
+                space = LightningConfigBuilder(){space}.build()
+                return Tuner(self.make(), param_space={{"lightning_config": space}}).fit()
+        Study(4).search()
+        """,
+    "a trainer that is a parameter": """
+        def search(samples, trainer):
+            space = LightningConfigBuilder(){space}.build()
+            tuner = Tuner(trainer, param_space={{"lightning_config": space}})
+            return tuner.fit()
+        trainer = LightningTrainer(LightningConfigBuilder(){base}.build(), scaling_config={scaling})
+        search(1, trainer=trainer)
+        """,
+    "a trainer that is a parameter at once": """
+        def search(trainer, samples):
+            space = LightningConfigBuilder(){space}.build()
+            return Tuner(trainer, param_space={{"lightning_config": space}}).fit()
+        search(LightningTrainer(LightningConfigBuilder(){base}.build(), scaling_config={scaling}), 3)
+        """,
     "two tuners": """
         trainer = LightningTrainer(LightningConfigBuilder(){base}.build(), scaling_config={scaling})
         space = LightningConfigBuilder(){space}.build()

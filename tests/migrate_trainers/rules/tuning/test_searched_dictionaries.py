@@ -142,6 +142,38 @@ PLACES = {
             return Tuner(trainer, param_space=make_space()).fit()
         search()
         """,
+    "a trainer of a function": """
+        def make(width):
+            # Each trial makes one.
+            trainer = TRAINER(FUNCTION, CONFIG={"width": width}, SCALING)
+            return trainer
+        Tuner(make(effect(4)), param_space={"CONFIG": {"lr": tune.grid_search([7, 8])}}).fit()
+        """,
+    "a trainer in an attribute": """
+        class Study:
+            def __init__(self, width):
+                self.width = width
+                self.trainer = TRAINER(FUNCTION, CONFIG={"width": self.width}, SCALING)
+            def search(self):
+                return Tuner(self.trainer, param_space={"CONFIG": {"lr": tune.grid_search([7, 8])}}).fit()
+        effect(Study(3).search().get_best_result("loss", "min").checkpoint.path)
+        """,
+    "a trainer that is a parameter": """
+        def search(trainer, samples):
+            tuner = Tuner(trainer, param_space={"CONFIG": {"lr": tune.grid_search([7, 8])}})
+            effect(tuner.fit().get_best_result("loss", "min").checkpoint.path)
+        search(TRAINER(FUNCTION, CONFIG={"width": 3}, SCALING), samples=4)
+        """,
+    "the best checkpoint": """
+        trainer = TRAINER(FUNCTION, SCALING)
+        results = Tuner(trainer, param_space={"CONFIG": {"lr": tune.grid_search([7, 8])}}).fit()
+        best = results.get_best_result("loss", "min")
+        effect(best.checkpoint.path)
+        with best.checkpoint.as_directory() as folder:
+            effect(folder)
+        for result in results:
+            effect(result.checkpoint.path)
+        """,
     "two tuners": """
         trainer = TRAINER(FUNCTION, CONFIG={"width": 3}, SCALING)
         Tuner(trainer, param_space={"CONFIG": {"lr": tune.grid_search([7, 8])}}).fit()

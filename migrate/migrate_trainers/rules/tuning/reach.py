@@ -1,0 +1,184 @@
+"""Where a trainer gets to from the expression that makes it: to Tuners, or to code that does something else with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from migrate_trainers.reading import legacy
+from migrate_trainers.reading.scopes import BindingKind
+
+if TYPE_CHECKING:
+    from migrate_trainers.reading.program import Program
+    from migrate_trainers.reading.scopes import Binding
+
+
+@dataclass
+class Reach:
+    """The calls of `Tuner` and `Tuner.restore` that are given a trainer, and the other expressions that it gets to."""
+
+    tuners: list[cst.Call] = field(default_factory=list)
+    others: list[cst.BaseExpression] = field(default_factory=list)
+
+
+def reach_of(program: Program, node: cst.BaseExpression) -> Reach:
+    """Follows variables, attributes of `self`, and what functions of the file return and are given."""
+    reach = Reach()
+    pending, seen = [node], set[cst.BaseExpression]()
+    while pending:
+        current = pending.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        call = tuner_given(program, current)
+        following = _following(program, current)
+        if call is not None:
+            reach.tuners.append(call)
+        elif following is None:
+            reach.others.append(current)
+        else:
+            pending += following
+    reach.tuners.sort(key=lambda one: program.span(one))
+    return reach
+
+
+def tuner_given(program: Program, node: cst.BaseExpression) -> cst.Call | None:
+    """The call of `Tuner` or `Tuner.restore` that is given an expression as its `trainable`, if there is one."""
+    argument = program.parent(node)
+    call = program.parent(argument) if isinstance(argument, cst.Arg) else None
+    if not isinstance(call, cst.Call) or not isinstance(argument, cst.Arg):
+        return None
+    qualified = program.qualified_name(call.func)
+    first = call.args[0] is argument and argument.keyword is None and not argument.star
+    named = argument.keyword is not None and argument.keyword.value == "trainable"
+    if qualified in legacy.TUNERS and (first or named):
+        return call
+    return call if qualified in legacy.TUNER_RESTORES and named else None
+
+
+def assigned_variable(program: Program, value: cst.BaseExpression) -> Binding | None:
+    """The variable that is assigned a value and nothing else."""
+    statement = program.parent(value)
+    target = _target(statement)
+    if statement is None or not isinstance(target, cst.Name):
+        return None
+    bindings = program.scope(statement).lookup(target.value)
+    only = bindings[0] if len(bindings) == 1 else None
+    return only if only is not None and only.node is statement and only.kind is BindingKind.ASSIGNMENT else None
+
+
+def _target(statement: cst.CSTNode | None) -> cst.BaseExpression | None:
+    if isinstance(statement, cst.Assign):
+        return statement.targets[0].target if len(statement.targets) == 1 else None
+    return statement.target if isinstance(statement, cst.AnnAssign) else None
+
+
+def _following(program: Program, node: cst.BaseExpression) -> list[cst.BaseExpression] | None:
+    """The expressions that hold what an expression holds, None where they can't all be seen."""
+    parent = program.parent(node)
+    if isinstance(parent, cst.Return):
+        return _calls_of(program, program.enclosing(parent, cst.FunctionDef))
+    if isinstance(parent, cst.Arg):
+        return _uses_of_parameter(program, parent)
+    target = _target(parent)
+    if isinstance(target, cst.Attribute):
+        return _uses_of_attribute(program, target)
+    variable = assigned_variable(program, node)
+    return list(program.uses(variable)) if variable is not None else None
+
+
+def _calls_of(program: Program, function: cst.FunctionDef | None) -> list[cst.BaseExpression] | None:
+    """All calls of a function or method of the file, None where it is used in another way."""
+    if function is None or function.decorators or function.asynchronous is not None:
+        return None
+    owner = _class_of_method(program, function)
+    if owner is not None:
+        uses = _own_attributes(program, owner, function.name.value)
+    else:
+        bindings = program.scope(function).lookup(function.name.value)
+        uses = list(program.uses(bindings[0])) if [one.node for one in bindings] == [function] else None
+    if uses is None:
+        return None
+    calls = [program.parent(use) for use in uses]
+    given = [call for use, call in zip(uses, calls, strict=True) if isinstance(call, cst.Call) and call.func is use]
+    return list(given) if len(given) == len(uses) else None
+
+
+def _uses_of_parameter(program: Program, argument: cst.Arg) -> list[cst.BaseExpression] | None:
+    """The names that read the parameter of a function of the file that is called once, with this argument."""
+    call = program.parent(argument)
+    bindings = program.named(call.func) if isinstance(call, cst.Call) and not argument.star else ()
+    function = bindings[0].node if len(bindings) == 1 else None
+    if not isinstance(function, cst.FunctionDef) or not isinstance(call, cst.Call):
+        return None
+    if _calls_of(program, function) != [call]:
+        return None
+    parameters = [*function.params.posonly_params, *function.params.params]
+    if argument.keyword is not None:
+        parameters = [*function.params.params, *function.params.kwonly_params]
+        named = [one for one in parameters if one.name.value == argument.keyword.value]
+    else:
+        index = list(call.args).index(argument)
+        named = parameters[index : index + 1] if not any(one.star for one in call.args[:index]) else []
+    if not named:
+        return None
+    own = program.scope(function.body).lookup(named[0].name.value)
+    return list(program.uses(own[0])) if len(own) == 1 and own[0].kind is BindingKind.PARAMETER else None
+
+
+def _uses_of_attribute(program: Program, target: cst.Attribute) -> list[cst.BaseExpression] | None:
+    """The expressions that read `self.name`, which is assigned once."""
+    method = program.enclosing(target, cst.FunctionDef)
+    owner = _class_of_method(program, method) if method is not None else None
+    uses = _own_attributes(program, owner, target.attr.value) if owner is not None else None
+    if uses is None or target not in uses:
+        return None
+    read = [use for use in uses if not isinstance(program.parent(use), cst.AssignTarget | cst.AnnAssign)]
+    return read if len(read) == len(uses) - 1 else None
+
+
+def _own_attributes(program: Program, owner: cst.ClassDef, name: str) -> list[cst.BaseExpression] | None:
+    """Every `self.name` in a class, None where objects of the class may be asked for the name elsewhere."""
+    own: list[cst.BaseExpression] = []
+    for attribute in program.attributes:
+        if attribute.attr.value != name:
+            continue
+        place = _class_of_self(program, attribute)
+        if place is owner:
+            own.append(attribute)
+        elif not (place is not None and _are_strangers(program, owner, place)) and not _is_of_builder(
+            program, attribute
+        ):
+            return None
+    return own
+
+
+def _class_of_self(program: Program, node: cst.Attribute) -> cst.ClassDef | None:
+    """The class in whose methods `self.name` stands."""
+    if not isinstance(node.value, cst.Name) or node.value.value != "self":
+        return None
+    return program.enclosing(node, cst.ClassDef)
+
+
+def _are_strangers(program: Program, first: cst.ClassDef, second: cst.ClassDef) -> bool:
+    """Whether neither of two classes names the other, or anything that isn't imported, as its base."""
+    bases = [base.value for one in (first, second) for base in one.bases]
+    return all(program.qualified_name(base) is not None for base in bases)
+
+
+def _is_of_builder(program: Program, node: cst.Attribute) -> bool:
+    """Whether an attribute is a method of a `LightningConfigBuilder`, called where that is made: `trainer` is one."""
+    root: cst.BaseExpression = node
+    while isinstance(root, cst.Attribute | cst.Call):
+        if isinstance(root, cst.Call) and program.qualified_name(root.func) in legacy.BUILDERS:
+            return True
+        root = root.value if isinstance(root, cst.Attribute) else root.func
+    return False
+
+
+def _class_of_method(program: Program, function: cst.FunctionDef) -> cst.ClassDef | None:
+    block = program.parent(function)
+    owner = program.parent(block) if block is not None else None
+    return owner if isinstance(owner, cst.ClassDef) else None
