@@ -29,6 +29,7 @@ from migrate_trainers.rules.trainer_call import (
 )
 from migrate_trainers.rules.tuning.domains import is_surely_a_dictionary
 from migrate_trainers.rules.tuning.driver import Driver
+from migrate_trainers.rules.tuning.order import check_order, start_of
 from migrate_trainers.rules.tuning.run_config import TunedRunConfig
 from migrate_trainers.rules.tuning.sites import is_population
 from migrate_trainers.rules.tuning.trial_config import LOOP_CONFIG, START, TrialConfig, name_searched_scaling
@@ -111,6 +112,10 @@ class TunedTrainFunction(TrainFunction):
         if self._run_config.is_trainers and self._run_config.takes_filled_in():
             self._run_config.filled_in = fill_in()
         self._run_config.split()
+        configs = [self._parts.base, *(space.config for space in self._parts.spaces)]
+        values = [(given.value, given.statement) for config in configs for _, given in config.named_values()]
+        check_order(self.program, self._tuned, values, self._run_config.hoisted)
+        offset = start_of(self.program, self._tuned.site.statement, values)
         kept = {
             key: argument
             for key, argument in self._given.items()
@@ -119,7 +124,8 @@ class TunedTrainFunction(TrainFunction):
         config = TrialConfig(is_searched=bool(self._parts.keys) or self._starts, starts=self._starts)
         driver = Driver(rewrite, self._tuned, kept, self._run_config, config)
         definitions = [*self.reports.definitions, self._commented(function)]
-        rewrite.late.append(partial(driver.edits, function=name, definitions=definitions, lines=self._lines()))
+        lines = [(offset, line) for line in self._lines()]
+        rewrite.late.append(partial(driver.edits, function=name, definitions=definitions, lines=lines))
         rewrite.review("MT502", self._tuned.site.call.func, "")
         if self._starts:
             rewrite.review("MT504", self._tuned.site.call.func, "")

@@ -9,6 +9,7 @@ tuner = Tuner(trainer, ...)                         tuner = Tuner(tune.with_reso
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -57,7 +58,7 @@ class Driver:
         self._run_config = run_config
         self._config = config
         self._hoisted: dict[str, str] = {}
-        self._lines: list[str] = []
+        self._lines: list[tuple[int, str]] = []
         self._callback = self._fit = ""
         self._definitions = self._population_definitions() if run_config.is_for_population else []
         for name, argument in arguments.items():
@@ -75,22 +76,27 @@ class Driver:
             raise Refusal("MT501", argument, "its value changes from turn to turn of a loop")
         variable = self._hoisted[name] = self._rewrite.new_name(name)
         text = as_statement_value(relocated(self._program, argument.value, self._program.indent(statement)))
-        self._lines.append(f"{variable} = {text}")
+        self._lines.append((self._program.span(argument)[0], f"{variable} = {text}"))
 
     def edits(
-        self, others: Sequence[Edit], function: str, definitions: Sequence[str], lines: Sequence[str]
+        self, others: Sequence[Edit], function: str, definitions: Sequence[str], lines: Sequence[tuple[int, str]]
     ) -> list[Edit]:
-        """The edits that put the driver where the trainer was made, behind the train function's definitions."""
+        """The edits that put the driver where the trainer was made, behind the train function's definitions.
+
+        `lines` are statements to stand before these, each with the offset of what it was made of.
+        """
         tuned = self._tuned
         name = self._rewrite.new_name("train_driver")
         trainable = f"{self._rewrite.function_named('ray.tune.with_resources')}({name}, {_TRIAL_RESOURCES})"
         edits = [Edit(*self._program.span(use), trainable) for use in tuned.uses]
         definitions = [*self._definitions, *definitions]
         text = self._function_text(name, function, others)
-        place, lines = tuned.site.statement, [*lines, *self._lines, *self._run_config.lines]
+        place = tuned.site.statement
+        sorted_lines = sorted([*lines, *self._lines, *self._run_config.lines], key=itemgetter(0))
+        texts = [line for _, line in sorted_lines]
         if tuned.variable is None:
-            return [*edits, *definition(self._program, place, [*definitions, text], lines=lines)]
-        return [*edits, *definition(self._program, place, [text], lines=lines, run=[place], earlier=definitions)]
+            return [*edits, *definition(self._program, place, [*definitions, text], lines=texts)]
+        return [*edits, *definition(self._program, place, [text], lines=texts, run=[place], earlier=definitions)]
 
     def _population_definitions(self) -> list[str]:
         """The callback and the function that report checkpoints to Tune, where this is the first place for them."""

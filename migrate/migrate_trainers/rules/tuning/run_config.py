@@ -18,6 +18,7 @@ from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.configs import config_arguments, config_class, find_config_call
 from migrate_trainers.rules.lightning.checkpoints import FIRST_THAT_FILLS_IN, is_default
 from migrate_trainers.rules.literals import is_none
+from migrate_trainers.rules.tuning.order import effects_in
 from migrate_trainers.rules.tuning.settled import is_settled
 from migrate_trainers.rules.tuning.sites import is_population
 from migrate_trainers.writing.placement import leading_comments_start, removal
@@ -50,7 +51,7 @@ class TunedRunConfig:
     """What becomes of the RunConfigs of one tuned trainer and its Tuners; raises `Refusal` where they can't be read.
 
     `is_for_population` says that the trials report their checkpoints to Tune, which keeps them and starts trials again.
-    `lines` are those that have to stand before the trainer's own statement.
+    `lines` are those that have to stand before the trainer's own statement, with the offsets of what they were made of.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class TunedRunConfig:
         self._tuners = [self._read(argument) for argument in given]
         self._trainers = self._read(own) if own is not None else None
         self._hoisted: dict[cst.BaseExpression, str] = {}
-        self.lines: list[str] = []
+        self.lines: list[tuple[int, str]] = []
         self.filled_in: FilledIn | None = None
 
     @property
@@ -97,6 +98,11 @@ class TunedRunConfig:
         return own is not None and is_default(self._rewrite, own.call)
 
     @property
+    def hoisted(self) -> list[cst.BaseExpression]:
+        """The values that are evaluated before their statement from now on."""
+        return list(self._hoisted)
+
+    @property
     def in_force(self) -> dict[str, cst.Arg]:
         """The fields of the RunConfig that a trial had; Tuners that share a trainer have to agree on training."""
         configs = self._tuners or ([self._trainers] if self._trainers is not None else [])
@@ -123,6 +129,7 @@ class TunedRunConfig:
             self._settle(config)
             self._make_tuners(config)
         if self._trainers is not None and self._tuners:
+            self._keep_effects(self._trainers)
             self._drop(self._trainers)
         elif self._trainers is not None:
             self._check_uses(self._trainers)
@@ -170,13 +177,24 @@ class TunedRunConfig:
             variable = self._hoisted[argument.value] = self._rewrite.new_name(name)
             indent = self._program.indent(statement)
             line = f"{variable} = {as_statement_value(relocated(self._program, argument.value, indent))}"
-            if statement is self._tuned.site.statement:
-                self.lines.append(line)
-            else:
-                start = self._program.source.line_start(self._program.statement_start(statement))
-                self._rewrite.edits.append(Edit(start, start, f"{indent}{line}\n"))
+            self._put_before(statement, argument, line)
             if name not in self._moved and not moves:
                 self._rewrite.edits.append(Edit(*self._program.outer_span(argument.value), variable))
+
+    def _put_before(self, statement: Statement, node: cst.CSTNode, line: str) -> None:
+        """Put a line made of a node before the statement that it stood in."""
+        if statement is self._tuned.site.statement:
+            self.lines.append((self._program.span(node)[0], line))
+        else:
+            start = self._program.source.line_start(self._program.statement_start(statement))
+            self._rewrite.edits.append(Edit(start, start, f"{self._program.indent(statement)}{line}\n"))
+
+    def _keep_effects(self, config: _Config) -> None:
+        """Keep what is done for a RunConfig that goes as another one is in force."""
+        statement = self._program.statement(config.call)
+        if config.variable is None or len(self._program.uses(config.variable)) == 1:
+            for part in effects_in(self._program, config.call, statement):
+                self._put_before(statement, part, relocated(self._program, part, self._program.indent(statement)))
 
     def _check_reach(self, argument: cst.Arg, places: Sequence[Statement]) -> None:
         """The names of a value have to mean the same in other places, or it can't be read there."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.trainer_call import is_absent
 from migrate_trainers.rules.tuning.driver import Driver
+from migrate_trainers.rules.tuning.order import check_order, start_of
 from migrate_trainers.rules.tuning.run_config import TunedRunConfig
 from migrate_trainers.rules.tuning.sites import is_population
 from migrate_trainers.rules.tuning.trial_config import LOOP_CONFIG, name_search_spaces, read_trial_config
@@ -55,13 +56,19 @@ class Trials:
         rewrite = self._rewrite
         self.name_search_spaces()
         self._run_config.split()
+        program, statement = rewrite.program, self._tuned.site.statement
+        values = [(self.arguments[name].value, statement) for name in own if name in self.arguments]
+        check_order(program, self._tuned, values, self._run_config.hoisted)
+        offset = start_of(program, statement, values)
         kept = {
             LOOP_CONFIG if name == self._key else name: argument
             for name, argument in self.arguments.items()
             if name not in (*own, "run_config") and not is_absent(self.arguments, name)
         }
         driver = Driver(rewrite, self._tuned, kept, self._run_config, self.config)
-        rewrite.late.append(partial(driver.edits, function=function, definitions=definitions, lines=lines))
+        rewrite.late.append(
+            partial(driver.edits, function=function, definitions=definitions, lines=[(offset, line) for line in lines])
+        )
         rewrite.review("MT502", self._tuned.site.call.func, "")
         if self.config.starts:
             rewrite.review("MT504", self._tuned.site.call.func, "")

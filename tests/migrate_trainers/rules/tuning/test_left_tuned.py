@@ -11,6 +11,12 @@ OWN = f"trainer = LightningTrainer(LightningConfigBuilder(){BASE}.build(), scali
 SPACE = "space = LightningConfigBuilder().module(lr=tune.choice([7])).build()\n"
 TUNED = 'tune.Tuner(trainer, param_space={"lightning_config": space}).fit()\n'
 LEFT = {
+    "effects of one expression in another order": (
+        f"tune.Tuner(LightningTrainer(LightningConfigBuilder(){BASE}.build(), "
+        "scaling_config=ScalingConfig(num_workers=effect(2))), param_space={'lightning_config': "
+        "LightningConfigBuilder().module(lr=tune.choice([effect(7)])).build()})",
+        "MT501",
+    ),
     "run by the older function": (OWN + "tune.run(trainer.as_trainable())", "MT501"),
     "also fitted itself": (OWN + SPACE + "trainer.fit()\n" + TUNED, "MT501"),
     "an unknown key": (

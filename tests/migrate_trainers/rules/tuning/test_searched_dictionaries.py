@@ -33,6 +33,8 @@ each_trainer = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
 def filled(form: tuple[str, str, str, str], program: str) -> str:
     """A program of one trainer: TRAINER, FUNCTION, CONFIG and SCALING stand for what it says."""
     imports, trainer, function, config = form
+    first = "trainer_init_per_worker" if trainer == "TransformersTrainer" else "train_loop_per_worker"
+    program = program.replace("FIRST", first)
     more = ", accelerate_config={}" if trainer == "AccelerateTrainer" else ""
     text = dedent(program).replace("TRAINER", trainer).replace("FUNCTION", f"{function}{more}")
     return imports + text.replace("CONFIG", config).replace("SCALING", f"scaling_config={SCALING}")
@@ -174,6 +176,33 @@ PLACES = {
         for result in results:
             effect(result.checkpoint.path)
         """,
+    "effects in their order": """
+        trainer = TRAINER(
+            run_config=RunConfig(name=effect("own"), storage_path=effect("there")),
+            scaling_config=ScalingConfig(num_workers=effect(2)),
+            CONFIG={"width": effect(3)},
+            FIRST=FUNCTION,
+        )
+        Tuner(
+            trainer,
+            param_space={"CONFIG": {"lr": tune.grid_search([effect(7), 8])}},
+            tune_config=tune.TuneConfig(num_samples=effect(1)),
+        ).fit()
+        """,
+    "effects of a RunConfig that another replaces": """
+        own = RunConfig(name=effect("own"))
+        trainer = TRAINER(FUNCTION, SCALING, run_config=own)
+        Tuner(trainer, run_config=RunConfig(name="search")).fit()
+        other = TRAINER(FUNCTION, SCALING, run_config=RunConfig(name=effect("other")))
+        Tuner(other, run_config=RunConfig(name="search")).fit()
+        """,
+    "effects of one expression": """
+        Tuner(
+            TRAINER(FUNCTION, CONFIG={"width": effect(3)}, scaling_config=ScalingConfig(num_workers=effect(2))),
+            param_space={"CONFIG": {"lr": tune.grid_search([effect(7), 8])}},
+            run_config=RunConfig(name=effect("search")),
+        ).fit()
+        """,
     "two tuners": """
         trainer = TRAINER(FUNCTION, CONFIG={"width": 3}, SCALING)
         Tuner(trainer, param_space={"CONFIG": {"lr": tune.grid_search([7, 8])}}).fit()
@@ -274,6 +303,11 @@ Tuner(trainer, param_space={"CONFIG": {"lr": tune.grid_search([7, 8])}}).fit()
 
 
 LEFT = {
+    "effects of one expression in another order": (
+        "Tuner(param_space={'CONFIG': {'lr': effect(7)}}, trainable=TRAINER("
+        "FUNCTION, scaling_config=ScalingConfig(num_workers=effect(2))))",
+        "MT501",
+    ),
     "a searched dataset": (
         "trainer = TRAINER(FUNCTION, SCALING)\nTuner(trainer, param_space={'datasets': {}})",
         "MT501",

@@ -1,0 +1,89 @@
+"""The order of effects: what a trial can't evaluate is evaluated before the statement that it stood in."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from migrate_trainers.reading import legacy
+from migrate_trainers.reading.values import ValueAnalysis
+from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.configs import config_class
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from migrate_trainers.reading.program import Program, Statement
+    from migrate_trainers.rules.tuning.sites import TunedTrainer
+
+Given = tuple[cst.BaseExpression, "Statement"]
+# An expression, and when it is evaluated from now on: before its statement or in it, by which argument, and where.
+_Effect = tuple[cst.BaseExpression, tuple[int, int, int]]
+
+
+def effects_in(program: Program, value: cst.BaseExpression, statement: Statement) -> Iterator[cst.BaseExpression]:
+    """The parts of a value that do something, or may do so, in order of evaluation; Ray's own configurations don't."""
+    analysis = ValueAnalysis(program, statement)
+    for part in analysis.immovable_parts(value):
+        if isinstance(part, cst.Call) and _only_keeps_arguments(program, part):
+            for argument in part.args:
+                yield from effects_in(program, argument.value, statement)
+        elif not analysis.only_reads(part):
+            yield part
+
+
+def _only_keeps_arguments(program: Program, call: cst.Call) -> bool:
+    qualified = program.qualified_name(call.func) or ""
+    is_config = config_class(program, call) is not None or qualified in legacy.TORCH_CONFIGS
+    return is_config or qualified.startswith("ray.tune.")
+
+
+def start_of(program: Program, statement: Statement, values: Sequence[Given]) -> int:
+    """Where the first of the values that a statement holds starts: what they do is done there."""
+    starts = [program.span(value)[0] for value, place in values if place is statement]
+    return min(starts, default=program.span(statement)[0])
+
+
+def check_order(
+    program: Program, tuned: TunedTrainer, values: Sequence[Given], hoisted: Sequence[cst.BaseExpression]
+) -> None:
+    """Raise `Refusal` where one effect would come before another that it stands behind.
+
+    `values` are those that reach the train function, `hoisted` those of Tuners' RunConfigs that don't stay there.
+    """
+    for statement in {tuned.site.statement, *(tuner.statement for tuner in tuned.tuners)}:
+        effects = [*_early(program, statement, values), *_others(program, tuned, statement, values, hoisted)]
+        effects.sort(key=lambda effect: program.span(effect[0])[0])
+        for (_, before), (part, behind) in pairwise(effects):
+            if behind < before:
+                raise Refusal("MT501", part, "it would be evaluated before what stands in front of it")
+
+
+def _early(program: Program, statement: Statement, values: Sequence[Given]) -> Iterator[_Effect]:
+    """The effects of values that reach the train function: all where the first of them is."""
+    first = start_of(program, statement, values)
+    for value, place in values:
+        for part in effects_in(program, value, place) if place is statement else ():
+            yield part, (0, first, program.span(part)[0])
+
+
+def _others(
+    program: Program,
+    tuned: TunedTrainer,
+    statement: Statement,
+    values: Sequence[Given],
+    hoisted: Sequence[cst.BaseExpression],
+) -> Iterator[_Effect]:
+    """The effects of all other arguments of the trainer and its Tuners in a statement: those of Tuners may stay."""
+    for call in (tuned.site.call, *(tuner.call for tuner in tuned.tuners)):
+        for argument in call.args if program.statement(call) is statement else ():
+            if program.contains(argument, tuned.site.call):
+                continue
+            for part in effects_in(program, argument.value, statement):
+                if any(program.contains(part, one) or program.contains(one, part) for one, _ in values):
+                    continue
+                start = program.span(part)[0]
+                stays = call is not tuned.site.call and not any(program.contains(one, part) for one in hoisted)
+                yield part, (1, 0, start) if stays else (0, program.span(argument)[0], start)
