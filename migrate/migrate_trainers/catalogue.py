@@ -562,6 +562,13 @@ _ENTRIES = (
         "Search the values under `train_loop_config`, and give them to `Accelerator(...)` in the train function.",
     ),
     Entry(
+        "MT506",
+        Kind.MANUAL,
+        "A trainer is run as a trainable",
+        "Trainers of current Ray have no `as_trainable()`.",
+        "Give the trainer itself to `Tuner(trainer, param_space=...)`, with what `tune.run` had as `config`; its other arguments belong to `TuneConfig` and `RunConfig`.",
+    ),
+    Entry(
         "MT900",
         Kind.ERROR,
         "The file is not valid Python",

@@ -541,7 +541,9 @@ predictions = [dataset.map_batches(Predictor, **arguments) for dataset in datase
     # Tune
     "MT500": Example(_tuned()),
     "MT501": Example(
-        "from ray import tune\n" + _lightning() + "tune.run(trainer.as_trainable())\n",
+        "from ray import tune\nfrom spaces import load_space\n"
+        + _lightning()
+        + "tune.Tuner(trainer, param_space=load_space()).fit()\n",
         instead="""\
 from ray import tune
 from training import make_trainer
@@ -570,6 +572,16 @@ tune.Tuner(
 """
     ),
     "MT503": Example(_tuned() + "print(results.get_best_result().checkpoint)\n"),
+    "MT506": Example(
+        "from ray import tune\n"
+        + _accelerate("{}")
+        + 'tune.run(trainer.as_trainable(), config={"train_loop_config": {"lr": tune.uniform(0, 1)}}, num_samples=4)\n',
+        instead="from ray import tune\n"
+        + _accelerate("{}")
+        + "tune.Tuner(\n    trainer,\n"
+        + '    param_space={"train_loop_config": {"lr": tune.uniform(0, 1)}},\n'
+        + "    tune_config=tune.TuneConfig(num_samples=4),\n).fit()\n",
+    ),
     "MT505": Example(
         "from ray import tune\n"
         + _accelerate("{}")

@@ -39,7 +39,8 @@ _CODES = Codes(unseen="MT202", moved="MT202")
 class AccelerateSite:
     """One AccelerateTrainer: its arguments, its train loop, and what it told accelerate.
 
-    `read` are the variables that hold the configuration, `data` is what it was given of Ray Data.
+    `read` are the variables that hold the configuration, `data` is what it was given of Ray Data; `is_searched` says
+    that trials bring a `train_loop_config`.
     """
 
     call_site: CallSite
@@ -48,6 +49,7 @@ class AccelerateSite:
     settings: AccelerateSettings
     read: list[Binding]
     data: RayData | None
+    is_searched: bool = False
 
     @property
     def function(self) -> cst.Arg:

@@ -185,7 +185,7 @@ def _wrapper(rewrite: Rewrite, site: AccelerateSite, settings: AccelerateSetting
     program, argument = rewrite.program, site.function
     takes_config = site.loop.takes_config
     if takes_config is None:
-        if "train_loop_config" not in site.arguments:
+        if "train_loop_config" not in site.arguments and not site.is_searched:
             raise Refusal("MT303", argument, "whether it takes a configuration can't be seen")
         takes_config = True
     place = site.call_site.statement

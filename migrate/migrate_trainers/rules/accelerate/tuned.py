@@ -38,6 +38,7 @@ def migrate_tuned(rewrite: Rewrite, tuned: TunedTrainer) -> None:
     site = read_site(rewrite, tuned.site)
     function = site.function
     trials = Trials(rewrite, tuned, site.arguments, LOOP_CONFIG)
+    site = replace(site, is_searched=trials.config.is_searched)
     if trials.config.starts:
         trials.config = replace(trials.config, starts=_takes_start(rewrite, site))
     wrapper = next((wrapper for _, wrapper in carry_over(rewrite, [site])), None)

@@ -29,7 +29,7 @@ from migrate_trainers.rules.trainer_call import (
 )
 from migrate_trainers.rules.tuning.domains import is_surely_a_dictionary
 from migrate_trainers.rules.tuning.driver import Driver
-from migrate_trainers.rules.tuning.order import check_order, start_of
+from migrate_trainers.rules.tuning.order import check_order, lines_at, start_of
 from migrate_trainers.rules.tuning.run_config import TunedRunConfig
 from migrate_trainers.rules.tuning.sites import is_population
 from migrate_trainers.rules.tuning.trial_config import LOOP_CONFIG, START, TrialConfig, name_searched_scaling
@@ -124,7 +124,7 @@ class TunedTrainFunction(TrainFunction):
         config = TrialConfig(is_searched=bool(self._parts.keys) or self._starts, starts=self._starts)
         driver = Driver(rewrite, self._tuned, kept, self._run_config, config)
         definitions = [*self.reports.definitions, self._commented(function)]
-        lines = [(offset, line) for line in self._lines()]
+        lines = lines_at(offset, self._lines())
         rewrite.late.append(partial(driver.edits, function=name, definitions=definitions, lines=lines))
         rewrite.review("MT502", self._tuned.site.call.func, "")
         if self._starts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.trainer_call import warn_of_continuation
 from migrate_trainers.rules.transformers.in_place import convert_in_place
 from migrate_trainers.rules.transformers.init_function import check_function, convertible_function, definition_of
@@ -42,6 +43,8 @@ def migrate_tuned(rewrite: Rewrite, tuned: TunedTrainer) -> None:
     assert site.trials is not None
     ((_, function),) = _train_functions(rewrite, [site])
     if rewrite.settings.strict_target:
+        if function.definitions and function.place is not tuned.site.statement:
+            raise Refusal("MT501", tuned.site.call, "it is not made by a statement of its own")
         site.trials.write_driver(function.name, function.definitions, function.lines, ("trainer_init_per_worker",))
     else:
         define(rewrite, [function])

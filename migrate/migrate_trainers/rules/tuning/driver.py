@@ -9,19 +9,20 @@ tuner = Tuner(trainer, ...)                         tuner = Tuner(tune.with_reso
 
 from __future__ import annotations
 
-from operator import itemgetter
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.tuning.order import Line, line_of
 from migrate_trainers.rules.tuning.settled import is_settled
 from migrate_trainers.rules.tuning.trial_config import LOOP_CONFIG, SCALING, START, searches_scaling
 from migrate_trainers.writing import templates
 from migrate_trainers.writing.comments import MovedComments
 from migrate_trainers.writing.placement import definition
-from migrate_trainers.writing.render import Argument, as_statement_value, call, free_name, names_in, relocated, sequence
+from migrate_trainers.writing.render import Argument, call, free_name, names_in, relocated, sequence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +59,7 @@ class Driver:
         self._run_config = run_config
         self._config = config
         self._hoisted: dict[str, str] = {}
-        self._lines: list[tuple[int, str]] = []
+        self._lines: list[Line] = []
         self._callback = self._fit = ""
         self._definitions = self._population_definitions() if run_config.is_for_population else []
         for name, argument in arguments.items():
@@ -75,15 +76,14 @@ class Driver:
         if self._program.loop_around(statement) is not None:
             raise Refusal("MT501", argument, "its value changes from turn to turn of a loop")
         variable = self._hoisted[name] = self._rewrite.new_name(name)
-        text = as_statement_value(relocated(self._program, argument.value, self._program.indent(statement)))
-        self._lines.append((self._program.span(argument)[0], f"{variable} = {text}"))
+        self._lines.append(line_of(self._program, argument.value, variable))
 
     def edits(
-        self, others: Sequence[Edit], function: str, definitions: Sequence[str], lines: Sequence[tuple[int, str]]
+        self, others: Sequence[Edit], function: str, definitions: Sequence[str], lines: Sequence[Line]
     ) -> list[Edit]:
         """The edits that put the driver where the trainer was made, behind the train function's definitions.
 
-        `lines` are statements to stand before these, each with the offset of what it was made of.
+        `lines` are to stand before these.
         """
         tuned = self._tuned
         name = self._rewrite.new_name("train_driver")
@@ -92,8 +92,8 @@ class Driver:
         definitions = [*self._definitions, *definitions]
         text = self._function_text(name, function, others)
         place = tuned.site.statement
-        sorted_lines = sorted([*lines, *self._lines, *self._run_config.lines], key=itemgetter(0))
-        texts = [line for _, line in sorted_lines]
+        before = sorted([*lines, *self._lines, *self._run_config.lines], key=attrgetter("offset"))
+        texts = [line.render(others) for line in before]
         if tuned.variable is None:
             return [*edits, *definition(self._program, place, [*definitions, text], lines=texts)]
         return [*edits, *definition(self._program, place, [text], lines=texts, run=[place], earlier=definitions)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -11,14 +13,49 @@ from migrate_trainers.reading import legacy
 from migrate_trainers.reading.values import ValueAnalysis
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.configs import config_class
+from migrate_trainers.writing.render import as_statement_value, relocated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from migrate_trainers.reading.program import Program, Statement
+    from migrate_trainers.reading.source import Edit
     from migrate_trainers.rules.tuning.sites import TunedTrainer
 
 Given = tuple[cst.BaseExpression, "Statement"]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A statement to stand before another: `render` gives its text with all other edits, `offset` is where it was."""
+
+    offset: int
+    render: Callable[[Sequence[Edit]], str]
+
+
+def lines_at(offset: int, texts: Sequence[str]) -> list[Line]:
+    """Lines whose texts are settled."""
+    return [Line(offset, partial(_text, text)) for text in texts]
+
+
+def _text(text: str, _: Sequence[Edit]) -> str:
+    return text
+
+
+def line_of(program: Program, value: cst.BaseExpression, variable: str | None = None) -> Line:
+    """The line that evaluates a value, and keeps it in a variable if there is one."""
+    indent = program.indent(program.statement(value))
+
+    def render(others: Sequence[Edit]) -> str:
+        start, end = program.outer_span(value)
+        # Not the keyword that may have been put in front of it, nor the variable that took its place.
+        inside = [edit for edit in others if edit.end > start and (edit.start > start or edit.end < end)]
+        text = relocated(program, value, indent, edits=inside)
+        return text if variable is None else f"{variable} = {as_statement_value(text)}"
+
+    return Line(program.span(value)[0], render)
+
+
 # An expression, and when it is evaluated from now on: before its statement or in it, by which argument, and where.
 _Effect = tuple[cst.BaseExpression, tuple[int, int, int]]
 

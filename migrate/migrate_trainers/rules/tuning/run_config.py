@@ -18,11 +18,11 @@ from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.configs import config_arguments, config_class, find_config_call
 from migrate_trainers.rules.lightning.checkpoints import FIRST_THAT_FILLS_IN, is_default
 from migrate_trainers.rules.literals import is_none
-from migrate_trainers.rules.tuning.order import effects_in
+from migrate_trainers.rules.tuning.order import Line, effects_in, line_of
 from migrate_trainers.rules.tuning.settled import is_settled
 from migrate_trainers.rules.tuning.sites import is_population
 from migrate_trainers.writing.placement import leading_comments_start, removal
-from migrate_trainers.writing.render import Argument, as_statement_value, call, relocated
+from migrate_trainers.writing.render import Argument, call, relocated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -51,7 +51,7 @@ class TunedRunConfig:
     """What becomes of the RunConfigs of one tuned trainer and its Tuners; raises `Refusal` where they can't be read.
 
     `is_for_population` says that the trials report their checkpoints to Tune, which keeps them and starts trials again.
-    `lines` are those that have to stand before the trainer's own statement, with the offsets of what they were made of.
+    `lines` are those that have to stand before the trainer's own statement.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class TunedRunConfig:
         self._tuners = [self._read(argument) for argument in given]
         self._trainers = self._read(own) if own is not None else None
         self._hoisted: dict[cst.BaseExpression, str] = {}
-        self.lines: list[tuple[int, str]] = []
+        self.lines: list[Line] = []
         self.filled_in: FilledIn | None = None
 
     @property
@@ -175,26 +175,25 @@ class TunedRunConfig:
             if any(scope not in (self._program.scope(place), self._program.module_scope) for place in places):
                 raise Refusal("MT501", argument, "its value can't be read where the trainer or the Tuner is made")
             variable = self._hoisted[argument.value] = self._rewrite.new_name(name)
-            indent = self._program.indent(statement)
-            line = f"{variable} = {as_statement_value(relocated(self._program, argument.value, indent))}"
-            self._put_before(statement, argument, line)
+            self._put_before(statement, line_of(self._program, argument.value, variable))
             if name not in self._moved and not moves:
                 self._rewrite.edits.append(Edit(*self._program.outer_span(argument.value), variable))
 
-    def _put_before(self, statement: Statement, node: cst.CSTNode, line: str) -> None:
-        """Put a line made of a node before the statement that it stood in."""
+    def _put_before(self, statement: Statement, line: Line) -> None:
+        """Put a line before the statement that it was made of."""
         if statement is self._tuned.site.statement:
-            self.lines.append((self._program.span(node)[0], line))
-        else:
-            start = self._program.source.line_start(self._program.statement_start(statement))
-            self._rewrite.edits.append(Edit(start, start, f"{self._program.indent(statement)}{line}\n"))
+            self.lines.append(line)
+            return
+        start = self._program.source.line_start(self._program.statement_start(statement))
+        indent = self._program.indent(statement)
+        self._rewrite.late.append(lambda others: [Edit(start, start, f"{indent}{line.render(others)}\n")])
 
     def _keep_effects(self, config: _Config) -> None:
         """Keep what is done for a RunConfig that goes as another one is in force."""
         statement = self._program.statement(config.call)
         if config.variable is None or len(self._program.uses(config.variable)) == 1:
             for part in effects_in(self._program, config.call, statement):
-                self._put_before(statement, part, relocated(self._program, part, self._program.indent(statement)))
+                self._put_before(statement, line_of(self._program, part))
 
     def _check_reach(self, argument: cst.Arg, places: Sequence[Statement]) -> None:
         """The names of a value have to mean the same in other places, or it can't be read there."""
@@ -296,6 +295,7 @@ class TunedRunConfig:
         """Take out the imports that only removed code read, and that the trainer of a trial does not read either."""
         program = self._program
         moved = [one.value for name, one in self.in_force.items() if name in (*_STORAGE, *self._moved)]
+        moved += self._hoisted
         for made in program.calls:
             if not program.contains(statement, made) or not isinstance(made.func, cst.Name):
                 continue

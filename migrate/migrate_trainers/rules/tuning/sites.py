@@ -70,7 +70,9 @@ def tuned_trainers(program: Program, sites: Sequence[CallSite]) -> dict[CallSite
         explained |= set(found.given_to)
     for call in program.calls:
         if call not in explained and _runs_trials(program, call) and not _tunes_something_else(program, call):
-            raise Refusal("MT501", call, f"what `{program.text(call.func)}` runs may be a legacy trainer")
+            is_trainable = any(attribute.attr.value == "as_trainable" for attribute in program.attributes)
+            detail = "" if is_trainable else f"what `{program.text(call.func)}` runs may be a legacy trainer"
+            raise Refusal("MT506" if is_trainable else "MT501", call, detail)
     return tuned
 
 

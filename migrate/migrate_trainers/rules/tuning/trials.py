@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.trainer_call import is_absent
 from migrate_trainers.rules.tuning.driver import Driver
-from migrate_trainers.rules.tuning.order import check_order, start_of
+from migrate_trainers.rules.tuning.order import check_order, lines_at, start_of
 from migrate_trainers.rules.tuning.run_config import TunedRunConfig
 from migrate_trainers.rules.tuning.sites import is_population
 from migrate_trainers.rules.tuning.trial_config import LOOP_CONFIG, name_search_spaces, read_trial_config
@@ -67,7 +67,7 @@ class Trials:
         }
         driver = Driver(rewrite, self._tuned, kept, self._run_config, self.config)
         rewrite.late.append(
-            partial(driver.edits, function=function, definitions=definitions, lines=[(offset, line) for line in lines])
+            partial(driver.edits, function=function, definitions=definitions, lines=lines_at(offset, lines))
         )
         rewrite.review("MT502", self._tuned.site.call.func, "")
         if self.config.starts:

@@ -17,7 +17,8 @@ LEFT = {
         "LightningConfigBuilder().module(lr=tune.choice([effect(7)])).build()})",
         "MT501",
     ),
-    "run by the older function": (OWN + "tune.run(trainer.as_trainable())", "MT501"),
+    "run by the older function": (OWN + "tune.run(trainer.as_trainable())", "MT506"),
+    "tuned as a trainable": (OWN + "trainable = trainer.as_trainable()\ntune.Tuner(trainable)", "MT506"),
     "also fitted itself": (OWN + SPACE + "trainer.fit()\n" + TUNED, "MT501"),
     "an unknown key": (
         OWN + SPACE + "tune.Tuner(trainer, param_space={'lightning_config': space, 'other': 1})",

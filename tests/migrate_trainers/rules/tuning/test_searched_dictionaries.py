@@ -176,6 +176,18 @@ PLACES = {
         for result in results:
             effect(result.checkpoint.path)
         """,
+    "configurations through a module": """
+        from ray import air
+        from project import args
+        trainer = TRAINER(
+            FUNCTION,
+            scaling_config=air.ScalingConfig(num_workers=args.top_k),
+            run_config=air.RunConfig(
+                name=effect("own"), failure_config=air.FailureConfig(max_failures=args.top_k)
+            ),
+        )
+        Tuner(trainer, param_space={"CONFIG": {"lr": tune.grid_search([7, 8])}}).fit()
+        """,
     "effects in their order": """
         trainer = TRAINER(
             run_config=RunConfig(name=effect("own"), storage_path=effect("there")),
@@ -361,6 +373,15 @@ Tuner(trainer, param_space={"CONFIG": {"lr": tune.uniform(7, 8)}}).fit()
     assert "train_driver" not in output
     assert 'train_loop_config={"width": 3}' in output
     assert 'Tuner(trainer, param_space={"train_loop_config": {"lr": tune.uniform(7, 8)}}).fit()' in output
+
+
+def test_train_loop_of_another_module_takes_what_is_searched() -> None:
+    program = """
+from training import train_loop
+trainer = TRAINER(train_loop, SCALING, accelerate_config={"mixed_precision": "bf16"})
+Tuner(trainer, param_space={"train_loop_config": {"lr": tune.grid_search([7, 8])}}).fit()
+"""
+    assert "train_loop(config)" in after(migrate(filled(FORMS["Accelerate"], program)))
 
 
 POPULATIONS = {
