@@ -14,6 +14,7 @@ from migrate_trainers.rules.checkpoints.held import Holdings
 from migrate_trainers.rules.checkpoints.kinds import Held
 from migrate_trainers.rules.literals import string
 from migrate_trainers.rules.rewrite import moved_name
+from migrate_trainers.rules.tuning.reach import reach_of
 
 if TYPE_CHECKING:
     from migrate_trainers.reading.program import Program
@@ -160,6 +161,10 @@ def _report_lost_metrics(rewrite: Rewrite) -> None:
     if not rewrite.settings.strict_target or rewrite.settings.bundled:
         return
     program = rewrite.program
+    trainers = [call for call in program.calls if program.qualified_name(call.func) in legacy.TRAINERS]
+    if trainers and all(reach_of(program, call).tuners for call in trainers):
+        # Tune hears of all reports of its trials.
+        return
     reports = [
         call
         for call in program.calls

@@ -384,6 +384,21 @@ Tuner(trainer, param_space={"train_loop_config": {"lr": tune.grid_search([7, 8])
     assert "train_loop(config)" in after(migrate(filled(FORMS["Accelerate"], program)))
 
 
+@pytest.mark.parametrize(
+    ("more", "is_lost"), [("", False), ("TRAINER(FUNCTION, SCALING).fit()\n", True)], ids=["tuned", "fitted too"]
+)
+def test_reports_without_a_checkpoint(more: str, is_lost: bool) -> None:
+    program = f"""
+tuned = TRAINER(FUNCTION, SCALING)
+Tuner(tuned, param_space={{"train_loop_config": {{"lr": 1}}}}).fit()
+{more}"""
+    reporting = filled(FORMS["Accelerate"], program).replace(
+        "    Accelerator(", "    session.report({})\n    Accelerator("
+    )
+
+    assert ("MT404" in codes(migrate(reporting))) == is_lost
+
+
 POPULATIONS = {
     "values to choose from": "{'lr': [8, 9]}",
     "a range": "{'lr': tune.uniform(8, 9), 'depth': tune.randint(1, 3)}",
