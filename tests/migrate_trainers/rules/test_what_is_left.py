@@ -40,7 +40,7 @@ LEFT = {
     "a builder without a trainer": (f"config = {CHAIN}.build()", "MT904"),
     "run by the older Tune": (
         f"from ray import tune\ntune.run(LightningTrainer({CHAIN}.build(), scaling_config={SCALING}).as_trainable())",
-        "MT501",
+        "MT506",
     ),
     "a predictor": (
         "from ray.train.lightning import LightningPredictor\n"
