@@ -212,6 +212,8 @@ class Constants:
         if changes is None:
             return Unknown(node)
         value = self.of(binding.value)
+        if isinstance(value, Unknown):
+            return Unknown(node)
         self.read.append(binding)
         if changes and not isinstance(value, dict):
             return Unknown(node)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers.rules.accelerate.settings import KEYWORD_VARIABLES, AccelerateSettings
+from migrate_trainers.rules.accelerate.settings import DYNAMO_DEFAULTS, KEYWORD_VARIABLES, AccelerateSettings
 from migrate_trainers.rules.literals import is_none, string
 
 if TYPE_CHECKING:
@@ -31,6 +31,16 @@ def accelerator_calls(program: Program, nodes: Sequence[cst.CSTNode]) -> list[cs
         for call in program.calls
         if program.qualified_name(call.func) in _ACCELERATOR and any(program.contains(node, call) for node in nodes)
     ]
+
+
+def is_used_otherwise(program: Program) -> bool:
+    """Whether the class is more than called: somebody derives from it, hands it on or gives it another name."""
+    called = {call.func for call in program.calls}
+    return any(
+        node not in called and program.enclosing(node, cst.Annotation) is None
+        for node in (*program.names, *program.attributes)
+        if program.qualified_name(node) in _ACCELERATOR
+    )
 
 
 def give_device(rewrite: Rewrite, nodes: Sequence[cst.CSTNode], settings: AccelerateSettings) -> None:
@@ -65,8 +75,12 @@ def give_settings(rewrite: Rewrite, call: cst.Call, settings: AccelerateSettings
             rewrite.arguments_of(call).replace(argument, f"{name}={text}" if argument.keyword else text)
         elif string(argument.value) is None:
             left[name] = text
+    own_dynamo = given.get("dynamo_backend")
+    variables = settings.variables
+    if own_dynamo is not None and not is_none(own_dynamo.value):
+        variables = DYNAMO_DEFAULTS | variables
     is_told = settings.cpu is not False and _give_cpu(rewrite, call, given.get("cpu"), settings)
-    return replace(settings, keywords=left, cpu=False if is_told else settings.cpu)
+    return replace(settings, keywords=left, variables=variables, cpu=False if is_told else settings.cpu)
 
 
 def _give_cpu(rewrite: Rewrite, call: cst.Call, given: cst.Arg | None, settings: AccelerateSettings) -> bool:

@@ -21,12 +21,18 @@ from migrate_trainers.rules.accelerate.accelerator import (
     accelerator_calls,
     give_device,
     give_settings,
+    is_used_otherwise,
     variables_for,
 )
 from migrate_trainers.rules.accelerate.settings import AccelerateSettings
-from migrate_trainers.rules.accelerate.train_loop import owned_definitions, reached_definitions, uses_by_definition
+from migrate_trainers.rules.accelerate.train_loop import (
+    PARTIAL,
+    owned_definitions,
+    reached_definitions,
+    uses_by_definition,
+)
 from migrate_trainers.writing.placement import at_top
-from migrate_trainers.writing.render import Argument, sequence
+from migrate_trainers.writing.render import Argument, free_name, names_in, sequence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +66,7 @@ def write_settings(rewrite: Rewrite, sites: Sequence[AccelerateSite]) -> list[tu
     edited: set[cst.CSTNode] = set()
     for site in sites:
         node = site.loop.definition
-        if site not in own or not _can_be_edited(site):
+        if site not in own or not _can_be_edited(site) or settings.values:
             wrapper = _wrapper(rewrite, site, missing if site in own else settings)
             wrappers += [(site, wrapper)] if wrapper is not None else []
         elif node not in edited:
@@ -108,7 +114,8 @@ def _give_to_accelerators(
     program = rewrite.program
     owned = owned_definitions(program, roots)
     calls = accelerator_calls(program, owned)
-    if not calls or accelerator_calls(program, reached_definitions(program, roots)) != calls:
+    is_seen = calls and calls == accelerator_calls(program, reached_definitions(program, roots))
+    if not is_seen or is_used_otherwise(program):
         return settings
     for node in owned:
         with _imports_for(rewrite, node):
@@ -118,8 +125,9 @@ def _give_to_accelerators(
         with _imports_for(rewrite, call):
             left.append(give_settings(rewrite, call, settings))
     keywords = {name: text for one in left for name, text in one.keywords.items()}
+    variables = {name: text for one in left for name, text in one.variables.items()}
     is_told = all(one.cpu is False for one in left)
-    return replace(settings, keywords=keywords, cpu=False if is_told else settings.cpu)
+    return replace(settings, keywords=keywords, variables=variables, cpu=False if is_told else settings.cpu)
 
 
 def _imports_for(rewrite: Rewrite, node: cst.CSTNode) -> AbstractContextManager[None]:
@@ -190,23 +198,43 @@ def _wrapper(rewrite: Rewrite, site: AccelerateSite, settings: AccelerateSetting
         takes_config = True
     place = site.call_site.statement
     indent = program.indent(place) + program.module.default_indent
-    lines: tuple[str, ...] = ()
+    lines = tuple(f"{name} = {text}" for name, text in settings.values.items())
+    if lines and program.loop_around(place) is not None:
+        raise Refusal("MT301", site.arguments["accelerate_config"], "it changes from turn to turn of a loop")
+    config = free_name(names_in(argument.value), "config", "train_loop_config")
     if isinstance(argument.value, cst.Lambda):
         parameter = ", ".join(one.name.value for one in argument.value.params.params)
         call = _body_text(rewrite, argument.value)
+    elif _is_plain_partial(program, place, argument.value):
+        assert isinstance(argument.value, cst.Call)
+        parameter = config if takes_config else ""
+        call = _partial_call(rewrite, argument.value, parameter)
     else:
         function = rewrite.text_of(argument.value)
         if not _may_be_called_later(program, place, argument.value):
             name = rewrite.new_name("train_loop")
-            lines, function = (f"{name} = {function}",), name
+            lines, function = (*lines, f"{name} = {function}"), name
             if program.loop_around(place) is not None:
                 raise Refusal("MT303", argument, "it changes from turn to turn of a loop")
-        config = "config" if function != "config" else "train_loop_config"
         parameter = config if takes_config else ""
         call = f"{function}({parameter})"
     body = [_update_line(rewrite, settings, indent)] if settings != AccelerateSettings() else []
     name = rewrite.new_name("train_func")
     return Wrapper(name, f"\n{indent}".join([f"def {name}({parameter}):", *body, f"return {call}"]), lines)
+
+
+def _is_plain_partial(program: Program, place: Statement, value: cst.BaseExpression) -> bool:
+    is_partial = isinstance(value, cst.Call) and program.qualified_name(value.func) == PARTIAL
+    return is_partial and ValueAnalysis(program, place).is_movable(value)
+
+
+def _partial_call(rewrite: Rewrite, partial: cst.Call, config: str) -> str:
+    """The call that a partial makes when it is called with a configuration, if any."""
+    function, *bound = partial.args
+    positional = [rewrite.text_of(argument.value) for argument in bound if argument.keyword is None]
+    named = [f"{one.keyword.value}={rewrite.text_of(one.value)}" for one in bound if one.keyword is not None]
+    arguments = [*positional, *([config] if config else []), *named]
+    return f"{rewrite.text_of(function.value)}({', '.join(arguments)})"
 
 
 def _body_text(rewrite: Rewrite, function: cst.Lambda) -> str:
