@@ -164,6 +164,16 @@ def test_trainers_that_share_a_loop() -> None:
     assert "os.environ" not in after(migrate(same))
 
 
+def test_state_that_other_code_makes_too() -> None:
+    helper = "def state():\n    accelerate.PartialState()\ndef loop(config):\n    state()\n    Accelerator()\n"
+    source = f"{IMPORTS}{helper}effect(state.__name__)\n"
+
+    assert codes(migrate(f"{source}{trainer('loop')}"), Kind.MANUAL) == ["MT303"]
+    assert_same_calls(
+        f"{source}{trainer('loop', gpu='True')}", after(migrate(f"{source}{trainer('loop', gpu='True')}"))
+    )
+
+
 VALUES = {
     "an attribute": "{'mixed_precision': args.name}",
     "a variable": "{'mixed_precision': precision}",

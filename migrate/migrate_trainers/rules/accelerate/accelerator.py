@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers.rules.accelerate.settings import DYNAMO_DEFAULTS, KEYWORD_VARIABLES, AccelerateSettings
+from migrate_trainers.rules.accelerate.settings import KEYWORD_VARIABLES, AccelerateSettings
 from migrate_trainers.rules.literals import is_none, string
 
 if TYPE_CHECKING:
@@ -33,6 +33,15 @@ def accelerator_calls(program: Program, nodes: Sequence[cst.CSTNode]) -> list[cs
     ]
 
 
+def compiles(program: Program) -> bool:
+    """Whether any Accelerator of a program is told a backend of dynamo by its call."""
+    return any(
+        argument.keyword is not None and argument.keyword.value == "dynamo_backend"
+        for call in accelerator_calls(program, program.modules)
+        for argument in call.args
+    )
+
+
 def is_used_otherwise(program: Program) -> bool:
     """Whether the class is more than called: somebody derives from it, hands it on or gives it another name."""
     called = {call.func for call in program.calls}
@@ -43,13 +52,20 @@ def is_used_otherwise(program: Program) -> bool:
     )
 
 
-def give_device(rewrite: Rewrite, nodes: Sequence[cst.CSTNode], settings: AccelerateSettings) -> None:
-    """Tell the device to what may ask for it in some parts of a program before an Accelerator is made."""
-    program = rewrite.program
-    for call in program.calls:
-        is_state = program.qualified_name(call.func) in _PARTIAL_STATE and not call.args
-        if settings.cpu is not False and is_state and any(program.contains(node, call) for node in nodes):
-            rewrite.arguments_of(call).append(_keyword("cpu", _cpu_text(rewrite, settings)))
+def state_calls(program: Program, nodes: Sequence[cst.CSTNode]) -> list[cst.Call]:
+    """The calls in some parts of a program that settle the device before an Accelerator is made."""
+    return [
+        call
+        for call in program.calls
+        if program.qualified_name(call.func) in _PARTIAL_STATE
+        and not call.args
+        and any(program.contains(node, call) for node in nodes)
+    ]
+
+
+def give_device(rewrite: Rewrite, call: cst.Call, settings: AccelerateSettings) -> None:
+    """Tell a call without arguments whether the worker computes on the CPU."""
+    rewrite.arguments_of(call).append(_keyword("cpu", _cpu_text(rewrite, settings)))
 
 
 def give_settings(rewrite: Rewrite, call: cst.Call, settings: AccelerateSettings) -> AccelerateSettings:
@@ -75,12 +91,8 @@ def give_settings(rewrite: Rewrite, call: cst.Call, settings: AccelerateSettings
             rewrite.arguments_of(call).replace(argument, f"{name}={text}" if argument.keyword else text)
         elif string(argument.value) is None:
             left[name] = text
-    own_dynamo = given.get("dynamo_backend")
-    variables = settings.variables
-    if own_dynamo is not None and not is_none(own_dynamo.value):
-        variables = DYNAMO_DEFAULTS | variables
     is_told = settings.cpu is not False and _give_cpu(rewrite, call, given.get("cpu"), settings)
-    return replace(settings, keywords=left, variables=variables, cpu=False if is_told else settings.cpu)
+    return replace(settings, keywords=left, cpu=False if is_told else settings.cpu)
 
 
 def _give_cpu(rewrite: Rewrite, call: cst.Call, given: cst.Arg | None, settings: AccelerateSettings) -> bool:

@@ -190,7 +190,6 @@ class _Reading:
             if value is None:
                 continue
             if key in section.ignored:
-                self._gone(key, "AccelerateTrainer didn't hand it on")
                 continue
             if key not in section.variables:
                 raise Refusal("MT302", self.node, f"`{given}` in `{name}`")

@@ -45,7 +45,7 @@ class Section:
     """A nested dictionary of the configuration: the variable that each of its keys sets.
 
     `later` are keys that AccelerateTrainer didn't hand on with the accelerate of its time, and that accelerate reads
-    now; `ignored` those that nothing reads in a worker.
+    now; `ignored` those that it never handed on.
     """
 
     variables: dict[str, str]

@@ -19,12 +19,14 @@ from migrate_trainers.reading.values import ValueAnalysis
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.accelerate.accelerator import (
     accelerator_calls,
+    compiles,
     give_device,
     give_settings,
     is_used_otherwise,
+    state_calls,
     variables_for,
 )
-from migrate_trainers.rules.accelerate.settings import AccelerateSettings
+from migrate_trainers.rules.accelerate.settings import DYNAMO_DEFAULTS, AccelerateSettings
 from migrate_trainers.rules.accelerate.train_loop import (
     PARTIAL,
     owned_definitions,
@@ -60,6 +62,8 @@ def write_settings(rewrite: Rewrite, sites: Sequence[AccelerateSite]) -> list[tu
     """
     wrappers = []
     program, settings = rewrite.program, sites[0].settings
+    if compiles(program):
+        settings = replace(settings, variables=DYNAMO_DEFAULTS | settings.variables)
     own = [site for site in sites if _is_own(program, site, sites)]
     roots = [site.loop.definition for site in own if site.loop.definition is not None]
     missing = _give_to_accelerators(rewrite, roots, settings)
@@ -75,6 +79,23 @@ def write_settings(rewrite: Rewrite, sites: Sequence[AccelerateSite]) -> list[tu
             _set_at_top(rewrite, node, missing)
             _require_config(rewrite, site)
     return wrappers
+
+
+def tell_devices(rewrite: Rewrite, sites: Sequence[AccelerateSite]) -> None:
+    """Tell the states that train loops make on CPU workers, before any Accelerator, which no variable reaches."""
+    program = rewrite.program
+    for cpu in (True, None):
+        equal = [site for site in sites if site.settings.cpu is cpu]
+        roots = [site.loop.definition for site in equal if site.loop.program is program and site.loop.definition]
+        own = [site.loop.definition for site in equal if _is_own(program, site, equal)]
+        told = state_calls(program, owned_definitions(program, [node for node in own if node is not None]))
+        for call in state_calls(program, reached_definitions(program, roots)):
+            if call not in told:
+                raise Refusal(
+                    "MT303", call, "other code makes the state too, which has to say `cpu=...` for the workers"
+                )
+            with _imports_for(rewrite, call):
+                give_device(rewrite, call, equal[0].settings)
 
 
 def _is_own(program: Program, site: AccelerateSite, sites: Sequence[AccelerateSite]) -> bool:
@@ -117,17 +138,13 @@ def _give_to_accelerators(
     is_seen = calls and calls == accelerator_calls(program, reached_definitions(program, roots))
     if not is_seen or is_used_otherwise(program):
         return settings
-    for node in owned:
-        with _imports_for(rewrite, node):
-            give_device(rewrite, [node], settings)
     left = []
     for call in calls:
         with _imports_for(rewrite, call):
             left.append(give_settings(rewrite, call, settings))
     keywords = {name: text for one in left for name, text in one.keywords.items()}
-    variables = {name: text for one in left for name, text in one.variables.items()}
     is_told = all(one.cpu is False for one in left)
-    return replace(settings, keywords=keywords, variables=variables, cpu=False if is_told else settings.cpu)
+    return replace(settings, keywords=keywords, cpu=False if is_told else settings.cpu)
 
 
 def _imports_for(rewrite: Rewrite, node: cst.CSTNode) -> AbstractContextManager[None]:
