@@ -18,7 +18,7 @@ from migrate_trainers.findings import FileResult, Kind
 from migrate_trainers.project import migrate_project
 from migrate_trainers.reading import legacy
 from migrate_trainers.report import Summary, finding_lines, unified_diff
-from migrate_trainers.settings import Settings, parse_version
+from migrate_trainers.settings import Settings, parse_release, parse_version
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -34,6 +34,13 @@ def _version_option(context: click.Context, parameter: click.Parameter, value: s
     if parameter.name == "target_version" and parsed < legacy.FIRST_TARGET:
         raise click.BadParameter("the new API exists since Ray 2.7")
     return parsed
+
+
+def _release_option(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    try:
+        return None if value is None else parse_release(value, "a release of Transformers such as 5.0")
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def _explain(context: click.Context, parameter: click.Parameter, code: str | None) -> None:
@@ -76,6 +83,13 @@ def _example_of(code: str) -> Iterator[tuple[str, str]]:
     help="The Ray that the output must run on: 2.7 or newer.",
 )
 @click.option(
+    "--target-transformers",
+    metavar="VERSION",
+    default=None,
+    callback=_release_option,
+    help="The Transformers that the output must run with, such as 5.0; without it, arguments keep their names.",
+)
+@click.option(
     "--source-version",
     type=click.Choice(legacy.SOURCE_VERSIONS),
     default=None,
@@ -98,6 +112,7 @@ def main(
     show_diff: bool,
     check: bool,
     target_version: tuple[int, int],
+    target_transformers: tuple[int, int] | None,
     source_version: str | None,
     runtime: str,
     quiet: bool,
@@ -111,7 +126,7 @@ def main(
     With --diff and --check:   0 nothing to do, 1 something would change or needs a person, 2 an error.
     """
     source = parse_version(source_version) if source_version is not None else None
-    settings = Settings(source, target_version, bundled=runtime == "bundled")
+    settings = Settings(source, target_version, target_transformers, bundled=runtime == "bundled")
     if str(_STANDARD_INPUT) in map(str, paths):
         if len(paths) > 1:
             raise click.UsageError("`-` can't be combined with other paths")

@@ -363,9 +363,13 @@ def review_trainer(**settings):
 trainer = review_trainer(lr=1e-3)
 """,
     ),
+    "MT208": Example(
+        _transformers('"out", evaluation_strategy="epoch"'),
+        instead=_transformers('"out", evaluation_strategy="epoch", logging_strategy="epoch", save_strategy="epoch"'),
+    ),
     "MT210": Example(_transformers('"out", save_strategy="no"')),
     "MT211": Example(_transformers('"out", report_to="wandb"')),
-    "MT212": Example(_transformers('"out", evaluation_strategy="epoch", logging_strategy="epoch"')),
+    "MT212": Example(_transformers('"out", evaluation_strategy="steps"')),
     "MT213": Example(
         f"""{_TRANSFORMERS}\
 def make_trainer(train_dataset, eval_dataset=None, **config):
@@ -377,12 +381,38 @@ trainer = TransformersTrainer(make_trainer, scaling_config={_SCALING})
     ),
     "MT214": Example(_transformers('"out", save_strategy="epoch", logging_strategy="epoch"')),
     "MT215": Example(_transformers()),
+    "MT224": Example(_transformers('"out", jit_mode_eval=True')),
+    "MT225": Example(_transformers('"out", jit_mode_eval=True'), settings=Settings(target_transformers=(5, 0))),
+    "MT226": Example(
+        f"""{_TRANSFORMERS}\
+class Smoothed(Trainer):
+    def compute_loss(self, model, inputs, return_outputs=False):
+        return super().compute_loss(model, inputs, return_outputs)
+
+
+def make_trainer(train_dataset, eval_dataset=None, **config):
+    return Smoothed(model=make_model(), args=TrainingArguments("out"), train_dataset=load_reviews())
+
+
+trainer = TransformersTrainer(make_trainer, scaling_config={_SCALING})
+"""
+    ),
+    "MT227": Example(
+        f"""{_TRANSFORMERS}\
+def make_trainer(train_dataset, eval_dataset=None, **config):
+    return make_model().trainer(load_reviews())
+
+
+trainer = TransformersTrainer(make_trainer, scaling_config={_SCALING})
+"""
+    ),
+    "MT228": Example(_transformers('"out", gradient_accumulation_steps=4')),
     # AccelerateTrainer
     "MT216": Example(_fed()),
     "MT217": Example(_fed(others=', "evaluation": test')),
     "MT300": Example(_accelerate('{"mixed_precision": "bf16"}')),
     "MT301": Example(
-        _accelerate('{"mixed_precision": train_one_epoch()}'),
+        _accelerate('{"mixed_precision": train_one_epoch.precision}'),
         instead=_accelerate('{"mixed_precision": "bf16"}'),
     ),
     "MT302": Example(

@@ -13,11 +13,13 @@ Version = tuple[int, int]
 class Settings:
     """The Ray that the code was written for, the Ray that it must run on, and whose package new imports name.
 
-    Without a source version, the names that a file uses tell it (2.6 where they don't).
+    Without a source version, the names that a file uses tell it (2.6 where they don't). Without a release of
+    Transformers that the output must run with, its arguments keep their names.
     """
 
     source_version: Version | None = None
     target_version: Version = legacy.LATEST_TARGET
+    target_transformers: Version | None = None
     bundled: bool = False
 
     @property
@@ -32,10 +34,13 @@ class Settings:
 
 
 def parse_version(text: str) -> Version:
-    """`2.9` or `latest`; raises `ValueError` for anything else, and for a Ray without the new API."""
-    if text == "latest":
-        return legacy.LATEST_TARGET
-    major, separator, minor = text.partition(".")
-    if not separator or not major.isdecimal() or not minor.isdecimal():
-        raise ValueError(f"{text!r} is not a Ray version such as 2.9")
-    return int(major), int(minor)
+    """`2.9` or `latest` for a Ray; raises `ValueError` for anything else."""
+    return legacy.LATEST_TARGET if text == "latest" else parse_release(text, "a Ray version such as 2.9")
+
+
+def parse_release(text: str, expected: str) -> Version:
+    """The major and minor numbers of `4.46` or `4.46.3`; raises `ValueError` that says what was `expected`."""
+    numbers = text.split(".")
+    if not 2 <= len(numbers) <= 3 or not all(number.isdecimal() for number in numbers):
+        raise ValueError(f"{text!r} is not {expected}")
+    return int(numbers[0]), int(numbers[1])

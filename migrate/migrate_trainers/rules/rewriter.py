@@ -36,6 +36,7 @@ from migrate_trainers.rules.rewrite import Rewrite, finding, moved_name
 from migrate_trainers.rules.trainer_call import check_workers
 from migrate_trainers.rules.transformers.migrate import migrate_transformers
 from migrate_trainers.rules.transformers.migrate import migrate_tuned as migrate_tuned_transformers
+from migrate_trainers.rules.transformers.releases import adapt_to_release
 from migrate_trainers.rules.tuning.results import migrate_results
 from migrate_trainers.rules.tuning.run_config import tuner_configs
 from migrate_trainers.rules.tuning.sites import tuned_trainers
@@ -96,6 +97,8 @@ def rewrite_sites(
     if tuned:
         migrate_results(rewrite)
     migrate_readers(rewrite)
+    if any(site.trainer == legacy.TRANSFORMERS_TRAINER for site in sites):
+        adapt_to_release(rewrite)
     for trainer, (code, rule) in _RULES.items():
         own = [site for site in sites if site.trainer == trainer and site not in tuned]
         trials = [tuned[site] for site in sites if site.trainer == trainer and site in tuned]

@@ -211,9 +211,9 @@ class {name}({trainer_callback}):
         self._logged_step = state.global_step
 
     def on_save(self, args, state, control, **kwargs):
-        folder = {get_last_checkpoint}(args.output_dir)
-        if folder and {get_context}().get_local_rank() == 0:
-            self._checkpoint = {checkpoint_class}.from_directory({os}.path.abspath(folder))
+        folder = {os}.path.abspath({os}.path.join(args.output_dir, f"checkpoint-{{state.global_step}}"))
+        if {os}.path.isdir(folder) and {get_context}().get_local_rank() == 0:
+            self._checkpoint = {checkpoint_class}.from_directory(folder)
 
     def on_step_begin(self, args, state, control, **kwargs):
         self._report()
@@ -221,11 +221,16 @@ class {name}({trainer_callback}):
     def on_epoch_begin(self, args, state, control, **kwargs):
         self._report()
 
+    def on_step_end(self, args, state, control, **kwargs):
+        if control.should_training_stop and self._eval_strategy(args) == "steps":
+            # Newer Transformers evaluates after the last step, without a log of the training.
+            control.should_log |= control.should_evaluate
+        return control
+
     def on_epoch_end(self, args, state, control, **kwargs):
         if control.should_training_stop:
             if self._logged_step != state.global_step:
-                strategy = getattr(args, "eval_strategy", None) or args.evaluation_strategy
-                control.should_evaluate = strategy != "no"
+                control.should_evaluate = self._eval_strategy(args) != "no"
                 control.should_log = True
             control.should_save = True
         return control
@@ -233,6 +238,9 @@ class {name}({trainer_callback}):
     def on_train_end(self, args, state, control, **kwargs):
         self._metrics = {{**self._reported, **self._metrics}}
         self._report()
+
+    def _eval_strategy(self, args):
+        return getattr(args, "eval_strategy", None) or args.evaluation_strategy
 
     def _report(self):
         if self._metrics:

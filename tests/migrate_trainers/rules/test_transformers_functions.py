@@ -25,7 +25,8 @@ def migrated(text: str) -> str:
     source = program(text)
     result = migrate(source)
     output = after(result)
-    assert_same_calls(source, output)
+    # Where the arguments are out of sight, a finding says that the device may be another one.
+    assert_same_calls(source, output, but="device" if "MT227" in codes(result) else None)
     assert not migrate(output).changed
     return output
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -174,12 +173,7 @@ def accelerate(recorder: Recorder, *, legacy: bool) -> Modules:
             recorder.call("PartialState", _uses_cpu(cpu))
 
     names = {"Accelerator": Accelerator, "PartialState": PartialState}
-    types = Enum("DistributedType", {name: name for name in ("NO", "MULTI_GPU", "FSDP", "DEEPSPEED")}, type=str)
-    return {
-        "accelerate": names,
-        "accelerate.state": {"PartialState": PartialState},
-        "accelerate.utils": {"DistributedType": types},
-    }
+    return {"accelerate": names, "accelerate.state": {"PartialState": PartialState}}
 
 
 def _uses_cpu(given: bool) -> bool:

@@ -7,9 +7,11 @@ import copy
 import inspect
 import os
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+from worker_calls import steps
 from worker_calls.data import DataConfig, Dataset, Shard, shards
 from worker_calls.libraries import Anything
 from worker_calls.recorder import WORKERS, Made, described, recorded_report
@@ -260,7 +262,7 @@ def ray_train(recorder: Recorder) -> Modules:
         "ray.train.lightning": _lightning_names(),
         "ray.train.huggingface": {},
         "ray.train.huggingface.transformers": {
-            "RayTrainReportCallback": type("RayTrainReportCallback", (), {}),
+            "RayTrainReportCallback": partial(steps.RayTrainReportCallback, report),
             "prepare_trainer": _prepare_transformers_trainer,
         },
     }

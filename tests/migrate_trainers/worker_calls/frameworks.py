@@ -6,6 +6,7 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from worker_calls import steps
 from worker_calls.data import Batches, RayDataModule
 from worker_calls.libraries import Anything
 from worker_calls.loaders import FeedingTrainer, is_fed
@@ -140,6 +141,7 @@ _TRAINING_DEFAULTS = {
     "per_device_eval_batch_size": 8,
     "dataloader_drop_last": False,
 }
+_REPORTING = ("TrainReportCallback", "RayTrainReportCallback", "ReportOnLogCallback")
 
 
 def transformers(recorder: Recorder) -> Modules:
@@ -149,6 +151,10 @@ def transformers(recorder: Recorder) -> Modules:
 
         def get(self, name: str, default: Any) -> Any:
             return dict(self.made_with[1]).get(name, default)
+
+        @property
+        def report_to(self) -> Any:
+            return self.get("report_to", "all")
 
         def __getattr__(self, name: str) -> Any:
             if name not in _TRAINING_DEFAULTS:
@@ -187,14 +193,18 @@ def transformers(recorder: Recorder) -> Modules:
             self.collate = self.given.get("data_collator") or list
             self.args = self.given.get("args")
             self.rank = lambda: recorder.rank or 0
-            self.callbacks: list[str] = []
-            self.prepared = False
+            self.callbacks: list[Any] = []
+            self.prepared, self.evaluates_last = False, True
 
         def add_callback(self, callback: Any) -> None:
             name = type(callback).__name__
-            reports = name.startswith(("RayTrainReportCallback", "ReportOnLogCallback"))
             recorder.files_below = "checkpoint" if name.startswith("RayTrainReportCallback") else ""
-            self.callbacks.append("reports" if reports else name)
+            self.callbacks.append(callback)
+
+        def pop_callback(self, callback: str) -> None:
+            """Only integrations are removed here: what a Trainer has of them, its arguments say."""
+            made = self.args.made_with
+            self.args.made_with = (made[0], (*[one for one in made[1] if one[0] != "report_to"], ("report_to", "none")))
 
         def train(self, resume_from_checkpoint: str | None = None) -> None:
             assert recorder.rank is not None, "train is called in a worker"
@@ -210,21 +220,32 @@ def transformers(recorder: Recorder) -> Modules:
             if resume_from_checkpoint is not None:
                 folder, name = os.path.split(resume_from_checkpoint)
                 resumed = f"from {folder if name == 'checkpoint' else resume_from_checkpoint}"
+            on_cpu = [settings.pop(name, False) for name in ("no_cuda", "use_cpu")]
+            recorder.call("device", "cpu" if any(on_cpu) else "any")
             recorder.call("TrainingArguments", described(settings))
             recorder.call("integrations", report_to)
             recorder.call("transformers.Trainer", {name: described(value) for name, value in sorted(given.items())})
-            recorder.call("callbacks", tuple(self.callbacks))
+            reporting = [one for one in self.callbacks if type(one).__name__.startswith(_REPORTING)]
+            others = [type(one).__name__ for one in self.callbacks if one not in reporting]
+            recorder.call("callbacks", tuple(others))
             recorder.call("train", resumed)
+            steps.run(dict(arguments.made_with[1]), reporting, evaluates_last=self.evaluates_last)
 
     return {
         "transformers": {
             "Trainer": Trainer,
             "TrainingArguments": TrainingArguments,
             "TrainerCallback": TrainerCallback,
+            "IntervalStrategy": steps.IntervalStrategy,
             **{name: type(name, (Pretrained,), {}) for name in ("AutoModel", "AutoTokenizer", "BertModel")},
         },
         "torch": {"load": load},
-        "transformers.trainer_utils": {"get_last_checkpoint": lambda folder: None},
+        "transformers.trainer_utils": {"IntervalStrategy": steps.IntervalStrategy},
+        "transformers.integrations": {
+            "get_reporting_integration_callbacks": lambda report_to: (
+                [] if report_to in (None, "none", []) else [report_to]
+            )
+        },
     }
 
 

@@ -7,6 +7,7 @@ import dataclasses
 import inspect
 import os
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from worker_calls.accelerate import launcher_variables, loaded_config
@@ -31,6 +32,7 @@ from worker_calls.data import (
 from worker_calls.loaders import fed, read_by_legacy_trainer
 from worker_calls.recorder import WORKERS, Made, recorded_report
 from worker_calls.schedule import RayModelCheckpoint
+from worker_calls.steps import TrainReportCallback
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -314,6 +316,19 @@ def transformers_checkpoint(frameworks: Modules) -> type[Checkpoint]:
     return TransformersCheckpoint
 
 
+def _check_schedule(arguments: dict[str, Any]) -> None:
+    """What TransformersTrainer refused of a Trainer's arguments."""
+    logging = arguments.get("logging_strategy", "steps")
+    saves, evaluates = arguments.get("save_strategy", "steps"), arguments.get("evaluation_strategy", "no")
+    every = arguments.get("logging_steps", 500)
+    if {saves, evaluates} - {"no", logging} or arguments.get("load_best_model_at_end"):
+        raise ValueError("the strategies differ, or the best model is wanted at the end")
+    if saves == "steps" and arguments.get("save_steps", 500) % every:
+        raise ValueError("save_steps is no multiple of logging_steps")
+    if evaluates == "steps" and arguments.get("eval_steps", every) != every:
+        raise ValueError("eval_steps isn't logging_steps")
+
+
 def transformers_trainer(recorder: Recorder, run_config: type, version: Version, checkpoint: type[Checkpoint]) -> type:
     class TransformersTrainer(_Trainer):
         first_parameter = "trainer_init_per_worker"
@@ -338,10 +353,14 @@ def transformers_trainer(recorder: Recorder, run_config: type, version: Version,
             read_by_legacy_trainer(trainer)
             arguments = trainer.given["args"]
             # Integrations were removed from the callbacks, whatever `report_to` said.
-            given = [(name, value) for name, value in arguments.made_with[1] if name != "report_to"]
-            arguments.made_with = (arguments.made_with[0], (*given, ("report_to", "none")))
-            trainer.callbacks.append("reports")
-            trainer.prepared = True
+            given = {name: value for name, value in arguments.made_with[1] if name != "report_to"}
+            if not self.scaling_config.use_gpu and not {"use_cpu", "no_cuda"} & given.keys():
+                # Workers without a GPU saw none, so that the Trainer took the CPU.
+                given["use_cpu"] = True
+            arguments.made_with = (arguments.made_with[0], (*given.items(), ("report_to", "none")))
+            _check_schedule(given)
+            trainer.add_callback(TrainReportCallback(partial(recorded_report, recorder)))
+            trainer.prepared, trainer.evaluates_last = True, False
             restored = recorder.restored
             trainer.train(resume_from_checkpoint=restored.path if restored is not None else None)
 

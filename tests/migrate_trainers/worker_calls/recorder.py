@@ -69,14 +69,15 @@ class Made:
 def recorded_report(recorder: Recorder, metrics: dict[str, Any], checkpoint: Any) -> None:
     """Record a report: the first worker's files by what they hold, and a folder that is still empty by its path.
 
-    Which hook of Lightning a report comes from is no longer said, on purpose.
+    Which hook of Lightning a report comes from is no longer said, on purpose; what Transformers says of the whole run
+    is in the last report only where a callback of the program's own makes it.
     """
     if isinstance(checkpoint, str):
         held: Any = checkpoint
     else:
         path = checkpoint and checkpoint.path
         held = _content(path) if path is not None and os.path.isdir(path) else path
-    kept = {name: value for name, value in metrics.items() if name != "_report_on"}
+    kept = {name: value for name, value in metrics.items() if name not in ("_report_on", "summary")}
     recorder.call("report", described(kept), held if recorder.rank == 0 else None)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -29,8 +28,7 @@ def drop_configurations(rewrite: Rewrite, sites: Sequence[AccelerateSite]) -> No
             rewrite.arguments_of(site.call_site.call).remove(argument)
             gone.append(argument)
     arguments = list(gone)
-    still_read = {name for site in sites for text in site.settings.values.values() for name in re.findall(r"\w+", text)}
-    pending = {binding for site in sites for binding in site.read if binding.name not in still_read}
+    pending = {binding for site in sites for binding in site.read}
     while pending:
         removable = {binding: lines for binding in pending if (lines := _lines(program, binding, gone)) is not None}
         if not removable:

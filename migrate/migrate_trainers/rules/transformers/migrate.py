@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from migrate_trainers.refusal import Refusal
-from migrate_trainers.rules.trainer_call import warn_of_continuation
+from migrate_trainers.rules.trainer_call import is_absent, warn_of_continuation
+from migrate_trainers.rules.transformers.implied_arguments import hides_integrations, say_what_was_implied
 from migrate_trainers.rules.transformers.in_place import convert_in_place
 from migrate_trainers.rules.transformers.init_function import check_function, convertible_function, definition_of
+from migrate_trainers.rules.transformers.mistakes import refuse_mistakes
+from migrate_trainers.rules.transformers.schedule import reports_only_at_saves
 from migrate_trainers.rules.transformers.site import define, read_site, write_call
 from migrate_trainers.rules.transformers.training import Training
-from migrate_trainers.rules.transformers.training_arguments import (
-    adapt_training_arguments,
-    reports_only_at_saves,
-    training_arguments,
-)
+from migrate_trainers.rules.transformers.training_arguments import read_training_arguments
 from migrate_trainers.rules.transformers.wrapped import wrap
 
 if TYPE_CHECKING:
@@ -67,12 +66,20 @@ def _train_functions(
 ) -> Iterator[tuple[TransformersSite, TrainFunction]]:
     """The train function of each of some sites that have one function: the same one where it can be."""
     program = rewrite.program
-    calls = training_arguments(program)
-    guide_form = reports_only_at_saves(program, calls)
-    training = Training(rewrite, guide_form=guide_form, resumes=sites[0].resumes)
-    for site in sites:
+    arguments = [read_training_arguments(program, site.init.value) for site in sites]
+    for site, given in zip(sites, arguments, strict=True):
         check_function(program, site.init)
-        adapt_training_arguments(rewrite, site.init, calls, guide_form=guide_form)
+        refuse_mistakes(rewrite, site.arguments, given)
+    training = Training(
+        rewrite,
+        guide_form=all(reports_only_at_saves(program, given) for given in arguments),
+        resumes=sites[0].resumes,
+        may_be_given=any(not is_absent(site.arguments, "resume_from_checkpoint") for site in sites),
+        drops_integrations=any(hides_integrations(given) for given in arguments),
+    )
+    for site, given in zip(sites, arguments, strict=True):
+        rewrite.review("MT214" if training.guide_form else "MT210", site.init, "")
+        say_what_was_implied(rewrite, site.init, given)
     function = convertible_function(rewrite, [site.init.value for site in sites])
     if function is not None:
         converted = convert_in_place(rewrite, sites, function, training)

@@ -16,12 +16,21 @@ _CALLBACK_NAME = "ReportOnLogCallback"
 
 
 class Training:
-    """Report, train and resume: with Ray's callback (`guide_form`), or one that reports as the legacy trainer did."""
+    """Report, train and resume: with Ray's callback (`guide_form`), or one that reports as the legacy trainer did.
 
-    def __init__(self, rewrite: Rewrite, *, guide_form: bool, resumes: bool) -> None:
+    `may_be_given` says that the checkpoint to resume from may be another program's, whose files may stand in the
+    folder itself or below it; `drops_integrations` that the Trainer may have integrations which no argument in sight
+    leaves out.
+    """
+
+    def __init__(
+        self, rewrite: Rewrite, *, guide_form: bool, resumes: bool, may_be_given: bool, drops_integrations: bool
+    ) -> None:
         self.rewrite = rewrite
         self.guide_form = guide_form
         self.resumes = resumes
+        self.may_be_given = may_be_given
+        self.drops_integrations = drops_integrations
 
     def callback(self, place: Statement) -> tuple[str, list[str]]:
         """The name of the callback class, and the definition that it needs before a place, if any."""
@@ -34,7 +43,6 @@ class Training:
             lambda name: templates.TRANSFORMERS_CALLBACK.format(
                 name=name,
                 trainer_callback=rewrite.imports.name("transformers.TrainerCallback"),
-                get_last_checkpoint=rewrite.imports.name("transformers.trainer_utils.get_last_checkpoint"),
                 checkpoint_class=rewrite.class_named("ray.train.Checkpoint"),
                 get_context=rewrite.function_named("ray.train.get_context"),
                 report=rewrite.function_named("ray.train.report"),
@@ -53,17 +61,20 @@ class Training:
         prepare = rewrite.class_named("ray.train.huggingface.transformers.prepare_trainer")
         given = trainer if reader is None else f"{reader}({trainer})"
         lines = [f"{trainer}.add_callback({callback}())", f"{trainer} = {prepare}({given})"]
+        if self.drops_integrations:
+            lines = [*self._dropping(trainer, used), *lines]
         if not self.resumes:
             return [*lines, f"{trainer}.train()"]
         checkpoint = free_name(used, "checkpoint", "ray_checkpoint")
         folder = free_name(used, "checkpoint_dir", "checkpoint_folder")
         unit = rewrite.program.module.default_indent
         found = f"{rewrite.function_named('ray.train.get_checkpoint')}()"
-        os = rewrite.imports.module("os") if self.guide_form or resume else ""
+        may_be_given = self.may_be_given or resume is not None
+        os = rewrite.imports.module("os") if self.guide_form or may_be_given else ""
         path = f'{os}.path.join({folder}, "{CHECKPOINT_FOLDER}")'
         lines += [f"{checkpoint} = {found} or {resume}" if resume else f"{checkpoint} = {found}", f"if {checkpoint}:"]
         lines.append(f"{unit}with {checkpoint}.as_directory() as {folder}:")
-        if resume:
+        if may_be_given:
             lines.append(f"{unit * 2}if {os}.path.isdir({path}):")
             lines.append(f"{unit * 3}{folder} = {path}")
             target = folder
@@ -71,3 +82,12 @@ class Training:
             target = path if self.guide_form else folder
         lines.append(f"{unit * 2}{trainer}.train(resume_from_checkpoint={target})")
         return [*lines, "else:", f"{unit}{trainer}.train()"]
+
+    def _dropping(self, trainer: str, used: set[str]) -> list[str]:
+        """Take the integrations out of a Trainer, as TransformersTrainer did."""
+        of_report_to = self.rewrite.imports.name("transformers.integrations.get_reporting_integration_callbacks")
+        integration = free_name(used, "integration", "integration_callback")
+        return [
+            f"for {integration} in {of_report_to}({trainer}.args.report_to):",
+            f"{self.rewrite.program.module.default_indent}{trainer}.pop_callback({integration})",
+        ]

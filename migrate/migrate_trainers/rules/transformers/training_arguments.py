@@ -2,86 +2,148 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers.rules.checkpoints.contents import opens_checkpoints
-from migrate_trainers.rules.checkpoints.families import TRANSFORMERS
+from migrate_trainers.reading.scopes import BindingKind
+from migrate_trainers.reading.transformers_arguments import POSITIONAL
+from migrate_trainers.reading.values import ValueAnalysis
+from migrate_trainers.rules.literals import entries_of, string
+from migrate_trainers.rules.transformers.made_trainers import reach_of
 
 if TYPE_CHECKING:
     from migrate_trainers.reading.program import Program
-    from migrate_trainers.rules.rewrite import Rewrite
 
-_TRAINING_ARGUMENTS = frozenset(
+_STRATEGY_CLASSES = ("IntervalStrategy", "EvaluationStrategy", "SaveStrategy")
+# Attributes and methods by which a script changes arguments after it has made them.
+_CHANGEABLE = frozenset(
     {
-        f"{module}.{name}"
-        for module in ("transformers", "transformers.training_args", "transformers.training_args_seq2seq")
-        for name in ("TrainingArguments", "Seq2SeqTrainingArguments")
+        "report_to",
+        "logging_strategy",
+        "logging_steps",
+        "logging_first_step",
+        "evaluation_strategy",
+        "eval_strategy",
+        "eval_steps",
+        "save_strategy",
+        "save_steps",
+        "load_best_model_at_end",
+        "no_cuda",
+        "use_cpu",
+        "set_evaluate",
+        "set_logging",
+        "set_save",
     }
 )
-_STRATEGIES = ("evaluation_strategy", "eval_strategy")
-# Keys that transformers logs after the last save: only a report at the end has them.
-_LAST_KEYS = frozenset(
-    {"train_loss", "train_runtime", "train_samples_per_second", "train_steps_per_second", "total_flos"}
-)
 
 
-def training_arguments(program: Program) -> list[cst.Call]:
-    """The `TrainingArguments(...)` calls of the file."""
-    return [call for call in program.calls if program.qualified_name(call.func) in _TRAINING_ARGUMENTS]
+@dataclass(frozen=True)
+class GivenArguments:
+    """The arguments of one call by name: `written` in the call itself, `unpacked` from a dictionary in sight.
+
+    `hides_some` says that the call may be given others, which only the running script knows.
+    """
+
+    call: cst.Call
+    written: dict[str, cst.Arg]
+    unpacked: dict[str, cst.BaseExpression]
+    hides_some: bool
+
+    def value(self, *names: str) -> cst.BaseExpression | None:
+        """What an argument is given, by whichever of its names."""
+        for name in names:
+            if name in self.written:
+                return self.written[name].value
+            if name in self.unpacked:
+                return self.unpacked[name]
+        return None
+
+    def has(self, *names: str) -> bool:
+        return self.value(*names) is not None
 
 
-def reports_only_at_saves(program: Program, calls: list[cst.Call]) -> bool:
-    """Whether Ray's callback reports when TransformersTrainer did: everything happens at the ends of epochs."""
-    if len(calls) != 1:
-        return False
-    call = calls[0]
-    if any(argument.star or (argument.keyword is None and index > 0) for index, argument in enumerate(call.args)):
-        return False
-    keywords = {argument.keyword.value: argument.value for argument in call.args if argument.keyword is not None}
-    if not (
-        _is_string(keywords.get("save_strategy"), "epoch") and _is_string(keywords.get("logging_strategy"), "epoch")
-    ):
-        return False
-    if any(name in keywords and not _is_string(keywords[name], "epoch", "no") for name in _STRATEGIES):
-        return False
-    if any(key.encode() in program.source.buffer for key in _LAST_KEYS):
-        return False
-    # Ray's callback puts the files into a folder of the checkpoint, where the script wouldn't find them.
-    return not opens_checkpoints(program, TRANSFORMERS)
+@dataclass(frozen=True)
+class TrainersArguments:
+    """The `TrainingArguments` of one legacy trainer's workers.
+
+    `is_known` says that no others reach the Trainer; `changes` are the places of the file that change some afterwards.
+    """
+
+    given: tuple[GivenArguments, ...]
+    is_known: bool
+    changes: tuple[cst.CSTNode, ...]
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the Trainer gets the arguments as the calls give them."""
+        return self.is_known and not self.changes
 
 
-def adapt_training_arguments(rewrite: Rewrite, init: cst.Arg, calls: list[cst.Call], *, guide_form: bool) -> None:
-    """Give the `TrainingArguments(...)` calls what TransformersTrainer did by itself, and say what changes."""
-    if not calls:
-        rewrite.review("MT213", init, "")
-    if guide_form:
-        rewrite.review("MT214", init, "")
-    else:
-        rewrite.review("MT210", init, "")
-    for call in calls:
-        if call in rewrite.adapted:
-            continue
-        rewrite.adapted.add(call)
-        keywords = {argument.keyword.value: argument for argument in call.args if argument.keyword is not None}
-        for name in ("evaluation_strategy", "no_cuda"):
-            if name in keywords:
-                rewrite.review("MT212", keywords[name], f"`{name}`")
-        if "average_tokens_across_devices" not in keywords:
-            rewrite.review("MT215", call.func, "")
-        if "report_to" in keywords:
-            if not _is_string(keywords["report_to"].value, "none") and not _is_empty_list(keywords["report_to"].value):
-                rewrite.review("MT211", keywords["report_to"], "")
-        elif any(argument.star for argument in call.args):
-            rewrite.review("MT213", call, "its keywords are only known when it runs")
+def read_training_arguments(program: Program, init: cst.BaseExpression) -> TrainersArguments:
+    """The `TrainingArguments` that reach the Trainer which a `trainer_init_per_worker` makes."""
+    reach = reach_of(program, init)
+    changes = [attribute for attribute in program.attributes if _changes(program, attribute)]
+    given = tuple(given_arguments(program, call) for call in reach.calls)
+    return TrainersArguments(given, reach.is_complete, (*changes, *reach.replaced))
+
+
+def given_arguments(program: Program, call: cst.Call) -> GivenArguments:
+    """A call's arguments by name."""
+    written: dict[str, cst.Arg] = {}
+    unpacked: dict[str, cst.BaseExpression] = {}
+    hides_some = False
+    for index, argument in enumerate(call.args):
+        if argument.star:
+            entries = _entries_in_sight(program, call, argument.value) if argument.star == "**" else None
+            hides_some |= entries is None
+            unpacked |= entries or {}
+        elif argument.keyword is not None:
+            written[argument.keyword.value] = argument
+        elif index < len(POSITIONAL):
+            written[POSITIONAL[index]] = argument
         else:
-            rewrite.arguments_of(call).append(lambda _: 'report_to="none"')
+            hides_some = True
+    return GivenArguments(call, written, unpacked, hides_some)
 
 
-def _is_string(node: cst.BaseExpression | None, *values: str) -> bool:
-    return isinstance(node, cst.SimpleString) and node.evaluated_value in values
+def choice(program: Program, node: cst.BaseExpression | None) -> str | None:
+    """The text of a strategy: a string, a member of an enumeration of Transformers, or a variable that is one."""
+    if isinstance(node, cst.Attribute) and node.attr.value == "value":
+        node = node.value
+    if isinstance(node, cst.Attribute):
+        owner = (program.qualified_name(node.value) or "").split(".")
+        return node.attr.value.lower() if owner[0] == "transformers" and owner[-1] in _STRATEGY_CLASSES else None
+    if isinstance(node, cst.Name):
+        constant = constant_behind(program, node)
+        return None if constant is None else choice(program, constant)
+    return string(node)
 
 
-def _is_empty_list(node: cst.BaseExpression) -> bool:
-    return isinstance(node, cst.List) and not node.elements
+def constant_behind(program: Program, name: cst.Name) -> cst.BaseExpression | None:
+    """What the only assignment of a variable gives it."""
+    bindings = program.bindings(name)
+    if len(bindings) != 1 or bindings[0].kind is not BindingKind.ASSIGNMENT:
+        return None
+    return bindings[0].value if bindings[0].value is not name else None
+
+
+def _entries_in_sight(
+    program: Program, call: cst.Call, node: cst.BaseExpression
+) -> dict[str, cst.BaseExpression] | None:
+    """The entries of a dictionary that is unpacked, None where the script may put others into it."""
+    if isinstance(node, cst.Name):
+        constant = constant_behind(program, node)
+        is_as_made = ValueAnalysis(program, program.statement(call)).may_be_unpacked_later(node)
+        return entries_of(program, constant) if constant is not None and is_as_made else None
+    return entries_of(program, node)
+
+
+def _changes(program: Program, attribute: cst.Attribute) -> bool:
+    """Whether an attribute is what a script assigns to, or calls, in order to change arguments."""
+    if attribute.attr.value not in _CHANGEABLE:
+        return False
+    above = program.parent(attribute)
+    is_target = isinstance(above, cst.AssignTarget | cst.AnnAssign | cst.AugAssign) and above.target is attribute
+    return is_target or (isinstance(above, cst.Call) and above.func is attribute)
