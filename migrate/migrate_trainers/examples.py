@@ -412,7 +412,7 @@ trainer = TransformersTrainer(make_trainer, scaling_config={_SCALING})
     "MT217": Example(_fed(others=', "evaluation": test')),
     "MT300": Example(_accelerate('{"mixed_precision": "bf16"}')),
     "MT301": Example(
-        _accelerate('{"mixed_precision": train_one_epoch.precision}'),
+        _accelerate('{"mixed_precision": train_one_epoch()}'),
         instead=_accelerate('{"mixed_precision": "bf16"}'),
     ),
     "MT302": Example(

@@ -143,7 +143,8 @@ def test_output_compiles(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", [folder for folder in MIGRATED if _name(folder) not in NOT_RECORDED], ids=_name)
-def test_makes_the_same_calls(folder: Path) -> None:
+def test_makes_the_same_calls(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
     settings = _settings(folder)
     before, after = _script(folder, "before"), _script(folder, "after")
     files = _modules(folder, "before"), _modules(folder, "after")

@@ -1,6 +1,6 @@
 """Generated programs: the output makes the calls that the input made, or the input is left as it is.
 
-A run takes the same 500 programs each time. To look further, say how many: `PROGRAMS=5000 pytest -s <this file>` takes
+A run takes the same 600 programs each time. To look further, say how many: `PROGRAMS=5000 pytest -s <this file>` takes
 others each time, and prints the share of those that were left.
 """
 
@@ -13,6 +13,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
+from accelerate_programs import accelerate_programs
 from hypothesis import HealthCheck, given, settings
 from lightning_programs import followed_programs, lightning_programs
 from transformers_programs import transformers_programs
@@ -52,8 +53,13 @@ def _check(program: str) -> bool:
 
 @pytest.mark.parametrize(
     ("programs", "number"),
-    [(lightning_programs(), 200), (followed_programs(), 100), (transformers_programs(), 200)],
-    ids=["filled", "followed", "transformers"],
+    [
+        (lightning_programs(), 200),
+        (followed_programs(), 100),
+        (transformers_programs(), 200),
+        (accelerate_programs(), 100),
+    ],
+    ids=["filled", "followed", "transformers", "accelerate"],
 )
 def test_the_output_makes_the_same_calls(programs: SearchStrategy[str], number: int) -> None:
     migrated: Counter[bool] = Counter()

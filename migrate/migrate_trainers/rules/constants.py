@@ -208,13 +208,12 @@ class Constants:
     def _variable(self, node: cst.Name, binding: Binding) -> Any:
         if binding.kind is not BindingKind.ASSIGNMENT or binding.value is None:
             return Unknown(node)
-        changes = self._changes(node, binding)
-        if changes is None:
-            return Unknown(node)
         value = self.of(binding.value)
-        self.read.append(binding)
-        if changes and not isinstance(value, dict):
+        is_mutable = isinstance(value, dict | list)
+        changes = self._changes(node, binding) if is_mutable else []
+        if isinstance(value, Unknown) or changes is None or (changes and not isinstance(value, dict)):
             return Unknown(node)
+        self.read.append(binding)
         for change in changes:
             if not self._change(value, change):
                 return Unknown(change)
@@ -228,7 +227,7 @@ class Constants:
             own_block = None  # type: ignore[assignment]
         changes = []
         for use in program.uses(binding):
-            if use is node or use in self.harmless or _cannot_change(program, use) or self._comes_later(use, binding):
+            if use is node or use in self.harmless or _cannot_change(program, use) or self._is_apart(use, binding):
                 continue
             change = changing_statement(program, use)
             in_line = change is not None and program.block(program.statement(change)) is own_block
@@ -237,13 +236,16 @@ class Constants:
             changes.append(change)
         return sorted(changes, key=lambda change: program.span(change)[0])
 
-    def _comes_later(self, use: cst.Name, binding: Binding) -> bool:
-        """Whether a use of a variable is behind the statement that all is evaluated for, once and for all."""
+    def _is_apart(self, use: cst.Name, binding: Binding) -> bool:
+        """Whether a variable is used before it is bound, or behind the statement that all is evaluated for."""
         program = self.program
-        same_scope = program.scope(use) is binding.scope is program.scope(self.statement)
+        if not program.scope(use) is binding.scope is program.scope(self.statement):
+            return False
+        if program.span(use)[1] <= program.span(binding.node)[0]:
+            return True
         loops = [above for above in program.ancestors(self.statement) if isinstance(above, cst.For | cst.While)]
         repeated = any(program.contains(loop, use) and not program.contains(loop, binding.node) for loop in loops)
-        return same_scope and not repeated and program.span(use)[0] >= program.span(self.statement)[1]
+        return not repeated and program.span(use)[0] >= program.span(self.statement)[1]
 
     def _change(self, value: dict[str, Any], change: cst.BaseSmallStatement) -> bool:
         """Make a statement's change to a dictionary, if it can be seen which."""

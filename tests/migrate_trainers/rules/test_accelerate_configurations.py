@@ -39,6 +39,10 @@ BUILT = {
     "a constant in it": ("{'mixed_precision': PRECISION}", "PRECISION = 'bf16'\n"),
     "a constant that is rebound before": ("{'mixed_precision': P}", "P = 'fp16'\nP = 'bf16'\n"),
     "filled in steps": ("config", "config = {}\nconfig['mixed_precision'] = 'bf16'\n"),
+    "filled again": (
+        "config",
+        "config = {}\nconfig['debug'] = True\nconfig = {'num_machines': 2}\nconfig['mixed_precision'] = 'bf16'\n",
+    ),
     "updated": ("config", "config = {'debug': True}\nconfig.update({'mixed_precision': 'bf16'}, debug=False)\n"),
     "a default that is set": ("config", "config = {}\nconfig.setdefault('mixed_precision', 'bf16')\n"),
     "a key that goes": (

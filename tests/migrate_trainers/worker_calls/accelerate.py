@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -173,7 +174,12 @@ def accelerate(recorder: Recorder, *, legacy: bool) -> Modules:
             recorder.call("PartialState", _uses_cpu(cpu))
 
     names = {"Accelerator": Accelerator, "PartialState": PartialState}
-    return {"accelerate": names, "accelerate.state": {"PartialState": PartialState}}
+    types = Enum("DistributedType", {name: name for name in ("NO", "MULTI_GPU", "FSDP", "DEEPSPEED")}, type=str)
+    return {
+        "accelerate": names,
+        "accelerate.state": {"PartialState": PartialState},
+        "accelerate.utils": {"DistributedType": types},
+    }
 
 
 def _uses_cpu(given: bool) -> bool:

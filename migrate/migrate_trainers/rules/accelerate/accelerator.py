@@ -33,13 +33,39 @@ def accelerator_calls(program: Program, nodes: Sequence[cst.CSTNode]) -> list[cs
     ]
 
 
-def give_device(rewrite: Rewrite, nodes: Sequence[cst.CSTNode], settings: AccelerateSettings) -> None:
-    """Tell the device to what may ask for it in some parts of a program before an Accelerator is made."""
-    program = rewrite.program
-    for call in program.calls:
-        is_state = program.qualified_name(call.func) in _PARTIAL_STATE and not call.args
-        if settings.cpu is not False and is_state and any(program.contains(node, call) for node in nodes):
-            rewrite.arguments_of(call).append(_keyword("cpu", _cpu_text(rewrite, settings)))
+def compiles(program: Program) -> bool:
+    """Whether any Accelerator of a program is told a backend of dynamo by its call."""
+    return any(
+        argument.keyword is not None and argument.keyword.value == "dynamo_backend"
+        for call in accelerator_calls(program, program.modules)
+        for argument in call.args
+    )
+
+
+def is_used_otherwise(program: Program) -> bool:
+    """Whether the class is more than called: somebody derives from it, hands it on or gives it another name."""
+    called = {call.func for call in program.calls}
+    return any(
+        node not in called and program.enclosing(node, cst.Annotation) is None
+        for node in (*program.names, *program.attributes)
+        if program.qualified_name(node) in _ACCELERATOR
+    )
+
+
+def state_calls(program: Program, nodes: Sequence[cst.CSTNode]) -> list[cst.Call]:
+    """The calls in some parts of a program that settle the device before an Accelerator is made."""
+    return [
+        call
+        for call in program.calls
+        if program.qualified_name(call.func) in _PARTIAL_STATE
+        and not call.args
+        and any(program.contains(node, call) for node in nodes)
+    ]
+
+
+def give_device(rewrite: Rewrite, call: cst.Call, settings: AccelerateSettings) -> None:
+    """Tell a call without arguments whether the worker computes on the CPU."""
+    rewrite.arguments_of(call).append(_keyword("cpu", _cpu_text(rewrite, settings)))
 
 
 def give_settings(rewrite: Rewrite, call: cst.Call, settings: AccelerateSettings) -> AccelerateSettings:

@@ -6,6 +6,9 @@ import json
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+import libcst as cst
+
+from migrate_trainers.reading.values import ValueAnalysis
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.accelerate.settings import (
     DEEPSPEED_DEFAULTS,
@@ -21,11 +24,10 @@ from migrate_trainers.rules.accelerate.settings import (
 from migrate_trainers.rules.configs import uses_gpu
 from migrate_trainers.rules.constants import Constants, FilePath, Unknown
 from migrate_trainers.rules.legacy_uses import call_sites
+from migrate_trainers.writing.render import relocated
 
 if TYPE_CHECKING:
-    import libcst as cst
-
-    from migrate_trainers.reading.program import Program
+    from migrate_trainers.reading.program import Program, Statement
     from migrate_trainers.reading.scopes import Binding
     from migrate_trainers.rules.rewrite import CallSite, Rewrite
 
@@ -41,10 +43,10 @@ def read_settings(
     entries = _entries(rewrite, argument, constants) if argument is not None else None
     if entries is None:
         rewrite.review("MT310", site.call, "")
-        reading = _Reading(rewrite, site.call)
+        reading = _Reading(rewrite, site, site.call)
     else:
         assert argument is not None
-        reading = _Reading(rewrite, argument)
+        reading = _Reading(rewrite, site, argument)
         reading.read(entries)
     scaling = arguments.get("scaling_config")
     gpu = uses_gpu(rewrite, scaling.value if scaling is not None else None)
@@ -52,7 +54,8 @@ def read_settings(
         rewrite.review("MT312", scaling or site.call, "")
     elif not gpu:
         _warn_of_local_main_process(rewrite)
-    settings = AccelerateSettings(reading.keywords, reading.variables, None if gpu is None else not gpu)
+    cpu = None if gpu is None else not gpu
+    settings = AccelerateSettings(reading.keywords, reading.variables, cpu, reading.values)
     return settings, constants.read
 
 
@@ -111,11 +114,13 @@ def _parsed(argument: cst.Arg, path: PurePosixPath, data: bytes) -> dict[str, An
 class _Reading:
     """Collects what the entries of a configuration set; findings stand at `node`."""
 
-    def __init__(self, rewrite: Rewrite, node: cst.CSTNode) -> None:
+    def __init__(self, rewrite: Rewrite, site: CallSite, node: cst.CSTNode) -> None:
         self.rewrite = rewrite
+        self.site = site
         self.node = node
         self.keywords: dict[str, str] = {}
         self.variables: dict[str, str] = {}
+        self.values: dict[str, str] = {}
 
     def read(self, entries: dict[str, Any]) -> None:
         """Take all entries; raises `Refusal` for what can't be carried over."""
@@ -144,7 +149,9 @@ class _Reading:
         if key in WITHOUT_EFFECT or (value is None and key != "gpu_ids"):
             return
         if key == "mixed_precision":
-            if self._is_on(value):
+            if isinstance(value, Unknown):
+                self.variables["ACCELERATE_MIXED_PRECISION"] = f'{self._named(key, value)} or "no"'
+            elif self._is_on(value):
                 self.keywords[key] = f'"{self._text(key, value).lower()}"'
         elif key == "gpu_ids":
             if value not in (None, "all"):
@@ -183,12 +190,14 @@ class _Reading:
             if value is None:
                 continue
             if key in section.ignored:
-                self._gone(key, "AccelerateTrainer didn't hand it on")
                 continue
             if key not in section.variables:
                 raise Refusal("MT302", self.node, f"`{given}` in `{name}`")
             if key in section.later:
                 self.rewrite.review("MT314", self.node, f"`{given}`")
+            if isinstance(value, Unknown):
+                self.variables[section.variables[key]] = f"str({self._named(key, value)})"
+                continue
             text = self._text(key, value)
             self.variables[section.variables[key]] = f'"{text.lower() if key.startswith("offload_") else text}"'
 
@@ -217,8 +226,31 @@ class _Reading:
             raise Refusal("MT301", self.node, f"`{key}` can't be written as a variable")
         return text.lower() if text in ("True", "False") else text
 
+    def _named(self, key: str, value: Unknown) -> str:
+        """A name for a setting that only a run of the script tells, if it may be read where the trainer is made."""
+        rewrite, program, node = self.rewrite, self.rewrite.program, value.node
+        place = self.site.statement
+        if not isinstance(node, cst.BaseExpression) or not _is_same_at(program, node, place):
+            raise Refusal("MT301", self.node, f"`{key}` is not a literal")
+        name = rewrite.new_name(key)
+        self.values[name] = relocated(program, node, program.indent(place))
+        return name
+
     def _gone(self, key: str, why: str) -> None:
         self.rewrite.review("MT311", self.node, f"`{key}`: {why}")
+
+
+def _is_same_at(program: Program, node: cst.BaseExpression, place: Statement) -> bool:
+    """Whether an expression only reads what means the same where a later statement stands."""
+    if program.parent(node) is None or program.scope(node) is not program.scope(place):
+        return False
+    own = program.statement(node)
+    analysis = ValueAnalysis(program, own)
+    names = [name for name in program.names if program.contains(node, name)]
+    read = {program.text(one) for one in program.attributes if program.contains(node, one)}
+    reads_items = own is not place and any(isinstance(program.parent(name), cst.Subscript) for name in names)
+    is_still = not reads_items and not read & program.assigned_attributes
+    return analysis.only_reads(node) and is_still and all(analysis.is_stable(name) for name in names)
 
 
 def _never_taken(key: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -28,7 +29,8 @@ def drop_configurations(rewrite: Rewrite, sites: Sequence[AccelerateSite]) -> No
             rewrite.arguments_of(site.call_site.call).remove(argument)
             gone.append(argument)
     arguments = list(gone)
-    pending = {binding for site in sites for binding in site.read}
+    still_read = {name for site in sites for text in site.settings.values.values() for name in re.findall(r"\w+", text)}
+    pending = {binding for site in sites for binding in site.read if binding.name not in still_read}
     while pending:
         removable = {binding: lines for binding in pending if (lines := _lines(program, binding, gone)) is not None}
         if not removable:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.accelerate.configuration import read_settings
 from migrate_trainers.rules.accelerate.leftovers import drop_configurations
-from migrate_trainers.rules.accelerate.train_function import write_settings
+from migrate_trainers.rules.accelerate.train_function import tell_devices, write_settings
 from migrate_trainers.rules.accelerate.train_loop import train_loop
 from migrate_trainers.rules.data.given import Codes, read_given
 from migrate_trainers.rules.data.ingest import write_ingest
@@ -74,6 +74,7 @@ def migrate_accelerate(rewrite: Rewrite, sites: list[CallSite]) -> None:
 def carry_over(rewrite: Rewrite, sites: list[AccelerateSite]) -> list[tuple[AccelerateSite, Wrapper]]:
     """Give their train functions what trainers told accelerate; returns the functions that go around some of these."""
     drop_configurations(rewrite, sites)
+    tell_devices(rewrite, sites)
     wrappers = []
     while sites:
         equal = [site for site in sites if site.settings == sites[0].settings]

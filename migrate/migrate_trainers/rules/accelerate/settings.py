@@ -45,7 +45,7 @@ class Section:
     """A nested dictionary of the configuration: the variable that each of its keys sets.
 
     `later` are keys that AccelerateTrainer didn't hand on with the accelerate of its time, and that accelerate reads
-    now; `ignored` those that nothing reads in a worker.
+    now; `ignored` those that it never handed on.
     """
 
     variables: dict[str, str]
@@ -157,9 +157,11 @@ KEYWORD_VARIABLES = {
 class AccelerateSettings:
     """What has to be told to accelerate: `Accelerator` keywords and environment variables, as texts of values.
 
-    `cpu` says whether the workers compute on the CPU, None where only they know.
+    `cpu` says whether the workers compute on the CPU, None where only they know. `values` are texts of what only a run
+    of the script tells, by the names that the other texts have for them.
     """
 
     keywords: dict[str, str] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     cpu: bool | None = False
+    values: dict[str, str] = field(default_factory=dict)

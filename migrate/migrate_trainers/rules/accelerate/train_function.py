@@ -19,14 +19,22 @@ from migrate_trainers.reading.values import ValueAnalysis
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.accelerate.accelerator import (
     accelerator_calls,
+    compiles,
     give_device,
     give_settings,
+    is_used_otherwise,
+    state_calls,
     variables_for,
 )
-from migrate_trainers.rules.accelerate.settings import AccelerateSettings
-from migrate_trainers.rules.accelerate.train_loop import owned_definitions, reached_definitions, uses_by_definition
+from migrate_trainers.rules.accelerate.settings import DYNAMO_DEFAULTS, AccelerateSettings
+from migrate_trainers.rules.accelerate.train_loop import (
+    PARTIAL,
+    owned_definitions,
+    reached_definitions,
+    uses_by_definition,
+)
 from migrate_trainers.writing.placement import at_top
-from migrate_trainers.writing.render import Argument, sequence
+from migrate_trainers.writing.render import Argument, free_name, names_in, sequence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,13 +62,15 @@ def write_settings(rewrite: Rewrite, sites: Sequence[AccelerateSite]) -> list[tu
     """
     wrappers = []
     program, settings = rewrite.program, sites[0].settings
+    if compiles(program):
+        settings = replace(settings, variables=DYNAMO_DEFAULTS | settings.variables)
     own = [site for site in sites if _is_own(program, site, sites)]
     roots = [site.loop.definition for site in own if site.loop.definition is not None]
     missing = _give_to_accelerators(rewrite, roots, settings)
     edited: set[cst.CSTNode] = set()
     for site in sites:
         node = site.loop.definition
-        if site not in own or not _can_be_edited(site):
+        if site not in own or not _can_be_edited(site) or settings.values:
             wrapper = _wrapper(rewrite, site, missing if site in own else settings)
             wrappers += [(site, wrapper)] if wrapper is not None else []
         elif node not in edited:
@@ -69,6 +79,23 @@ def write_settings(rewrite: Rewrite, sites: Sequence[AccelerateSite]) -> list[tu
             _set_at_top(rewrite, node, missing)
             _require_config(rewrite, site)
     return wrappers
+
+
+def tell_devices(rewrite: Rewrite, sites: Sequence[AccelerateSite]) -> None:
+    """Tell the states that train loops make on CPU workers, before any Accelerator, which no variable reaches."""
+    program = rewrite.program
+    for cpu in (True, None):
+        equal = [site for site in sites if site.settings.cpu is cpu]
+        roots = [site.loop.definition for site in equal if site.loop.program is program and site.loop.definition]
+        own = [site.loop.definition for site in equal if _is_own(program, site, equal)]
+        told = state_calls(program, owned_definitions(program, [node for node in own if node is not None]))
+        for call in state_calls(program, reached_definitions(program, roots)):
+            if call not in told:
+                raise Refusal(
+                    "MT303", call, "other code makes the state too, which has to say `cpu=...` for the workers"
+                )
+            with _imports_for(rewrite, call):
+                give_device(rewrite, call, equal[0].settings)
 
 
 def _is_own(program: Program, site: AccelerateSite, sites: Sequence[AccelerateSite]) -> bool:
@@ -108,11 +135,9 @@ def _give_to_accelerators(
     program = rewrite.program
     owned = owned_definitions(program, roots)
     calls = accelerator_calls(program, owned)
-    if not calls or accelerator_calls(program, reached_definitions(program, roots)) != calls:
+    is_seen = calls and calls == accelerator_calls(program, reached_definitions(program, roots))
+    if not is_seen or is_used_otherwise(program):
         return settings
-    for node in owned:
-        with _imports_for(rewrite, node):
-            give_device(rewrite, [node], settings)
     left = []
     for call in calls:
         with _imports_for(rewrite, call):
@@ -190,23 +215,43 @@ def _wrapper(rewrite: Rewrite, site: AccelerateSite, settings: AccelerateSetting
         takes_config = True
     place = site.call_site.statement
     indent = program.indent(place) + program.module.default_indent
-    lines: tuple[str, ...] = ()
+    lines = tuple(f"{name} = {text}" for name, text in settings.values.items())
+    if lines and program.loop_around(place) is not None:
+        raise Refusal("MT301", site.arguments["accelerate_config"], "it changes from turn to turn of a loop")
+    config = free_name(names_in(argument.value), "config", "train_loop_config")
     if isinstance(argument.value, cst.Lambda):
         parameter = ", ".join(one.name.value for one in argument.value.params.params)
         call = _body_text(rewrite, argument.value)
+    elif _is_plain_partial(program, place, argument.value):
+        assert isinstance(argument.value, cst.Call)
+        parameter = config if takes_config else ""
+        call = _partial_call(rewrite, argument.value, parameter)
     else:
         function = rewrite.text_of(argument.value)
         if not _may_be_called_later(program, place, argument.value):
             name = rewrite.new_name("train_loop")
-            lines, function = (f"{name} = {function}",), name
+            lines, function = (*lines, f"{name} = {function}"), name
             if program.loop_around(place) is not None:
                 raise Refusal("MT303", argument, "it changes from turn to turn of a loop")
-        config = "config" if function != "config" else "train_loop_config"
         parameter = config if takes_config else ""
         call = f"{function}({parameter})"
     body = [_update_line(rewrite, settings, indent)] if settings != AccelerateSettings() else []
     name = rewrite.new_name("train_func")
     return Wrapper(name, f"\n{indent}".join([f"def {name}({parameter}):", *body, f"return {call}"]), lines)
+
+
+def _is_plain_partial(program: Program, place: Statement, value: cst.BaseExpression) -> bool:
+    is_partial = isinstance(value, cst.Call) and program.qualified_name(value.func) == PARTIAL
+    return is_partial and ValueAnalysis(program, place).is_movable(value)
+
+
+def _partial_call(rewrite: Rewrite, partial: cst.Call, config: str) -> str:
+    """The call that a partial makes when it is called with a configuration, if any."""
+    function, *bound = partial.args
+    positional = [rewrite.text_of(argument.value) for argument in bound if argument.keyword is None]
+    named = [f"{one.keyword.value}={rewrite.text_of(one.value)}" for one in bound if one.keyword is not None]
+    arguments = [*positional, *([config] if config else []), *named]
+    return f"{rewrite.text_of(function.value)}({', '.join(arguments)})"
 
 
 def _body_text(rewrite: Rewrite, function: cst.Lambda) -> str:

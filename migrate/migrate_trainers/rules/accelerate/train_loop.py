@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from migrate_trainers.reading.program import Program
 
 Definition = cst.FunctionDef | cst.Lambda
-_PARTIAL = "functools.partial"
+PARTIAL = "functools.partial"
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def train_loop(program: Program, value: cst.BaseExpression) -> TrainLoop:
     """What an expression that is given as a train loop calls."""
     if isinstance(value, cst.Lambda):
         return TrainLoop(value, program, _parameters(value))
-    if isinstance(value, cst.Call) and program.qualified_name(value.func) == _PARTIAL and value.args:
+    if isinstance(value, cst.Call) and program.qualified_name(value.func) == PARTIAL and value.args:
         return _partial(program, value)
     if isinstance(value, cst.Attribute) and (method := _method(program, value)) is not None:
         return method
