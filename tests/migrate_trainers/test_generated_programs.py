@@ -44,7 +44,9 @@ def _check(program: str) -> bool:
         assert result.after == result.before
         return False
     after = result.after.decode()
-    assert_same_calls(program, after)
+    # Where the arguments are out of sight, a finding says that the device may be another one.
+    is_said = any(finding.code == "MT227" for finding in result.findings)
+    assert_same_calls(program, after, but="device" if is_said else None)
     assert not _comments(program) - _comments(after)
     again = migrate_source(result.after)
     assert (again.after, again.call_sites) == (result.after, 0)

@@ -154,7 +154,7 @@ def test_form() -> None:
         "def train_func():\n"
         '    train_dataset = ShardDataset(ray.train.get_dataset_shard("train"))\n'
         '    eval_dataset = list(tensor_rows(ray.train.get_dataset_shard("evaluation")))\n'
-        '    args = TrainingArguments("out", report_to="none")\n'
+        '    args = TrainingArguments("out", report_to="none", use_cpu=True)\n'
     ) in output
     assert "    trainer = prepare_trainer(read_own_shard(trainer))\n" in output
 
