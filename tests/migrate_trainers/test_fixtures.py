@@ -28,6 +28,7 @@ UNTOUCHED = [folder for folder in FOLDERS if folder.parent.name == "untouched"]
 ANOTHER_CALL = {"MT211": "integrations", "MT227": "device"}
 # Programs that the stand-ins can't run; tables of small programs cover what they show.
 NOT_RECORDED = {
+    "transformers/ray_data_epochs": "its arguments have other names in the Transformers that it is migrated for",
     "accelerate/dictionary_checkpoints": "it computes with what its checkpoints hold",
     "lightning/batch_predictor": "it predicts",
     "lightning/evaluation_script": "it asks for arguments",
@@ -56,6 +57,7 @@ def _settings(folder: Path) -> Settings:
     return Settings(
         source_version=parse_version(case.get("source-version", "2.6")),
         target_version=parse_version(case.get("target-version", "latest")),
+        target_transformers=parse_version(case["target-transformers"]) if "target-transformers" in case else None,
         bundled=case.get("runtime") == "bundled",
     )
 
