@@ -173,7 +173,9 @@ def is_given_as(program: Program, node: cst.CSTNode, keyword: str) -> bool:
         if isinstance(above, cst.Assign | cst.AnnAssign):
             bindings = program.scope(above).lookup(_target_name(above))
             uses = [use for binding in bindings if binding.node is above for use in program.uses(binding)]
-            return bool(uses) and all(_is_argument(program, program.parent(use), keyword) for use in uses)
+            return bool(uses) and all(
+                not program.contains(above, use) and is_given_as(program, use, keyword) for use in uses
+            )
         if _is_argument(program, above, keyword):
             return True
     return False

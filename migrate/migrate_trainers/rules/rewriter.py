@@ -41,6 +41,7 @@ from migrate_trainers.rules.tuning.results import migrate_results
 from migrate_trainers.rules.tuning.run_config import tuner_configs
 from migrate_trainers.rules.tuning.sites import tuned_trainers
 from migrate_trainers.writing.imports import ImportPlan
+from migrate_trainers.writing.placement import without_spare_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,7 +126,7 @@ def rewrite_sites(
     edits += rewrite.imports.edits()
     edits = without_nested(edits)
     _check_readers_stand(rewrite, edits)
-    return edits, rewrite.findings
+    return without_spare_lines(program, edits), rewrite.findings
 
 
 def _check_readers_stand(rewrite: Rewrite, edits: list[Edit]) -> None:

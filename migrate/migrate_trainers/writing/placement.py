@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -109,6 +110,26 @@ def removal(program: Program, statement: Statement, replacement: list[str]) -> E
         end = source.line_end(end)
         spare -= 1
     return Edit(start, end, "")
+
+
+def without_spare_lines(program: Program, edits: Sequence[Edit]) -> list[Edit]:
+    """The edits, but where statements that follow each other go, the blank lines above them or below them go, too."""
+    source = program.source
+    joined: list[Edit] = []
+    first: dict[int, int] = {}  # where each run of removals starts, by its end
+    for edit, following in zip_longest(edits, edits[1:]):
+        start = first.pop(edit.start, None) if not edit.text else None
+        if start is not None:
+            end, spare = edit.end, _blank_lines_above(program, start)
+            limit = len(source.buffer) if following is None else following.start
+            while spare and end < limit and not source.slice(end, source.line_end(end)).strip():
+                end = source.line_end(end)
+                spare -= 1
+            edit = Edit(edit.start, end, "")
+        if not edit.text and edit.start == source.line_start(edit.start) < edit.end:
+            first[edit.end] = edit.start if start is None else start
+        joined.append(edit)
+    return joined
 
 
 def _opens_block(program: Program, statement: Statement) -> bool:

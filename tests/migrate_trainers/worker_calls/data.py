@@ -188,6 +188,16 @@ class Chain(Preprocessor):
     def __init__(self, *preprocessors: Any) -> None:
         super().__init__([])
         self.preprocessors = preprocessors
+        self._is_of_mappers = all(isinstance(one, BatchMapper) for one in preprocessors)
+        if self._is_of_mappers:
+            self.fitted = 0
+
+    def transform(self, dataset: Dataset) -> Dataset:
+        if not self._is_of_mappers:
+            return super().transform(dataset)
+        for one in self.preprocessors:
+            dataset = one.transform(dataset)
+        return dataset
 
 
 @dataclass

@@ -82,6 +82,8 @@ def _read(rewrite: Rewrite, data: RayData, value: cst.BaseExpression) -> _Applie
         raise Refusal("MT124", value, "it is not made in this file")
     if _is_batch_mapper(program, made):
         return _batch_mapper(rewrite, data, value, made)
+    if program.qualified_name(made.func) in legacy.PREPROCESSOR_CHAINS and _is_of_batch_mappers(program, made):
+        return _chain_of_batch_mappers(rewrite, data, value, made)
     for argument in made.args:
         if _holds_batch_mapper(program, argument.value):
             raise Refusal("MT124", argument, "current Ray has no `BatchMapper`: use `Dataset.map_batches`")
@@ -92,6 +94,18 @@ def _read(rewrite: Rewrite, data: RayData, value: cst.BaseExpression) -> _Applie
 
 def _is_batch_mapper(program: Program, node: cst.CSTNode | None) -> bool:
     return isinstance(node, cst.Call) and program.qualified_name(node.func) in legacy.BATCH_MAPPERS
+
+
+def _is_of_batch_mappers(program: Program, chain: cst.Call) -> bool:
+    """Whether all preprocessors in a chain surely are BatchMappers, each made in the call or in a variable."""
+    for argument in chain.args:
+        value: cst.CSTNode | None = argument.value
+        if isinstance(value, cst.Name):
+            bindings = program.bindings(value)
+            value = bindings[0].value if len(bindings) == 1 else None
+        if argument.star or argument.keyword is not None or not _is_batch_mapper(program, value):
+            return False
+    return bool(chain.args)
 
 
 def _holds_batch_mapper(program: Program, value: cst.BaseExpression) -> bool:
@@ -158,9 +172,7 @@ def _batch_mapper(rewrite: Rewrite, data: RayData, value: cst.BaseExpression, ma
         if not analysis.is_movable(argument.value):
             raise Refusal("MT124", argument, "its value may be another where the datasets are transformed")
     if isinstance(value, cst.Name):
-        if not vanishes(program, value):
-            raise Refusal("MT124", value, "it is used for more than the trainer")
-        inlined(rewrite, value)
+        _inline(rewrite, value)
     kept = {name: one for name, one in arguments.items() if string(one.value) != "default"}
     indent = program.indent(data.call_site.statement)
     texts = [
@@ -168,6 +180,31 @@ def _batch_mapper(rewrite: Rewrite, data: RayData, value: cst.BaseExpression, ma
     ]
     names = frozenset(name for one in kept.values() for name in names_in(one.value))
     return _Applied(call=f".map_batches({', '.join(argument.text for argument in texts)})", names=names)
+
+
+def _chain_of_batch_mappers(rewrite: Rewrite, data: RayData, value: cst.BaseExpression, chain: cst.Call) -> _Applied:
+    """`Chain(BatchMapper(one, ...), BatchMapper(two, ...))` was one `map_batches` after the other."""
+    parts = []
+    for argument in chain.args:
+        made = argument.value
+        if isinstance(made, cst.Name):
+            made = _binding(rewrite.program, made).value or made
+        assert isinstance(made, cst.Call)
+        parts.append(_batch_mapper(rewrite, data, argument.value, made))
+    if isinstance(value, cst.Name):
+        _inline(rewrite, value)
+    made_by = rewrite.program.bindings(chain.func) if isinstance(chain.func, cst.Name) else ()
+    for binding in made_by:
+        if isinstance(binding.node, cst.ImportAlias) and len(rewrite.program.uses(binding)) == 1:
+            rewrite.imports.remove(binding.node)
+    return _Applied(call="".join(part.call for part in parts), names=frozenset().union(*(part.names for part in parts)))
+
+
+def _inline(rewrite: Rewrite, name: cst.Name) -> None:
+    """Take out the variable of a preprocessor that becomes calls on the datasets; raises `Refusal` if more reads it."""
+    if not vanishes(rewrite.program, name):
+        raise Refusal("MT124", name, "it is used for more than the trainer")
+    inlined(rewrite, name)
 
 
 # Writing

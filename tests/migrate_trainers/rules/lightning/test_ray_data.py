@@ -382,6 +382,16 @@ PREPROCESSORS = {
         "datasets=all",
         "BatchMapper(lambda batch: double(batch), batch_format='pandas')",
     ),
+    "functions of batches in a chain": (
+        "first = BatchMapper(double, batch_format='numpy')\nchain = Chain(first, BatchMapper(double, 'pandas'))",
+        BOTH,
+        "chain",
+    ),
+    "a chain of functions in the call": (
+        "first = BatchMapper(double, batch_format='numpy')",
+        BOTH,
+        "Chain(first, BatchMapper(lambda batch: double(batch), batch_format='numpy'))",
+    ),
     "None": ("", BOTH, "None"),
 }
 
@@ -395,6 +405,17 @@ def test_preprocessor(before: str, datasets: str, value: str, place: str) -> Non
 
     assert "preprocessor=" not in output
     assert "BatchMapper" in output or "mapper" not in output.lower()
+
+
+def test_statements_that_go_leave_no_hole() -> None:
+    made = "first = BatchMapper(len, batch_format='numpy')\nsecond = BatchMapper(len, batch_format='pandas')\n\n"
+    text = program(f"{BOTH}, {ITER}, preprocessor=Chain(first, second)", before=f"{SCALER}\n\n{made}")
+
+    output = after(migrate(text))
+
+    assert "BatchMapper" not in output
+    assert "Chain" not in output
+    assert "\n\n\n\n" not in output
 
 
 def test_dataset_that_is_not_transformed() -> None:
@@ -483,7 +504,9 @@ REFUSED = {
         "MT124",
     ),
     "mapper in a chain": (
-        program(f"{BOTH}, {ITER}, preprocessor=Chain(BatchMapper(collate, 'numpy'))", before=SCALER),
+        program(
+            f"{BOTH}, {ITER}, preprocessor=Chain(StandardScaler(['x']), BatchMapper(collate, 'numpy'))", before=SCALER
+        ),
         "MT124",
     ),
     "dataset that is made later": (
