@@ -31,6 +31,7 @@ class Case:
     folder: Path
     description: str
     runnable: bool
+    usual_run: bool  # trains as many others do: only the long suite runs it
     tuned: bool  # runs trials, which the bundled runtime doesn't
     refused: str | None  # the finding that says why it is left as it was
     metrics: tuple[str, ...]
@@ -76,6 +77,7 @@ def _read(file: Path) -> Case:
         folder=file.parent,
         description=settings["description"],
         runnable=settings["runnable"],
+        usual_run=settings.get("usual-run", False),
         tuned=settings.get("tuned", False),
         refused=settings.get("refused"),
         metrics=tuple(settings.get("metrics", ())),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def bundled_runs(pytestconfig: pytest.Config) -> BundledRuns:
     assert pytestconfig.cache is not None
     return BundledRuns(pytestconfig.cache)

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from engine import Run
 
 
-@pytest.mark.parametrize("case", runnable_cases(), ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=pytest.mark.real_ray if case.usual_run else ()) for case in runnable_cases()],
+    ids=lambda case: case.name,
+)
 def test_runs_as_the_legacy_program_did(case: Case, bundled_runs: BundledRuns) -> None:
     run = bundled_runs.run(case.after)
 
