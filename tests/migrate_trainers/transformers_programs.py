@@ -72,7 +72,7 @@ _CARRIERS = {
     "function over lines": ("def init(\n    {parameters}\n) -> Trainer:  # a comment on it\n{body}", "init"),
     "decorated function": ("@effect\ndef init({parameters}):\n{body}", "init"),
     "function under a condition": (
-        "if rebound:\n    def init({parameters}):\n{deep}else:\n    init = effect\n",
+        "if args:\n    def init({parameters}):\n{deep}else:\n    init = effect\n",
         "init",
     ),
     "function in a list": ("def init({parameters}):\n{body}functions = [init]\n", "functions[0]"),

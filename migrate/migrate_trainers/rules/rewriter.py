@@ -123,8 +123,8 @@ def rewrite_sites(
     if not partly:
         edits += _rename_annotations(rewrite, edits)
     edits += _rename_string_annotations(rewrite)
-    edits += rewrite.imports.edits()
-    edits = without_nested(edits)
+    # Imports go above definitions that are put at the same place.
+    edits = without_nested([*rewrite.imports.edits(), *edits])
     _check_readers_stand(rewrite, edits)
     return without_spare_lines(program, edits), rewrite.findings
 

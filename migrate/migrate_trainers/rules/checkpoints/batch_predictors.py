@@ -33,6 +33,7 @@ from migrate_trainers.writing.render import Argument, call
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from migrate_trainers.reading.program import Program
     from migrate_trainers.rules.checkpoints.readers import Readers
     from migrate_trainers.rules.rewrite import Rewrite
 
@@ -202,8 +203,18 @@ def _use_gpu(readers: Readers, given: dict[str, cst.Arg]) -> str:
         return ""
     if isinstance(gpus.value, cst.Integer | cst.Float):
         return "True" if gpus.value.evaluated_value > 0 else ""
-    if not isinstance(gpus.value, cst.Name | cst.Attribute):
+    if not _can_be_repeated(readers.program, gpus.value):
         raise Refusal(
             readers.family.unfollowed, gpus, "whether it is more than 0 can't be asked without evaluating it again"
         )
-    return f"{readers.program.text(gpus.value)} > 0"
+    text = readers.program.text(gpus.value)
+    return f"({text}) > 0" if isinstance(gpus.value, cst.IfExp) and not gpus.value.lpar else f"{text} > 0"
+
+
+def _can_be_repeated(program: Program, value: cst.BaseExpression) -> bool:
+    """Whether a number may be evaluated twice: a variable, `int(use_gpu)` or `1 if use_gpu else 0`."""
+    if isinstance(value, cst.IfExp):
+        return all(_can_be_repeated(program, part) for part in (value.test, value.body, value.orelse))
+    if isinstance(value, cst.Call) and program.is_builtin(value.func, "int") and len(value.args) == 1:
+        return not value.args[0].star and _can_be_repeated(program, value.args[0].value)
+    return isinstance(value, cst.Name | cst.Attribute | cst.Integer | cst.Float)

@@ -93,6 +93,16 @@ BATCHES = {
         'fn_constructor_kwargs={**p_kwargs, "use_gpu": gpus > 0}',
         "num_gpus=gpus)",
     ),
+    "GPUs if there are some": (
+        MADE + "ds = p.predict(data, num_gpus_per_worker=int(use_gpu))\n",
+        'fn_constructor_kwargs={**p_kwargs, "use_gpu": int(use_gpu) > 0}',
+        "num_gpus=int(use_gpu))",
+    ),
+    "GPUs on a condition": (
+        MADE + "ds = p.predict(data, num_gpus_per_worker=1 if use_gpu else 0)\n",
+        'fn_constructor_kwargs={**p_kwargs, "use_gpu": (1 if use_gpu else 0) > 0}',
+        "num_gpus=1 if use_gpu else 0)",
+    ),
     "no GPUs": (
         MADE + "ds = p.predict(data, num_gpus_per_worker=0)\n",
         "fn_constructor_kwargs=p_kwargs,",
@@ -159,6 +169,10 @@ LEFT = {
     "bound twice": (MADE + MADE, "MT125"),
     "hidden settings": (MADE + "p.predict(1, **effect())", "MT104"),
     "an unknown setting": (MADE + "p.predict(1, blocks=2)", "MT125"),
+    "a number of GPUs on a condition with an effect": (
+        MADE + "p.predict(1, num_gpus_per_worker=1 if effect(1) else 0)",
+        "MT125",
+    ),
     "a number of GPUs with an effect": (MADE + "p.predict(1, num_gpus_per_worker=effect(1))", "MT125"),
 }
 
