@@ -43,6 +43,7 @@ class ArgumentEdits:
         self._prepended: str | None = None
         self._is_spread = False
         self._base_indent: str | None = None
+        self._own_line: str | None = None
 
     def replace(self, argument: cst.Arg, text: str) -> None:
         self._replaced[argument] = text
@@ -215,6 +216,14 @@ class ArgumentEdits:
         if self.spreads():
             inner.stand_at(self.base_indent() + self._program.module.default_indent)
 
+    def make_room_for(self, inner: ArgumentEdits, argument: cst.Arg) -> None:
+        """Spread this call if one among its arguments gets too long for their line; that may fit a line of its own."""
+        if not inner.spreads():
+            return
+        self.spread_around(inner)
+        if self.spreads():
+            inner._own_line = f"{self.line_indent}{self._program.text(argument).rstrip(' ,')},"
+
     @property
     def line_indent(self) -> str | None:
         """The indentation that the arguments will have on lines of their own, None where they share one."""
@@ -266,6 +275,8 @@ class ArgumentEdits:
         return b"\n" not in self._program.source.buffer[start:end]
 
     def _line_length(self) -> int:
+        if self._own_line is not None:
+            return len(self._own_line)
         source = self._program.source
         start = self._program.span(self._call)[0]
         return len(source.slice(source.line_start(start), source.line_end(start)).rstrip())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textwrap import dedent
+from textwrap import dedent, indent
 
 import pytest
 from rewriting import SCALING, TRANSFORMERS_IMPORTS, after, codes, migrate
@@ -363,3 +363,35 @@ def test_comments_of_the_signature_are_kept() -> None:
     )
 
     assert [comment for comment in ("# the train set", "# the eval set", "# settings") if comment not in text] == []
+
+
+def test_new_imports_stand_above_new_definitions() -> None:
+    source = f"{TRANSFORMERS_IMPORTS}import asyncio\nasync def main():\n" + indent(
+        "def init(train_dataset, eval_dataset=None, **config):\n"
+        f"    return Trainer(make_model(), TrainingArguments('out'))\n{TRAINER.strip()}\n",
+        "    ",
+    )
+
+    text = after(migrate(source))
+
+    assert text.index("import os") < text.index("class ReportOnLogCallback")
+
+
+def test_call_that_gets_too_long_stands_on_its_own_line() -> None:
+    source = program(
+        """
+        def init(train_dataset, eval_dataset=None, **config):
+            return Trainer(model=make_model(), args=TrainingArguments("out"), train_dataset=[1])
+        """
+    )
+
+    text = after(migrate(source))
+
+    assert (
+        "    trainer = Trainer(\n"
+        "        model=make_model(),\n"
+        '        args=TrainingArguments("out", report_to="none", use_cpu=True),\n'
+        "        train_dataset=[1],\n"
+        "    )\n"
+    ) in text
+    assert_same_calls(source, text)

@@ -29,6 +29,16 @@ def say_what_was_implied(rewrite: Rewrite, init: cst.Arg, arguments: TrainersArg
     _leave_out_integrations(rewrite, init, arguments, new)
     _stay_on_cpu(rewrite, init, arguments, new)
     _average_workers(rewrite, init, arguments, new)
+    for given in new:
+        _fit_line(rewrite, given.call)
+
+
+def _fit_line(rewrite: Rewrite, call: cst.Call) -> None:
+    """Spread the `Trainer(...)` around a call whose new arguments are too long for their line."""
+    argument = rewrite.program.parent(call)
+    outer = rewrite.program.parent(argument) if isinstance(argument, cst.Arg) else None
+    if isinstance(argument, cst.Arg) and isinstance(outer, cst.Call):
+        rewrite.arguments_of(outer).make_room_for(rewrite.arguments_of(call), argument)
 
 
 # Integrations with other services
