@@ -59,14 +59,21 @@ def tuner_given(program: Program, node: cst.BaseExpression) -> cst.Call | None:
 
 
 def assigned_variable(program: Program, value: cst.BaseExpression) -> Binding | None:
-    """The variable that is assigned a value and nothing else."""
+    """The variable that is assigned a value, where each use of it reads one assignment only."""
     statement = program.parent(value)
     target = _target(statement)
     if statement is None or not isinstance(target, cst.Name):
         return None
     bindings = program.scope(statement).lookup(target.value)
-    only = bindings[0] if len(bindings) == 1 else None
-    return only if only is not None and only.node is statement and only.kind is BindingKind.ASSIGNMENT else None
+    own = next((one for one in bindings if one.node is statement and one.kind is BindingKind.ASSIGNMENT), None)
+    if own is None or (len(bindings) > 1 and any(len(program.reaching(use)) != 1 for use in program.uses(own))):
+        return None
+    return own
+
+
+def uses_of(program: Program, variable: Binding) -> list[cst.Name]:
+    """The names that read what an assignment gives its variable, which others may give something else."""
+    return [use for use in program.uses(variable) if variable in program.reaching(use)]
 
 
 def _target(statement: cst.CSTNode | None) -> cst.BaseExpression | None:
@@ -86,7 +93,7 @@ def _following(program: Program, node: cst.BaseExpression) -> list[cst.BaseExpre
     if isinstance(target, cst.Attribute):
         return _uses_of_attribute(program, target)
     variable = assigned_variable(program, node)
-    return list(program.uses(variable)) if variable is not None else None
+    return list(uses_of(program, variable)) if variable is not None else None
 
 
 def _calls_of(program: Program, function: cst.FunctionDef | None) -> list[cst.BaseExpression] | None:

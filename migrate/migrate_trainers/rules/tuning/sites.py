@@ -11,7 +11,7 @@ from migrate_trainers.reading import legacy
 from migrate_trainers.reading.scopes import BindingKind, own_returns
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.literals import string
-from migrate_trainers.rules.tuning.reach import assigned_variable, reach_of
+from migrate_trainers.rules.tuning.reach import assigned_variable, reach_of, uses_of
 from migrate_trainers.writing.arguments import bound_arguments
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _tuned(program: Program, site: CallSite) -> TunedTrainer | None:
     if not tuners:
         raise Refusal("MT501", reach.tuners[0], "the trainer is only given to a Tuner that is restored")
     variable = assigned_variable(program, site.call)
-    uses = program.uses(variable) if variable is not None else [site.call]
+    uses = uses_of(program, variable) if variable is not None else [site.call]
     return TunedTrainer(site, variable, tuple(tuners), tuple(uses), tuple(reach.tuners))
 
 

@@ -111,6 +111,12 @@ PLACES = {
             return tuner.fit()
         search()
         """,
+    "a variable that another trainer had before": """
+        trainer = TRAINER(FUNCTION, CONFIG={"width": 3}, SCALING)
+        trainer.fit()
+        trainer = TRAINER(FUNCTION, CONFIG={"width": 4}, SCALING)
+        Tuner(trainer, param_space={"CONFIG": {"lr": tune.grid_search([7, 8])}}).fit()
+        """,
     "the search space in a variable": """
         # What is searched.
         param_space = {
@@ -315,6 +321,11 @@ Tuner(trainer, param_space={"CONFIG": {"lr": tune.grid_search([7, 8])}}).fit()
 
 
 LEFT = {
+    "a variable that may hold another trainer": (
+        "trainer = TRAINER(FUNCTION, SCALING)\nif effect(1):\n    trainer = TRAINER(FUNCTION, SCALING)\n"
+        "Tuner(trainer).fit()",
+        "MT501",
+    ),
     "effects of one expression in another order": (
         "Tuner(param_space={'CONFIG': {'lr': effect(7)}}, trainable=TRAINER("
         "FUNCTION, scaling_config=ScalingConfig(num_workers=effect(2))))",
