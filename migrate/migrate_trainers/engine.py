@@ -49,10 +49,11 @@ def read_program(data: bytes) -> Program | FileResult:
     # Imported late: only a file with a hit pays for libcst.
     import libcst as cst
 
+    from migrate_trainers.reading.guards import without_guards
     from migrate_trainers.reading.program import Program
 
     try:
-        return Program(source)
+        return without_guards(Program(source))
     except cst.ParserSyntaxError as error:
         finding = error_finding("MT900", error.message, error.editor_line, error.editor_column)
         return FileResult(data, data, findings=(finding,))

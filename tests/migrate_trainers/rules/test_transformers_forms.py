@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from textwrap import dedent, indent
 
 import pytest
-from rewriting import SCALING, TRANSFORMERS_IMPORTS, after, codes, migrate
+from rewriting import SCALING, TRANSFORMERS_IMPORTS, after, codes, findings, migrate
 from worker_calls import assert_same_calls
 
 from migrate_trainers.findings import Kind
@@ -395,3 +396,61 @@ def test_call_that_gets_too_long_stands_on_its_own_line() -> None:
         "    )\n"
     ) in text
     assert_same_calls(source, text)
+
+
+INIT = """
+def init(train_dataset, eval_dataset=None, **config):
+    return Trainer(make_model(), TrainingArguments(ARGUMENTS))
+"""
+NEW_NAME, OLD_NAME = (f"from ray.train.huggingface import {name}Trainer" for name in ("Transformers", "HuggingFace"))
+GUARDS = {
+    "the new name first": f"try:\n    {NEW_NAME}\nexcept ImportError:\n    {OLD_NAME} as TransformersTrainer\n",
+    "the old name first": (
+        f"try:\n    {OLD_NAME} as TransformersTrainer\nexcept (ImportError, ModuleNotFoundError):\n    {NEW_NAME}\n"
+    ),
+    "comments": (
+        f"# which\ntry:  # one\n    # new\n    {NEW_NAME}  # two\n# three\nexcept Exception:  # four\n"
+        f"    # old\n    {OLD_NAME} as TransformersTrainer  # five\n"
+    ),
+    "several imports": (
+        f"try:\n    {NEW_NAME}\n    # reads\n    {NEW_NAME.replace('Trainer', 'Checkpoint')}\n"
+        f"except ImportError:\n    {OLD_NAME} as TransformersTrainer\n"
+        "    from ray.train.huggingface import HuggingFaceCheckpoint as TransformersCheckpoint\n"
+    ),
+    "several names": (
+        f"try:\n    {NEW_NAME}, TransformersCheckpoint\nexcept ImportError:\n    {OLD_NAME} as TransformersTrainer\n"
+        "    from ray.train.huggingface import HuggingFaceCheckpoint as TransformersCheckpoint\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("guard", GUARDS.values(), ids=GUARDS.keys())
+def test_import_of_either_name(guard: str) -> None:
+    source = program(INIT).replace(f"{NEW_NAME}\n", guard)
+
+    text = after(migrate(source))
+
+    assert "try:" not in text
+    assert all(comment in text for comment in re.findall("# .*", guard))
+    assert_same_calls(source, text)
+
+
+OTHER_GUARDS = {
+    "no class": f"try:\n    {NEW_NAME}\nexcept ImportError:\n    TransformersTrainer = None\n",
+    "another class": f"try:\n    {NEW_NAME}\nexcept ImportError:\n    from mine import TransformersTrainer\n",
+    "another error": f"try:\n    {NEW_NAME}\nexcept KeyError:\n    {OLD_NAME} as TransformersTrainer\n",
+    "something else done": (
+        f"try:\n    {NEW_NAME}\nexcept ImportError:\n    {OLD_NAME} as TransformersTrainer\n    effect('old')\n"
+    ),
+    "something done where it's there": (
+        f"try:\n    {NEW_NAME}\nexcept ImportError:\n    {OLD_NAME} as TransformersTrainer\nelse:\n    effect('new')\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("guard", OTHER_GUARDS.values(), ids=OTHER_GUARDS.keys())
+def test_other_guards_are_left(guard: str) -> None:
+    result = migrate(program(INIT).replace(f"{NEW_NAME}\n", guard))
+
+    assert result.after == result.before
+    assert codes(result, Kind.MANUAL) == ["MT904"], findings(result)
