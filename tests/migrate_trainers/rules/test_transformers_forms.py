@@ -398,6 +398,24 @@ def test_call_that_gets_too_long_stands_on_its_own_line() -> None:
     assert_same_calls(source, text)
 
 
+def test_comments_in_a_return_are_kept() -> None:
+    source = program(
+        """
+        def init(train_dataset, eval_dataset=None, **config):
+            trainer = Trainer(make_model(), TrainingArguments(ARGUMENTS))
+            return (  # what
+                # trains
+                trainer
+            )
+        """
+    )
+
+    text = after(migrate(source))
+
+    assert "    # what\n    # trains\n    trainer.add_callback(" in text
+    assert_same_calls(source, text)
+
+
 INIT = """
 def init(train_dataset, eval_dataset=None, **config):
     return Trainer(make_model(), TrainingArguments(ARGUMENTS))

@@ -53,7 +53,8 @@ def convert_in_place(
         rewrite.edits.append(at_top(program, node, first))
     variable = _returned_variable(program, function)
     if variable is not None:
-        lines = training.lines(variable, callback, used, resume, datasets.reader)
+        comments = [program.text(one) for one in program.comments if program.contains(function.returns[0], one)]
+        lines = [*comments, *training.lines(variable, callback, used, resume, datasets.reader)]
         rewrite.edits.append(Edit(*program.span(function.returns[0]), f"\n{indent}".join(lines)))
     else:
         trainer = free_name(used, "trainer", "hf_trainer")
