@@ -28,12 +28,14 @@ _DEPTH = 4
 class Reach:
     """The calls of `TrainingArguments` whose object the workers' Trainer gets.
 
-    `replaced` are the `dataclasses.replace(...)` calls on the way. `is_complete` says that there are no others.
+    `replaced` are the `dataclasses.replace(...)` calls on the way. `is_complete` says that there are no others,
+    `leads_away` that some come from a function that is imported.
     """
 
     calls: list[cst.Call] = field(default_factory=list)
     replaced: list[cst.Call] = field(default_factory=list)
     is_complete: bool = True
+    leads_away: bool = False
 
 
 def training_arguments_calls(program: Program) -> list[cst.Call]:
@@ -56,14 +58,17 @@ def reach_of(program: Program, init: cst.BaseExpression) -> Reach:
     reach = Reach()
     functions = functions_behind(program, init)
     trainers = [call for function in functions for call in _trainers_in(program, function, _DEPTH)]
-    reach.is_complete = bool(trainers)
+    reach.leads_away = _names_others(program, init) or any(
+        _is_made_elsewhere(program, value, trainers) for function in functions for value in _returned_by(function)
+    )
+    reach.is_complete = bool(trainers) and not reach.leads_away
     for call in trainers:
         given = _args_of(call)
         if given is None:
             reach.is_complete = False
         else:
             _follow(program, given, reach, set())
-    if not reach.is_complete and trainers:
+    if not reach.is_complete and not reach.leads_away and trainers:
         _take_only_one(program, trainers, reach)
     return reach
 
@@ -81,10 +86,47 @@ def _parses_arguments(program: Program) -> bool:
     return any((program.qualified_name(call.func) or "").endswith("HfArgumentParser") for call in program.calls)
 
 
+def _names_others(program: Program, node: cst.BaseExpression) -> bool:
+    """Whether a `trainer_init_per_worker` may also be a function of another file."""
+    if isinstance(node, cst.IfExp):
+        return _names_others(program, node.body) or _names_others(program, node.orelse)
+    if isinstance(node, cst.Name):
+        return any(
+            binding.kind is BindingKind.IMPORT
+            or (binding.value is not None and binding.value is not node and _names_others(program, binding.value))
+            for binding in program.bindings(node)
+        )
+    if isinstance(node, cst.Call) and node.args and program.qualified_name(node.func) == "functools.partial":
+        return _names_others(program, node.args[0].value)
+    return isinstance(node, cst.Attribute) and program.qualified_name(node) is not None
+
+
+def _is_made_elsewhere(program: Program, value: cst.BaseExpression, trainers: list[cst.Call]) -> bool:
+    """Whether what a function returns may be the Trainer of an imported function, which isn't given one of these."""
+    if isinstance(value, cst.IfExp):
+        return any(_is_made_elsewhere(program, one, trainers) for one in (value.body, value.orelse))
+    if isinstance(value, cst.Name):
+        values = [binding.value for binding in program.reaching(value) if binding.kind is BindingKind.ASSIGNMENT]
+        return any(
+            one is not None and not program.contains(one, value) and _is_made_elsewhere(program, one, trainers)
+            for one in values
+        )
+    if not isinstance(value, cst.Call) or program.qualified_name(value.func) is None or value in trainers:
+        return False
+    return not any(_holds_trainer(program, argument.value, trainers) for argument in value.args)
+
+
+def _holds_trainer(program: Program, value: cst.BaseExpression, trainers: list[cst.Call]) -> bool:
+    values = [binding.value for binding in program.reaching(value)] if isinstance(value, cst.Name) else [value]
+    return any(one is not None and program.contains(one, trainer) for one in values for trainer in trainers)
+
+
 def functions_behind(program: Program, node: cst.BaseExpression) -> list[cst.CSTNode]:
-    """The functions of this file that an expression may name: one, or the methods of a name."""
+    """The functions of this file that an expression may name: one, those of a choice, or the methods of a name."""
     if isinstance(node, cst.Lambda):
         return [node]
+    if isinstance(node, cst.IfExp):
+        return [*functions_behind(program, node.body), *functions_behind(program, node.orelse)]
     if isinstance(node, cst.Name):
         found: list[cst.CSTNode] = []
         for binding in program.bindings(node):
@@ -168,11 +210,19 @@ def _values_behind(program: Program, node: cst.BaseExpression, reach: Reach) -> 
     functions = functions_behind(program, node.func)
     returned = [one.value for function in functions for one in _returns_of(function)]
     found = [value for value in returned if value is not None]
+    reach.leads_away |= not functions and qualified is not None
     return found if found and len(found) == len(returned) else None
 
 
 def _returns_of(function: cst.CSTNode) -> list[cst.Return]:
     return own_returns(function.body) if isinstance(function, cst.FunctionDef) else []
+
+
+def _returned_by(function: cst.CSTNode) -> list[cst.BaseExpression]:
+    """What a function or lambda returns."""
+    if isinstance(function, cst.Lambda):
+        return [function.body]
+    return [one.value for one in _returns_of(function) if one.value is not None]
 
 
 def _assigned_to(program: Program, node: cst.Attribute) -> list[cst.BaseExpression] | None:

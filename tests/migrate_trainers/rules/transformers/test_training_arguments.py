@@ -113,6 +113,17 @@ IN_SIGHT = {
             return Trainer(make_model(size), TrainingArguments("out", BY_EPOCH))
         init = functools.partial(make, 3)
     """,
+    "of a choice": """
+        def small(train_dataset, eval_dataset=None, **config):
+            return Trainer(make_model(1), TrainingArguments("out", BY_EPOCH))
+        init = small if effect(1) else lambda *_, **config: Trainer(make_model(2), TrainingArguments("out", BY_EPOCH))
+    """,
+    "of a Trainer that an imported function is given": """
+        import copy
+        INIT
+            trainer = Trainer(make_model(), TrainingArguments("out", BY_EPOCH))
+            return copy.copy(trainer)
+    """,
     "beside those of another Trainer": """
         def elsewhere():
             return Trainer(make_model(), TrainingArguments("other", report_to="wandb", save_strategy="no"))
@@ -193,6 +204,27 @@ OUT_OF_SIGHT = {
         from project import make_trainer
         INIT
             return make_trainer(make_model())
+    """,
+    "of an imported helper, beside a call": """
+        from project import make_trainer
+        INIT
+            if config:
+                trainer = make_trainer(config)
+                return trainer
+            return Trainer(make_model(), TrainingArguments("out", BY_EPOCH))
+    """,
+    "of an imported function, beside a call": """
+        try:
+            from project import init
+        except ImportError:
+            INIT
+                return Trainer(make_model(), TrainingArguments("out", BY_EPOCH))
+    """,
+    "made by an imported function, beside a call": """
+        from project import make_arguments
+        INIT
+            args = make_arguments() if config else TrainingArguments("out", BY_EPOCH)
+            return Trainer(make_model(), args)
     """,
 }
 
