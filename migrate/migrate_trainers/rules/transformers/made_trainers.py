@@ -111,9 +111,34 @@ def _is_made_elsewhere(program: Program, value: cst.BaseExpression, trainers: li
             one is not None and not program.contains(one, value) and _is_made_elsewhere(program, one, trainers)
             for one in values
         )
-    if not isinstance(value, cst.Call) or program.qualified_name(value.func) is None or value in trainers:
+    if not isinstance(value, cst.Call):
+        return False
+    if _calls_foreign_base(program, value):
+        return True
+    if program.qualified_name(value.func) is None or value in trainers:
         return False
     return not any(_holds_trainer(program, argument.value, trainers) for argument in value.args)
+
+
+def _calls_foreign_base(program: Program, call: cst.Call) -> bool:
+    """Whether a call is `super().method(…)` in a class that no class of this file gives the method."""
+    owner = call.func.value if isinstance(call.func, cst.Attribute) else None
+    derived = program.enclosing(call, cst.ClassDef)
+    if not isinstance(owner, cst.Call) or not program.is_builtin(owner.func, "super") or derived is None:
+        return False
+    assert isinstance(call.func, cst.Attribute)
+    return not _inherits(program, derived, call.func.attr.value)
+
+
+def _inherits(program: Program, derived: cst.ClassDef, method: str) -> bool:
+    """Whether a class of this file among the bases of a class, and their bases, has a method."""
+    known = [derived]
+    for one in known:
+        names = [base.value for base in one.bases if isinstance(base.value, cst.Name)]
+        nodes = [binding.node for name in names for binding in program.bindings(name)]
+        known += [node for node in nodes if isinstance(node, cst.ClassDef) and node not in known]
+    members = [member for one in known[1:] for member in one.body.body]
+    return any(isinstance(member, cst.FunctionDef) and member.name.value == method for member in members)
 
 
 def _holds_trainer(program: Program, value: cst.BaseExpression, trainers: list[cst.Call]) -> bool:

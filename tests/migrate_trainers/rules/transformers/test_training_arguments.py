@@ -226,6 +226,17 @@ OUT_OF_SIGHT = {
             args = make_arguments() if config else TrainingArguments("out", BY_EPOCH)
             return Trainer(make_model(), args)
     """,
+    "made by the method of an imported base": """
+        from project import Launcher
+        class Other:
+            def make(self):
+                return Trainer(make_model(), TrainingArguments("other", BY_EPOCH))
+        class Mine(Launcher):
+            def make(self, train_dataset, eval_dataset=None, **config):
+                trainer = super().make(train_dataset, eval_dataset, **config)
+                return trainer
+        init = Mine().make
+    """,
 }
 
 
