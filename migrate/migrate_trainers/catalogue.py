@@ -289,6 +289,20 @@ _ENTRIES = (
         "Pass `average_tokens_across_devices=False`; `--target-transformers` with such a release writes it.",
     ),
     Entry(
+        "MT216",
+        Kind.REVIEW,
+        "Classes of the script feed the training data to the Trainer",
+        "The guides' `iter_torch_batches` goes past the data collator, `per_device_train_batch_size` and `remove_unused_columns`, and has no length to count epochs by. The classes give the Trainer single rows, as TransformersTrainer did.",
+        "Nothing to do. Where the Trainer needs none of that, `iter_torch_batches(batch_size=...)` and `max_steps` are shorter.",
+    ),
+    Entry(
+        "MT217",
+        Kind.REVIEW,
+        "Each worker keeps the evaluation rows in memory, and all of them count",
+        "The Trainer splits a list of rows among the workers. It also split what TransformersTrainer gave it, but old releases of Transformers then computed metrics of a part of the rows, and with Ray 2.7 evaluated a fraction.",
+        "Expect other evaluation metrics than before where a part was left out; take a smaller dataset if the rows don't fit into memory.",
+    ),
+    Entry(
         "MT224",
         Kind.REVIEW,
         "Newer transformers have no such argument",
@@ -322,20 +336,6 @@ _ENTRIES = (
         "Newer transformers accumulate gradients otherwise",
         "From 4.46 on, accumulated losses are averaged over their tokens, for most models; batches that are left at the end of an epoch make a step.",
         "Compare the numbers of steps and the losses with those of an earlier run.",
-    ),
-    Entry(
-        "MT216",
-        Kind.REVIEW,
-        "Classes of the script feed the training data to the Trainer",
-        "The guides' `iter_torch_batches` goes past the data collator, `per_device_train_batch_size` and `remove_unused_columns`, and has no length to count epochs by. The classes give the Trainer single rows, as TransformersTrainer did.",
-        "Nothing to do. Where the Trainer needs none of that, `iter_torch_batches(batch_size=...)` and `max_steps` are shorter.",
-    ),
-    Entry(
-        "MT217",
-        Kind.REVIEW,
-        "Each worker keeps the evaluation rows in memory, and all of them count",
-        "The Trainer splits a list of rows among the workers. It also split what TransformersTrainer gave it, but old releases of Transformers then computed metrics of a part of the rows, and with Ray 2.7 evaluated a fraction.",
-        "Expect other evaluation metrics than before where a part was left out; take a smaller dataset if the rows don't fit into memory.",
     ),
     Entry(
         "MT300",
