@@ -12,6 +12,14 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from migrate_trainers.reading.scopes import BindingKind, own_returns
+from migrate_trainers.rules.dictionary_changes import (
+    add_entries,
+    cannot_change,
+    changes_before,
+    is_change,
+    make_change,
+    only_makes,
+)
 from migrate_trainers.writing.arguments import bound_arguments
 
 if TYPE_CHECKING:
@@ -22,9 +30,6 @@ if TYPE_CHECKING:
 
 _SAME_PATH = frozenset({"os.path.abspath", "os.path.realpath", "os.path.normpath", "os.fspath"})
 _COPIES = frozenset({"copy.copy", "copy.deepcopy"})
-_CHANGERS = frozenset({"update", "setdefault", "pop"})
-_READERS = frozenset({"copy", "get", "items", "keys", "values"})
-_LOOKING_CALLS = frozenset({"print", "len", "str", "repr", "sorted", "dict", "list", "bool", "type"})
 _FOLLOWED_CALLS = 8
 
 
@@ -159,7 +164,7 @@ class Constants:
         binding = bindings[0]
         if binding.kind is BindingKind.PARAMETER:
             is_changed = any(
-                not _cannot_change(self.program, use) for use in self.program.uses(binding) if use is not node
+                not cannot_change(self.program, use) for use in self.program.uses(binding) if use is not node
             )
             return Unknown(node) if is_changed else self.arguments.get(binding.node, Unknown(node))
         if binding.kind is BindingKind.IMPORT:
@@ -188,7 +193,7 @@ class Constants:
 
     def _imported(self, node: cst.Name, binding: Binding) -> Any:
         others = (use for use in self.program.uses(binding) if use is not node and use not in self.harmless)
-        if any(not _cannot_change(self.program, use) for use in others):
+        if any(not cannot_change(self.program, use) for use in others):
             return Unknown(node)
         found = self._definition(node)
         return self._elsewhere(*found, node) if found is not None else Unknown(node)
@@ -200,7 +205,7 @@ class Constants:
 
     def _elsewhere(self, program: Program, binding: Binding, node: cst.CSTNode) -> Any:
         """The value of another module's variable, which nothing there changes."""
-        if binding.value is None or any(not _cannot_change(program, use) for use in program.uses(binding)):
+        if binding.value is None or any(not cannot_change(program, use) for use in program.uses(binding)):
             return Unknown(node)
         value = Constants(program, program.statement(binding.node), depth=self.depth + 1).of(binding.value)
         return Unknown(node) if isinstance(value, Unknown) else value
@@ -210,87 +215,14 @@ class Constants:
             return Unknown(node)
         value = self.of(binding.value)
         is_mutable = isinstance(value, dict | list)
-        changes = self._changes(node, binding) if is_mutable else []
+        changes = changes_before(self.program, node, binding, self.statement, self.harmless) if is_mutable else []
         if isinstance(value, Unknown) or changes is None or (changes and not isinstance(value, dict)):
             return Unknown(node)
         self.read.append(binding)
         for change in changes:
-            if not self._change(value, change):
+            if not make_change(value, change, self.of):
                 return Unknown(change)
         return value
-
-    def _changes(self, node: cst.Name, binding: Binding) -> list[cst.BaseSmallStatement] | None:
-        """The statements that change a variable's dictionary before it is read, None where that isn't plain to see."""
-        program = self.program
-        own_block = program.block(program.statement(binding.node))
-        if own_block is not program.block(self.statement) and not program.contains(own_block, self.statement):
-            own_block = None  # type: ignore[assignment]
-        changes = []
-        for use in program.uses(binding):
-            if use is node or use in self.harmless or _cannot_change(program, use) or self._is_apart(use, binding):
-                continue
-            change = changing_statement(program, use)
-            in_line = change is not None and program.block(program.statement(change)) is own_block
-            if change is None or not in_line or program.span(change)[0] > program.span(node)[0]:
-                return None
-            changes.append(change)
-        return sorted(changes, key=lambda change: program.span(change)[0])
-
-    def _is_apart(self, use: cst.Name, binding: Binding) -> bool:
-        """Whether a variable is used before it is bound, or behind the statement that all is evaluated for."""
-        program = self.program
-        if not program.scope(use) is binding.scope is program.scope(self.statement):
-            return False
-        if program.span(use)[1] <= program.span(binding.node)[0]:
-            return True
-        loops = [above for above in program.ancestors(self.statement) if isinstance(above, cst.For | cst.While)]
-        repeated = any(program.contains(loop, use) and not program.contains(loop, binding.node) for loop in loops)
-        return not repeated and program.span(use)[0] >= program.span(self.statement)[1]
-
-    def _change(self, value: dict[str, Any], change: cst.BaseSmallStatement) -> bool:
-        """Make a statement's change to a dictionary, if it can be seen which."""
-        if isinstance(change, cst.Assign):
-            target = change.targets[0].target
-            assert isinstance(target, cst.Subscript)
-            held, key = self._inner(value, target.value), self._key(target)
-            if held is None or not isinstance(key, str):
-                return False
-            held[key] = self.of(change.value)
-            return True
-        if isinstance(change, cst.Del):
-            assert isinstance(change.target, cst.Subscript)
-            return value.pop(self._key(change.target), None) is not None
-        assert isinstance(change, cst.Expr)
-        assert isinstance(change.value, cst.Call)
-        assert isinstance(change.value.func, cst.Attribute)
-        held = self._inner(value, change.value.func.value)
-        if held is None:
-            return False
-        given = [self.of(argument.value) for argument in change.value.args]
-        if any(argument.star for argument in change.value.args):
-            return False
-        method = change.value.func.attr.value
-        if method == "update":
-            return _update(held, change.value, given)
-        if not given or not isinstance(given[0], str):
-            return False
-        if method == "setdefault":
-            held.setdefault(given[0], given[1] if len(given) > 1 else None)
-        else:
-            held.pop(given[0], None)
-        return True
-
-    def _inner(self, value: dict[str, Any], target: cst.BaseExpression) -> dict[str, Any] | None:
-        """The dictionary that `name["key"]` is, in the one that `name` is."""
-        if not isinstance(target, cst.Subscript):
-            return value
-        outer, key = self._inner(value, target.value), self._key(target)
-        inner = outer.get(key) if outer is not None and isinstance(key, str) else None
-        return inner if isinstance(inner, dict) else None
-
-    def _key(self, node: cst.Subscript) -> Any:
-        index = node.slice[0].slice
-        return self.of(index.value) if isinstance(index, cst.Index) else Unknown(node)
 
     # Calls
 
@@ -316,7 +248,7 @@ class Constants:
         entries: dict[str, Any] = {}
         if any(argument.star == "*" for argument in node.args):
             return Unknown(node)
-        return entries if _update(entries, node, values) else Unknown(node)
+        return entries if add_entries(entries, node, values) else Unknown(node)
 
     def _method_result(self, node: cst.Call, value: Any, values: list[Any]) -> Any:
         assert isinstance(node.func, cst.Attribute)
@@ -339,7 +271,7 @@ class Constants:
         program, function = found[0][0], found[0][1].node
         returns = own_returns(function.body)
         arguments = self._bound(node, function)
-        if len(returns) != 1 or returns[0].value is None or arguments is None or not _only_makes(program, function):
+        if len(returns) != 1 or returns[0].value is None or arguments is None or not only_makes(program, function):
             return Unknown(node)
         statement = program.statement(returns[0])
         if program.block(statement) is not function.body:
@@ -347,7 +279,7 @@ class Constants:
         constants = Constants(program, statement, arguments=arguments, depth=self.depth + 1)
         value = constants.of(returns[0].value)
         calls = [call for call in program.calls if program.contains(function.body, call)]
-        has_effects = any(isinstance(constants.of(call), Unknown) and not _is_change(program, call) for call in calls)
+        has_effects = any(isinstance(constants.of(call), Unknown) and not is_change(program, call) for call in calls)
         return Unknown(node) if isinstance(value, Unknown) or has_effects else value
 
     def _bound(self, node: cst.Call, function: cst.FunctionDef) -> dict[cst.CSTNode, Any] | None:
@@ -368,18 +300,6 @@ class Constants:
         return bound
 
 
-def _update(entries: dict[str, Any], call: cst.Call, values: list[Any]) -> bool:
-    """Add what `dict(...)` or `.update(...)` is given: keywords, and dictionaries, unpacked or not."""
-    for argument, value in zip(call.args, values, strict=True):
-        if argument.keyword is not None:
-            entries[argument.keyword.value] = value
-        elif isinstance(value, dict):
-            entries |= value
-        else:
-            return False
-    return True
-
-
 def _path_made(name: str, values: list[Any]) -> FilePath | None:
     """The path that a function of `os.path` or `pathlib` gives."""
     if name in ("os.getcwd", "pathlib.Path.cwd"):
@@ -393,61 +313,3 @@ def _path_made(name: str, values: list[Any]) -> FilePath | None:
     if name == "os.path.dirname":
         return first.parent
     return first if name in _SAME_PATH else None
-
-
-def _cannot_change(program: Program, name: cst.Name) -> bool:
-    """Whether a use of a variable can't change what it holds, nor hand it to what could."""
-    parent = program.parent(name)
-    if isinstance(parent, cst.Attribute):
-        return parent.attr.value in _READERS
-    if isinstance(parent, cst.Arg):
-        call = program.parent(parent)
-        is_looking = isinstance(call, cst.Call) and any(program.is_builtin(call.func, one) for one in _LOOKING_CALLS)
-        return parent.star == "**" or is_looking
-    if isinstance(parent, cst.Subscript):
-        return parent.value is not name or isinstance(program.parent(parent), cst.Arg | cst.FormattedStringExpression)
-    return isinstance(parent, cst.StarredDictElement | cst.FormattedStringExpression | cst.Comparison)
-
-
-def changing_statement(program: Program, use: cst.Name) -> cst.BaseSmallStatement | None:
-    """The statement `name[key] = value`, `del name[key]` or `name.update(...)` that a use of a variable opens."""
-    node: cst.CSTNode = use
-    parent = program.parent(node)
-    while isinstance(parent, cst.Subscript) and parent.value is node:
-        node, parent = parent, program.parent(parent)
-    if isinstance(node, cst.Subscript) and isinstance(parent, cst.AssignTarget):
-        assign = program.parent(parent)
-        return assign if isinstance(assign, cst.Assign) and len(assign.targets) == 1 else None
-    if isinstance(node, cst.Subscript) and isinstance(parent, cst.Del):
-        return parent if node.value is use else None
-    if isinstance(parent, cst.Attribute) and parent.attr.value in _CHANGERS:
-        call = program.parent(parent)
-        line = program.parent(call) if isinstance(call, cst.Call) else None
-        return line if isinstance(line, cst.Expr) else None
-    return None
-
-
-def _is_change(program: Program, call: cst.Call) -> bool:
-    """Whether a call is a statement `name.update(...)` or the like."""
-    receiver = call.func.value if isinstance(call.func, cst.Attribute) else None
-    while isinstance(receiver, cst.Subscript):
-        receiver = receiver.value
-    line = program.parent(call)
-    return isinstance(receiver, cst.Name) and changing_statement(program, receiver) is line
-
-
-def _only_makes(program: Program, function: cst.FunctionDef) -> bool:
-    """Whether a function's body only assigns, changes what it made and returns: nobody misses its call."""
-    if function.asynchronous is not None or not isinstance(function.body, cst.IndentedBlock):
-        return False
-    return all(
-        isinstance(line, cst.SimpleStatementLine) and all(_is_making(program, small) for small in line.body)
-        for line in function.body.body
-    )
-
-
-def _is_making(program: Program, small: cst.BaseSmallStatement) -> bool:
-    if isinstance(small, cst.Expr):
-        is_change = isinstance(small.value, cst.Call) and _is_change(program, small.value)
-        return isinstance(small.value, cst.SimpleString) or is_change
-    return isinstance(small, cst.Assign | cst.AnnAssign | cst.Return | cst.Import | cst.ImportFrom | cst.Pass | cst.Del)

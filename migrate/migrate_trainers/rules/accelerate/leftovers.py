@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers.rules.constants import changing_statement
+from migrate_trainers.rules.dictionary_changes import changing_statement
 from migrate_trainers.writing.placement import leading_comments_start, removal
 
 if TYPE_CHECKING:
