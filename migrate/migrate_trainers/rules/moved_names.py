@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from migrate_trainers.reading.program import Program
     from migrate_trainers.rules.rewrite import Rewrite
 
+_SESSION_OBJECT = "`session` is used as an object"
+
 
 def migrate_moved_names(rewrite: Rewrite) -> dict[cst.CSTNode, str]:
     """The new text of every expression that reaches a moved name through a module; raises `Refusal`.
@@ -46,6 +48,8 @@ def _replacement(rewrite: Rewrite, attribute: cst.Attribute) -> str | None:
     qualified = rewrite.program.qualified_name(attribute)
     if qualified is None:
         return None
+    if qualified == legacy.SESSION_MODULE and not isinstance(rewrite.program.parent(attribute), cst.Attribute):
+        raise Refusal("MT401", attribute, _SESSION_OBJECT)
     if qualified.startswith(f"{legacy.SESSION_MODULE}."):
         return _session_function(rewrite, attribute, qualified)
     if any(call.func is attribute for call in rewrite.tuner_configs):
@@ -110,7 +114,7 @@ def _remove_unused_modules(rewrite: Rewrite, replaced: dict[cst.CSTNode, str]) -
         left = [name for name in uses if not any(program.contains(node, name) for node in replaced)]
         if left:
             if binding.imported == legacy.SESSION_MODULE:
-                raise Refusal("MT401", left[0], "`session` is used as an object")
+                raise Refusal("MT401", left[0], _SESSION_OBJECT)
             continue
         assert isinstance(binding.node, cst.ImportAlias)
         rewrite.imports.remove(binding.node)

@@ -173,6 +173,8 @@ class ArgumentEdits:
             if start <= self._program.span(comment)[0] < (end if following is None else following)
             and not any(low <= self._program.span(comment)[0] < high for low, high in taken)
         ]
+        if following is not None and not comments and not taken and self._ends_a_line(first, end):
+            return Edit(self._end(arguments[first - 1]), end, "")
         if following is not None:
             return Edit(start, following, "".join(f"{comment}\n{inner}" for comment in comments))
         kept = "".join(f"\n{inner}{comment}" for comment in comments)
@@ -186,6 +188,14 @@ class ArgumentEdits:
         if not comments:
             return Edit(self._opening(), self._program.span(self._call)[1] - 1, "")
         return Edit(start, end, kept)
+
+    def _ends_a_line(self, first: int, end: int) -> bool:
+        """Whether a run of arguments follows others on a line, and the next ones stand on a new line."""
+        source, program = self._program.source, self._program
+        if first == 0:
+            return False
+        between = source.slice(self._end(self._call.args[first - 1]), program.span(self._call.args[first])[0])
+        return not between.strip() and "\n" not in between and not source.slice(end, source.line_end(end)).strip()
 
     def _appending(self, kept: list[cst.Arg]) -> list[Edit]:
         if not self._appended:

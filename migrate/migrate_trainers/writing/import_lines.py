@@ -55,6 +55,17 @@ class _Change:
     plain: list[str] = field(default_factory=list)
 
 
+def _has_run_for(program: Program, statement: cst.BaseSmallStatement, anchor: _Import) -> bool:
+    """Whether a statement of an import's block has run wherever code behind that import reads what it binds."""
+    block = program.block(program.statement(anchor))
+    line, own = program.statement(statement), program.statement(anchor)
+    if program.block(line) is not block:
+        return False
+    assert isinstance(block, cst.Module | cst.IndentedBlock)
+    first, last = block.body.index(own), block.body.index(line)
+    return last <= first or all(_is_import_line(between) for between in block.body[first : last + 1])
+
+
 class ImportWriter:
     """Turns removed, moved and wanted names into edits of import statements; no module is imported twice."""
 
@@ -122,7 +133,7 @@ class ImportWriter:
                 and not statement.relative
                 and not isinstance(statement.names, cst.ImportStar)
                 and dotted_name(statement.module) == module
-                and self._block(statement) is block
+                and _has_run_for(self._program, statement, near)
             ):
                 return self._change(statement).lines.setdefault(module, _Line(module))
         return self._change(self._relative_of(module, near)).lines.setdefault(module, _Line(module))
@@ -134,7 +145,7 @@ class ImportWriter:
             if (
                 isinstance(statement, cst.ImportFrom)
                 and not isinstance(statement.names, cst.ImportStar)
-                and self._block(statement) is self._block(near)
+                and _has_run_for(self._program, statement, near)
                 and dotted_name(statement.module).partition(".")[0] == package
             ):
                 return statement
@@ -228,11 +239,10 @@ class ImportWriter:
         if not modules:
             return []
         program = self._program
-        block = self._block(place_of_new.anchor)
         statements: list[Statement] = []
         for node in program.imports:
             is_future = isinstance(node, cst.ImportFrom) and dotted_name(node.module) == "__future__"
-            if self._block(node) is block and not is_future:
+            if _has_run_for(program, node, place_of_new.anchor) and not is_future:
                 statements.append(program.statement(node))
         edits = []
         leading = [line for line in statements if _is_standard_import(line)]
@@ -257,6 +267,12 @@ def _merge_insertions(edits: list[Edit]) -> list[Edit]:
         earlier = merged.get(edit.start, "")
         merged[edit.start] = earlier.removesuffix("\n\n") + ("\n" if earlier.endswith("\n\n") else "") + edit.text
     return [Edit(start, start, text) for start, text in merged.items()]
+
+
+def _is_import_line(line: cst.CSTNode) -> bool:
+    if not isinstance(line, cst.SimpleStatementLine):
+        return False
+    return all(isinstance(small, cst.Import | cst.ImportFrom) for small in line.body)
 
 
 def _is_standard_import(line: Statement) -> bool:

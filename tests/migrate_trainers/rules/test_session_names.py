@@ -71,6 +71,7 @@ def test_reports_as_before(imports: str, body: str) -> None:
         ("from ray.air import session", "effect(session.get_trial_dir)", "MT405"),
         ("from ray.air.session import get_trial_id", "get_trial_id()", "MT405"),
         ("from ray.air import session", "effect(session)", "MT401"),
+        ("from ray import air", "session = air.session; session.report({})", "MT401"),
         ("from ray.air import Checkpoint, session", "session.report({}, checkpoint=Checkpoint.from_uri(''))", "MT401"),
         ("from ray.air import session", "session.get_checkpoint().to_dict()", "MT401"),
         ("from ray.air import session", "checkpoint = session.get_checkpoint(); checkpoint.to_dict()", "MT401"),

@@ -225,3 +225,19 @@ def test_output_for_the_bundled_runtime_imports_nothing_of_ray() -> None:
 
     assert not [name for name in names if name.startswith("ray")]
     assert "train_runtime.torch.TorchTrainer as TorchTrainer" in names
+
+
+@pytest.mark.parametrize("late", ["import argparse", "import asyncio; asyncio.sleep(0)", "from ray.tune import Tuner"])
+def test_new_imports_do_not_go_behind_the_code_that_needs_them(late: str) -> None:
+    config = "accelerate_config={'distributed_type': 'FSDP'}, scaling_config=ScalingConfig(num_workers=2, use_gpu=True)"
+    program = (
+        "from accelerate import Accelerator\nimport ray.air.config\nfrom ray.air.config import ScalingConfig\n"
+        "import ray.train.huggingface as hf\ndef loop(config):\n    Accelerator()\n"
+        f"hf.AccelerateTrainer(loop, {config}).fit()\n{late}\n"
+    )
+
+    text = after(migrate(program))
+
+    fit = text.index(".fit()")
+    assert text[fit:] == f".fit()\n{late}\n"
+    assert text.index("import os\n") < text.index("os.environ") < fit

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textwrap import dedent, indent
 
 import pytest
-from rewriting import LIGHTNING_IMPORTS, SCALING, after, lightning, migrate
+from rewriting import ACCELERATE_IMPORTS, LIGHTNING_IMPORTS, SCALING, after, lightning, migrate
 
 CONFIG = "config = LightningConfigBuilder().module(Net).fit_params(datamodule=dm).build()\n"
 CALLS = {
@@ -163,3 +163,12 @@ def test_multi_line_values_keep_their_lines() -> None:
 
     assert "'''one\n  two\n'''" in text
     assert '"a": 1,  # one\n\n' in text
+
+
+def test_lines_of_a_call_stay_apart_where_the_last_argument_of_one_goes() -> None:
+    program = (
+        f"{ACCELERATE_IMPORTS}def loop(config):\n    pass\n"
+        f"AccelerateTrainer(loop, accelerate_config={{}},\n                  scaling_config={SCALING}).fit()\n"
+    )
+
+    assert f"TorchTrainer(loop,\n                  scaling_config={SCALING}).fit()" in after(migrate(program))
