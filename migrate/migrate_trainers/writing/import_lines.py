@@ -55,7 +55,7 @@ class _Change:
     plain: list[str] = field(default_factory=list)
 
 
-def _has_run_for(program: Program, statement: cst.BaseSmallStatement, anchor: _Import) -> bool:
+def has_run_for(program: Program, statement: cst.CSTNode, anchor: _Import) -> bool:
     """Whether a statement of an import's block has run wherever code behind that import reads what it binds."""
     block = program.block(program.statement(anchor))
     line, own = program.statement(statement), program.statement(anchor)
@@ -133,7 +133,7 @@ class ImportWriter:
                 and not statement.relative
                 and not isinstance(statement.names, cst.ImportStar)
                 and dotted_name(statement.module) == module
-                and _has_run_for(self._program, statement, near)
+                and has_run_for(self._program, statement, near)
             ):
                 return self._change(statement).lines.setdefault(module, _Line(module))
         return self._change(self._relative_of(module, near)).lines.setdefault(module, _Line(module))
@@ -145,7 +145,7 @@ class ImportWriter:
             if (
                 isinstance(statement, cst.ImportFrom)
                 and not isinstance(statement.names, cst.ImportStar)
-                and _has_run_for(self._program, statement, near)
+                and has_run_for(self._program, statement, near)
                 and dotted_name(statement.module).partition(".")[0] == package
             ):
                 return statement
@@ -242,7 +242,7 @@ class ImportWriter:
         statements: list[Statement] = []
         for node in program.imports:
             is_future = isinstance(node, cst.ImportFrom) and dotted_name(node.module) == "__future__"
-            if _has_run_for(program, node, place_of_new.anchor) and not is_future:
+            if has_run_for(program, node, place_of_new.anchor) and not is_future:
                 statements.append(program.statement(node))
         edits = []
         leading = [line for line in statements if _is_standard_import(line)]

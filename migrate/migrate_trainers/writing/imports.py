@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.reading.scopes import BindingKind, dotted_name
-from migrate_trainers.writing.import_lines import ImportWriter, NewImports
+from migrate_trainers.writing.import_lines import ImportWriter, NewImports, has_run_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -219,13 +219,19 @@ class ImportPlan:
         scope: Scope | None = self._program.scope(self._anchor)
         while scope is not None:
             for name, bindings in scope.bindings.items():
-                if all(self._has_run(binding) for binding in bindings):
+                if all(self._runs(binding) for binding in bindings) and any(map(self._has_run, bindings)):
                     yield name, bindings
             scope = scope.parent
 
-    def _has_run(self, binding: Binding) -> bool:
+    def _runs(self, binding: Binding) -> bool:
+        """Whether a statement binds a name whenever the code around the anchor runs."""
         block = self._program.block(self._program.statement(binding.node))
         return self._program.contains(block, self._anchor)
+
+    def _has_run(self, binding: Binding) -> bool:
+        """Whether it does so before that code can read the name."""
+        statement = self._program.statement(binding.node)
+        return self._program.block(statement) is not self.block or has_run_for(self._program, statement, self._anchor)
 
     def _frees(self, local: str) -> bool:
         """Whether the only bindings of a name are imports that this plan removes."""

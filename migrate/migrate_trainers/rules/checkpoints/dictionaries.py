@@ -22,6 +22,8 @@ from migrate_trainers.writing import templates
 from migrate_trainers.writing.arguments import bound_arguments
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from migrate_trainers.reading.program import Program
     from migrate_trainers.rules.checkpoints.readers import Readers
 
@@ -76,18 +78,24 @@ def _made(program: Program, given: cst.BaseExpression) -> list[cst.Call]:
     """The calls of `Checkpoint.from_dict` behind what a report is given, if there is nothing else behind it."""
     if isinstance(given, cst.Call):
         return [given] if is_made_by(program, given, "from_dict") and _has_dictionary(given) else []
+    if isinstance(given, cst.IfExp):
+        return _made_of_all(program, [given.body, given.orelse])
     if not isinstance(given, cst.Name):
         return []
-    made = []
+    values = []
     for binding in program.bindings(given):
         if not isinstance(binding.node, cst.Assign | cst.AnnAssign) or binding.value is None:
             return []
         if not all(_is_reported(program, use) for use in program.uses(binding)):
             return []
-        if not is_none(binding.value):
-            made.append(binding.value)
-    calls = [call for value in made for call in (_made(program, value) if isinstance(value, cst.Call) else [])]
-    return calls if len(calls) == len(made) else []
+        values.append(binding.value)
+    return _made_of_all(program, values)
+
+
+def _made_of_all(program: Program, values: Iterable[cst.BaseExpression]) -> list[cst.Call]:
+    """The calls behind several values, of which each but None has to be made by some."""
+    found = [_made(program, value) for value in values if not is_none(value)]
+    return [call for calls in found for call in calls] if all(found) else []
 
 
 def _is_reported(program: Program, use: cst.Name) -> bool:

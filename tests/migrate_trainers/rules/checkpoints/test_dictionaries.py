@@ -55,6 +55,17 @@ FORMS = {
         """,
         ['checkpoint = {"epoch": epoch}', 'report_dictionary({"epoch": epoch}, checkpoint)'],
     ),
+    "of the main process": (
+        "session.report({}, checkpoint=Checkpoint.from_dict({'epoch': 1}) if effect(0) else None)",
+        ["report_dictionary({}, {'epoch': 1} if effect(0) else None)"],
+    ),
+    "of the main process in a variable": (
+        """
+        checkpoint = None if effect(1) else Checkpoint.from_dict({"epoch": 1})
+        session.report({}, checkpoint=checkpoint)
+        """,
+        ['checkpoint = None if effect(1) else {"epoch": 1}'],
+    ),
     "beside a report without one": (
         f"session.report({{}})\n{REPORTED}",
         ["ray.train.report({})", "report_dictionary({'loss': 1}, {'epoch': 1})"],
@@ -78,6 +89,15 @@ def test_dictionary_is_reported(body: str, lines: list[str]) -> None:
     assert [line for line in lines if line not in found] == []
     assert "from_dict" not in output
     assert "to_dict" not in output
+
+
+def test_modules_that_are_imported_behind_the_run_are_imported_before_it() -> None:
+    output = after(migrate(program(REPORTED, "import os, tempfile\nimport torch\nprint(os, tempfile, torch)")))
+
+    before, _, behind = output.partition("def report_dictionary")
+    for name in ("os", "tempfile", "torch"):
+        assert f"import {name}\n" in before
+    assert "import os, tempfile\nimport torch\n" in behind
 
 
 def test_result_is_read() -> None:
@@ -105,7 +125,10 @@ LEFT = {
     "beside a folder": f"session.report({{}}, checkpoint=Checkpoint.from_directory('out'))\n{REPORTED}",
     "used elsewhere": "c = Checkpoint.from_dict({})\nsession.report({}, checkpoint=c)\neffect(c)",
     "of many arguments": "session.report({}, checkpoint=Checkpoint.from_dict(*[{}]))",
-    "chosen in an expression": "session.report({}, checkpoint=Checkpoint.from_dict({}) if effect(1) else None)",
+    "beside a folder in an expression": (
+        "session.report({}, checkpoint=Checkpoint.from_dict({}) if effect(1) else Checkpoint.from_directory('out'))"
+    ),
+    "of another variable": "a = Checkpoint.from_dict({})\nb = a\nsession.report({}, checkpoint=b)",
     "not reported": "Checkpoint.from_dict({})",
     "only read": "session.get_checkpoint().to_dict()",
 }
