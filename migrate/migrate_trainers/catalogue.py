@@ -278,7 +278,7 @@ _ENTRIES = (
         "MT214",
         Kind.REVIEW,
         "The last report has fewer keys",
-        "TransformersTrainer's last report also had `train_loss`, `train_runtime` and the like, which are logged after the last save.",
+        "TransformersTrainer's last report also had `train_loss`, `train_runtime` and the like, which are logged after the last save. Each worker of a machine copies the files of a checkpoint, perhaps while the first one still writes them.",
         "Nothing to do, unless the script reads one of those keys from the result.",
     ),
     Entry(
