@@ -190,13 +190,12 @@ class Tree:
         program = self.program(user)
         taken: set[str] = set()
         modules: set[str] = set()
-        for scope in program.all_scopes():
-            for binding in (one for bindings in scope.bindings.values() for one in bindings if one.imported):
-                found, rest = self._modules.locate(user, binding.imported or "")
-                if path in found and rest in names:
-                    taken.add(binding.name)
-                elif path in found and not rest:
-                    modules.add(binding.name)
+        for binding in program.all_bindings():
+            found, rest = self._modules.locate(user, binding.imported) if binding.imported else ((), "")
+            if path in found and rest in names:
+                taken.add(binding.name)
+            elif path in found and not rest:
+                modules.add(binding.name)
         reads = [
             attribute
             for attribute in program.attributes

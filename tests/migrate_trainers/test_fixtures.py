@@ -9,11 +9,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from regenerate import migrated, settings, sources
 from worker_calls import assert_same_calls
 
-from migrate_trainers import FileResult, Settings, migrate_project
 from migrate_trainers.findings import Kind
-from migrate_trainers.settings import parse_version
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -52,22 +51,6 @@ def _name(folder: Path) -> str:
     return f"{folder.parent.name}/{folder.name}"
 
 
-def _settings(folder: Path) -> Settings:
-    case = tomllib.loads((folder / "case.toml").read_text())
-    return Settings(
-        source_version=parse_version(case.get("source-version", "2.6")),
-        target_version=parse_version(case.get("target-version", "latest")),
-        target_transformers=parse_version(case["target-transformers"]) if "target-transformers" in case else None,
-        bundled=case.get("runtime") == "bundled",
-    )
-
-
-def _sources(folder: Path, name: str) -> dict[Path, bytes]:
-    """A program before or after, by the paths of its files: one, or all in a folder."""
-    files = [folder / f"{name}.py", *sorted((folder / name).rglob("*.py"))]
-    return {file.relative_to(folder): file.read_bytes() for file in files if file.exists()}
-
-
 def _script(folder: Path, name: str) -> bytes:
     """The file of a program that is run."""
     main = tomllib.loads((folder / "case.toml").read_text()).get("main")
@@ -78,18 +61,13 @@ def _modules(folder: Path, name: str) -> dict[str, str]:
     """The texts of a program's files by module name, where it has several."""
     return {
         ".".join(path.with_suffix("").parts[1:]).removesuffix(".__init__"): data.decode()
-        for path, data in _sources(folder, name).items()
+        for path, data in sources(folder, name).items()
         if len(path.parts) > 1
     }
 
 
 def _as_before(path: Path) -> Path:
     return Path(path.as_posix().replace("after", "before", 1))
-
-
-def _migrated(folder: Path, name: str = "before") -> dict[Path, FileResult]:
-    sources = _sources(folder, name)
-    return migrate_project(sources, _settings(folder), read_data=lambda path: (folder / path.name).read_bytes())
 
 
 def _comments(data: bytes) -> Counter[str]:
@@ -99,8 +77,8 @@ def _comments(data: bytes) -> Counter[str]:
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=_name)
 def test_output(folder: Path) -> None:
-    before, results = _sources(folder, "before"), _migrated(folder)
-    expected = {_as_before(path): data.decode() for path, data in _sources(folder, "after").items()}
+    before, results = sources(folder, "before"), migrated(folder)
+    expected = {_as_before(path): data.decode() for path, data in sources(folder, "after").items()}
 
     output = {path: (results[path].after if path in results else data).decode() for path, data in before.items()}
     assert output == (expected or {path: data.decode() for path, data in before.items()})
@@ -112,7 +90,7 @@ def test_findings(folder: Path) -> None:
     expected = file.read_text().splitlines() if file.exists() else []
 
     found = []
-    for path, result in _migrated(folder).items():
+    for path, result in migrated(folder).items():
         place = "" if path == Path("before.py") else f"{path.relative_to('before').as_posix()}:"
         found += [
             f"{place}{finding.line}:{finding.column} {finding.code} {finding.kind.value} {finding.message}"
@@ -123,7 +101,7 @@ def test_findings(folder: Path) -> None:
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=_name)
 def test_either_migrated_whole_or_left_with_a_reason(folder: Path) -> None:
-    for result in _migrated(folder).values():
+    for result in migrated(folder).values():
         assert result.migrated == (result.call_sites if result.changed else 0)
         assert not result.has(Kind.ERROR)
         if result.call_sites:
@@ -132,7 +110,7 @@ def test_either_migrated_whole_or_left_with_a_reason(folder: Path) -> None:
 
 @pytest.mark.parametrize("folder", MIGRATED, ids=_name)
 def test_second_run_changes_nothing(folder: Path) -> None:
-    for again in _migrated(folder, "after").values():
+    for again in migrated(folder, "after").values():
         assert not again.changed
         assert again.call_sites == 0
         assert not again.has(Kind.MANUAL)
@@ -140,19 +118,18 @@ def test_second_run_changes_nothing(folder: Path) -> None:
 
 @pytest.mark.parametrize("folder", MIGRATED, ids=_name)
 def test_output_compiles(folder: Path) -> None:
-    for path, source in _sources(folder, "after").items():
+    for path, source in sources(folder, "after").items():
         compile(source, str(path), "exec")
 
 
 @pytest.mark.parametrize("folder", [folder for folder in MIGRATED if _name(folder) not in NOT_RECORDED], ids=_name)
 def test_makes_the_same_calls(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
-    settings = _settings(folder)
     before, after = _script(folder, "before"), _script(folder, "after")
     files = _modules(folder, "before"), _modules(folder, "after")
     others = [
         ANOTHER_CALL[finding.code]
-        for result in _migrated(folder).values()
+        for result in migrated(folder).values()
         for finding in result.findings
         if finding.code in ANOTHER_CALL
     ]
@@ -161,7 +138,7 @@ def test_makes_the_same_calls(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert_same_calls(
         before,
         after,
-        version=settings.source_version or (2, 6),
+        version=settings(folder).source,
         but=others[0] if others else None,
         checks_results=True,
         files=files,
@@ -172,14 +149,14 @@ def test_makes_the_same_calls(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("folder", MIGRATED, ids=_name)
 def test_every_comment_is_kept(folder: Path) -> None:
-    before, after = (sum(map(_comments, _sources(folder, name).values()), Counter()) for name in ("before", "after"))
+    before, after = (sum(map(_comments, sources(folder, name).values()), Counter()) for name in ("before", "after"))
 
     assert set(before - after) == COMMENTS_THAT_GO.get(_name(folder), set())
 
 
 @pytest.mark.parametrize("folder", UNTOUCHED, ids=_name)
 def test_untouched_program_asks_nothing_of_anybody(folder: Path) -> None:
-    for result in _migrated(folder).values():
+    for result in migrated(folder).values():
         assert result.after == result.before
         assert not result.has(Kind.MANUAL)
         assert result.call_sites == 0

@@ -87,7 +87,6 @@ def _unguarded(program: Program, guard: cst.Try) -> Edit:
     first, last, final = guard.body.body[0], guard.body.body[-1], guard.handlers[-1].body.body[-1]
     start, end = program.span(guard)[0], source.line_end(program.span(final)[1])
     body, rest = program.span(first)[0], source.line_end(program.span(last)[1])
-    places = {program.span(comment)[0]: program.text(comment) for comment in program.comments}
-    above = [text for place, text in places.items() if start <= place < body or rest <= place < end]
+    above = [*program.comments_in(start, body), *program.comments_in(rest, end)]
     lines = source.slice(body, rest).replace(f"\n{program.indent(first)}", f"\n{indent}").rstrip("\r\n")
     return Edit(start, end, f"\n{indent}".join([*above, lines]) + "\n")

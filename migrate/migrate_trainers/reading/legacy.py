@@ -167,6 +167,7 @@ TARGET_MODULES = frozenset(
     }
 )
 SESSION_FUNCTIONS = frozenset({"report", "get_checkpoint", "get_dataset_shard"})
+REPORTS = frozenset({f"{SESSION_MODULE}.report", "ray.train.report"})
 SESSION_GETTERS = frozenset(
     {
         "get_world_rank",

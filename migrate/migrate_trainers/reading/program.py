@@ -295,6 +295,27 @@ class Program:
         yield self.module_scope
         yield from self._scopes.values()
 
+    def all_bindings(self) -> Iterator[Binding]:
+        """Every binding of every scope."""
+        for scope in self.all_scopes():
+            for bindings in scope.bindings.values():
+                yield from bindings
+
+    @cached_property
+    def imported_names(self) -> frozenset[str]:
+        """The qualified names of all that the program imports."""
+        return frozenset(binding.imported for binding in self.all_bindings() if binding.imported is not None)
+
+    @cached_property
+    def reached_names(self) -> frozenset[str]:
+        """The same, and those that it reads through modules."""
+        through = (self.qualified_name(attribute) for attribute in self.attributes)
+        return self.imported_names | {name for name in through if name is not None}
+
+    def comments_in(self, start: int, end: int) -> list[str]:
+        """The comments that begin between two offsets."""
+        return [self.text(comment) for comment in self.comments if start <= self.span(comment)[0] < end]
+
     def unresolved_names(self) -> set[str]:
         """Names that are read somewhere and bound nowhere that the reader could see."""
         return {name.value for name in self.names if not self.scope(name).lookup(name.value)}

@@ -107,6 +107,11 @@ def dotted_name(node: cst.BaseExpression | None) -> str:
     return ""
 
 
+def is_future_import(statement: cst.Import | cst.ImportFrom) -> bool:
+    """Whether a statement is `from __future__ import …`, which stands before all others."""
+    return isinstance(statement, cst.ImportFrom) and dotted_name(statement.module) == "__future__"
+
+
 def own_returns(node: cst.CSTNode) -> list[cst.Return]:
     """The `return` statements of a function's body, without those of functions inside it."""
     if isinstance(node, cst.Return):

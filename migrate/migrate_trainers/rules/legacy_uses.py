@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from functools import partial
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from migrate_trainers.reading import legacy
-from migrate_trainers.reading.scopes import BindingKind, dotted_name
+from migrate_trainers.reading.scopes import BindingKind, dotted_name, is_future_import
+from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.rewrite import CallSite, finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Container, Iterator
 
     from migrate_trainers.findings import Finding
     from migrate_trainers.reading.program import Program
@@ -154,6 +157,27 @@ def import_of(program: Program, node: cst.Name | cst.Attribute) -> cst.Import | 
 def is_trainer(program: Program, node: cst.CSTNode | None) -> bool:
     """Whether a node is a call that makes a legacy trainer."""
     return isinstance(node, cst.Call) and program.qualified_name(node.func) in legacy.TRAINERS
+
+
+def module_level_import(program: Program) -> cst.Import | cst.ImportFrom | None:
+    """The first import beside which others can stand that all code of the module reads."""
+    for statement in program.imports:
+        if isinstance(program.block(program.statement(statement)), cst.Module) and not is_future_import(statement):
+            return statement
+    return None
+
+
+def string_annotations(program: Program, names: Container[str]) -> Iterator[tuple[cst.CSTNode, Callable[[str], Edit]]]:
+    """The annotations that are strings and name some imported classes, each with the edit that names another there."""
+    local_names = {binding.name for binding in program.all_bindings() if binding.imported in names}
+    pattern = re.compile(r"\b(" + "|".join(sorted(local_names)) + r")\b")
+    for node in program.strings:
+        if local_names and program.enclosing(node, cst.Annotation) is not None and pattern.search(program.text(node)):
+            yield node, partial(_with_name, program, node, pattern)
+
+
+def _with_name(program: Program, node: cst.CSTNode, pattern: re.Pattern[str], name: str) -> Edit:
+    return Edit(*program.span(node), pattern.sub(name, program.text(node)))
 
 
 def is_trainer_argument(program: Program, node: cst.CSTNode) -> bool:

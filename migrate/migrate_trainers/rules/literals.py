@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.reading.scopes import BindingKind
-from migrate_trainers.writing.placement import leading_comments_start, removal
+from migrate_trainers.writing.placement import comments_of, removal
 
 if TYPE_CHECKING:
     from migrate_trainers.reading.program import Program
@@ -55,11 +55,7 @@ def inlined(rewrite: Rewrite, name: cst.Name) -> cst.BaseExpression:
     assert binding.value is not None
     if vanishes(program, name):
         statement = program.statement(binding.node)
-        region = (leading_comments_start(program, statement), program.source.line_end(program.span(statement)[1]))
-        comments = [
-            program.text(comment) for comment in program.comments if region[0] <= program.span(comment)[0] < region[1]
-        ]
-        rewrite.edits.append(removal(program, statement, comments))
+        rewrite.edits.append(removal(program, statement, comments_of(program, statement)))
     return binding.value
 
 

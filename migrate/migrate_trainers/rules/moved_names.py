@@ -106,8 +106,7 @@ def _alias(program: Program, name: cst.Name) -> cst.ImportAlias:
 def _remove_unused_modules(rewrite: Rewrite, replaced: dict[cst.CSTNode, str]) -> None:
     """Drop `from ray.air import session` and the like once nothing reads them."""
     program = rewrite.program
-    bindings = [binding for scope in program.all_scopes() for group in scope.bindings.values() for binding in group]
-    for binding in bindings:
+    for binding in list(program.all_bindings()):
         if binding.kind is not BindingKind.IMPORT or binding.imported not in legacy.EMPTIED_MODULES:
             continue
         uses = program.uses(binding)
@@ -169,11 +168,7 @@ def _report_lost_metrics(rewrite: Rewrite) -> None:
     if trainers and all(reach_of(program, call).tuners for call in trainers):
         # Tune hears of all reports of its trials.
         return
-    reports = [
-        call
-        for call in program.calls
-        if program.qualified_name(call.func) in (f"{legacy.SESSION_MODULE}.report", "ray.train.report")
-    ]
+    reports = [call for call in program.calls if program.qualified_name(call.func) in legacy.REPORTS]
     if reports and all(len(call.args) == 1 and not call.args[0].star for call in reports):
         rewrite.review("MT404", reports[0], "no report of this file has one")
 

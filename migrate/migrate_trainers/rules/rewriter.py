@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -25,8 +24,10 @@ from migrate_trainers.rules.legacy_uses import (
     check_uses,
     import_of,
     import_statement,
+    module_level_import,
     reader_references,
     references,
+    string_annotations,
     written_for,
 )
 from migrate_trainers.rules.lightning.migrate import migrate_lightning
@@ -156,10 +157,9 @@ def _anchor(program: Program, names: list[cst.BaseExpression]) -> cst.Import | c
     block = program.block(program.statement(statements[0]))
     if all(program.contains(block, node) for node in (*statements, *_moved_uses(program))):
         return statements[0]
-    for statement in program.imports:
-        is_future = isinstance(statement, cst.ImportFrom) and dotted_name(statement.module) == "__future__"
-        if isinstance(program.block(program.statement(statement)), cst.Module) and not is_future:
-            return statement
+    above = module_level_import(program)
+    if above is not None:
+        return above
     raise Refusal("MT904", statements[0], "the legacy names are imported in a function and needed outside it")
 
 
@@ -218,20 +218,5 @@ def _rename_annotations(rewrite: Rewrite, edits: list[Edit]) -> list[Edit]:
 
 def _rename_string_annotations(rewrite: Rewrite) -> list[Edit]:
     """Legacy class names inside annotations that are strings."""
-    program = rewrite.program
-    local_names = {
-        binding.name
-        for scope in program.all_scopes()
-        for bindings in scope.bindings.values()
-        for binding in bindings
-        if binding.imported in legacy.TRAINERS
-    }
-    edits = []
-    for node in program.strings:
-        if local_names and program.enclosing(node, cst.Annotation) is not None:
-            text = program.text(node)
-            pattern = r"\b(" + "|".join(sorted(local_names)) + r")\b"
-            if re.search(pattern, text):
-                name = rewrite.class_named("ray.train.torch.TorchTrainer")
-                edits.append(Edit(*program.span(node), re.sub(pattern, name, text)))
-    return edits
+    named = string_annotations(rewrite.program, legacy.TRAINERS)
+    return [edit_of(rewrite.class_named("ray.train.torch.TorchTrainer")) for _, edit_of in named]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers.reading.scopes import dotted_name
+from migrate_trainers.reading.scopes import dotted_name, is_future_import
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.writing.render import LINE_LENGTH
 
@@ -241,8 +241,7 @@ class ImportWriter:
         program = self._program
         statements: list[Statement] = []
         for node in program.imports:
-            is_future = isinstance(node, cst.ImportFrom) and dotted_name(node.module) == "__future__"
-            if has_run_for(program, node, place_of_new.anchor) and not is_future:
+            if has_run_for(program, node, place_of_new.anchor) and not is_future_import(node):
                 statements.append(program.statement(node))
         edits = []
         leading = [line for line in statements if _is_standard_import(line)]

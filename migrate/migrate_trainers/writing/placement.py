@@ -112,6 +112,12 @@ def removal(program: Program, statement: Statement, replacement: list[str]) -> E
     return Edit(start, end, "")
 
 
+def comments_of(program: Program, statement: Statement) -> list[str]:
+    """The comments above a statement, in it, and behind it on its last line."""
+    end = program.source.line_end(program.span(statement)[1])
+    return program.comments_in(leading_comments_start(program, statement), end)
+
+
 def without_spare_lines(program: Program, edits: Sequence[Edit]) -> list[Edit]:
     """The edits, but where statements that follow each other go, the blank lines above them or below them go, too."""
     source = program.source

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.rules.dictionary_changes import changing_statement
-from migrate_trainers.writing.placement import leading_comments_start, removal
+from migrate_trainers.writing.placement import comments_of, removal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,7 @@ def drop_configurations(rewrite: Rewrite, sites: Sequence[AccelerateSite]) -> No
             pending.remove(binding)
             for line in lines:
                 gone.append(line)
-                rewrite.edits.append(removal(program, line, _comments(program, line)))
+                rewrite.edits.append(removal(program, line, comments_of(program, line)))
     _warn_of_defaults(rewrite, arguments, pending)
 
 
@@ -62,11 +62,6 @@ def _lines(program: Program, binding: Binding, gone: Sequence[cst.CSTNode]) -> l
     assert isinstance(block, cst.Module | cst.IndentedBlock)
     is_filled = any(line not in lines and line not in gone for line in block.body)
     return sorted(lines, key=program.statement_start) if is_filled else None
-
-
-def _comments(program: Program, line: Statement) -> list[str]:
-    start, end = leading_comments_start(program, line), program.source.line_end(program.span(line)[1])
-    return [program.text(comment) for comment in program.comments if start <= program.span(comment)[0] < end]
 
 
 def _warn_of_defaults(rewrite: Rewrite, arguments: Sequence[cst.CSTNode], kept: set[Binding]) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers.reading.scopes import BindingKind, dotted_name
+from migrate_trainers.reading.scopes import BindingKind, is_future_import
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.reading.values import ValueAnalysis
 from migrate_trainers.refusal import Refusal
@@ -153,8 +153,7 @@ def _imports_for(rewrite: Rewrite, node: cst.CSTNode) -> AbstractContextManager[
     if rewrite.imports.reaches(node):
         return nullcontext()
     for statement in program.imports:
-        is_future = isinstance(statement, cst.ImportFrom) and dotted_name(statement.module) == "__future__"
-        if not is_future and program.contains(program.block(program.statement(statement)), node):
+        if not is_future_import(statement) and program.contains(program.block(program.statement(statement)), node):
             return rewrite.imports.standing_at(statement)
     raise Refusal("MT303", node, "nothing is imported where it could read it")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -11,6 +10,7 @@ from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.checkpoints.families import LIGHTNING, TRANSFORMERS
 from migrate_trainers.rules.checkpoints.models import file_argument, is_only_loaded
+from migrate_trainers.rules.legacy_uses import string_annotations
 from migrate_trainers.rules.lightning.reports import checkpoint_file
 from migrate_trainers.rules.literals import is_none
 from migrate_trainers.rules.trainer_call import is_given_for_resuming
@@ -163,18 +163,5 @@ def _is_type_test(readers: Readers, node: cst.CSTNode) -> bool:
 
 def _rename_in_strings(readers: Readers) -> None:
     """The class's name inside annotations that are strings."""
-    program = readers.program
-    local_names = {
-        binding.name
-        for scope in program.all_scopes()
-        for bindings in scope.bindings.values()
-        for binding in bindings
-        if binding.imported in readers.family.checkpoints
-    }
-    if not local_names:
-        return
-    pattern = r"\b(" + "|".join(sorted(local_names)) + r")\b"
-    for node in program.strings:
-        if program.enclosing(node, cst.Annotation) is not None and re.search(pattern, program.text(node)):
-            name = readers.rewrite.class_named("ray.train.Checkpoint")
-            readers.edit(node, Edit(*program.span(node), re.sub(pattern, name, program.text(node))))
+    for node, edit_of in string_annotations(readers.program, readers.family.checkpoints):
+        readers.edit(node, edit_of(readers.rewrite.class_named("ray.train.Checkpoint")))

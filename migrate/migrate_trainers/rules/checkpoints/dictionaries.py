@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from migrate_trainers.reading.program import Program
     from migrate_trainers.rules.checkpoints.readers import Readers
 
-_REPORTS = frozenset({f"{legacy.SESSION_MODULE}.report", "ray.train.report"})
-
 
 def migrate_dictionaries(readers: Readers) -> None:
     """Rewrite the dictionaries of a program whose reports have no other checkpoints; others are left."""
@@ -60,7 +58,7 @@ def _reported(program: Program) -> list[tuple[cst.Call, cst.Arg]]:
     """The reports with their checkpoints, if all of these are dictionaries."""
     reported = []
     for call in program.calls:
-        if program.qualified_name(call.func) not in _REPORTS:
+        if program.qualified_name(call.func) not in legacy.REPORTS:
             continue
         arguments = bound_arguments(call, ("metrics", "checkpoint"))
         if arguments is None:
@@ -101,7 +99,7 @@ def _made_of_all(program: Program, values: Iterable[cst.BaseExpression]) -> list
 def _is_reported(program: Program, use: cst.Name) -> bool:
     argument = program.parent(use)
     call = program.parent(argument) if isinstance(argument, cst.Arg) else None
-    return isinstance(call, cst.Call) and program.qualified_name(call.func) in _REPORTS
+    return isinstance(call, cst.Call) and program.qualified_name(call.func) in legacy.REPORTS
 
 
 def _has_dictionary(call: cst.Call) -> bool:
@@ -122,10 +120,8 @@ def _give_dictionary(readers: Readers, argument: cst.Arg) -> None:
     value = _dictionary(argument.value) if isinstance(argument.value, cst.Call) else argument.value
     value_start, value_end = program.outer_span(value)
     # What was said of the call is said of the dictionary.
-    places = (program.span(comment)[0] for comment in program.comments)
-    gone = [place for place in places if start <= place < value_start or value_end <= place < end]
-    source, indent = program.source, program.source.indent_at(start)
-    comments = "".join(f"{source.slice(place, source.line_end(place)).rstrip()}\n{indent}" for place in gone)
+    gone = [*program.comments_in(start, value_start), *program.comments_in(value_end, end)]
+    comments = "".join(f"{comment}\n{program.source.indent_at(start)}" for comment in gone)
     readers.edit(report, Edit(start, value_start, comments + keyword))
     if value_end < end:
         readers.edit(report, Edit(value_end, end, ""))

@@ -34,13 +34,7 @@ class Family:
 
     def is_in(self, program: Program) -> bool:
         """Whether a program imports the trainer or a class that reads its checkpoints."""
-        names = self.names
-        return any(
-            binding.imported in names
-            for scope in program.all_scopes()
-            for bindings in scope.bindings.values()
-            for binding in bindings
-        ) or any(program.qualified_name(attribute) in names for attribute in program.attributes)
+        return not self.names.isdisjoint(program.reached_names)
 
 
 LIGHTNING = Family(

@@ -11,7 +11,7 @@ from migrate_trainers.reading import legacy
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.checkpoints.held import Holdings
 from migrate_trainers.rules.checkpoints.kinds import Held
-from migrate_trainers.rules.legacy_uses import import_of
+from migrate_trainers.rules.legacy_uses import import_of, module_level_import
 from migrate_trainers.writing import templates
 from migrate_trainers.writing.placement import definition
 
@@ -71,11 +71,10 @@ class Readers:
         """Import from now on what the code at a node can read; raises `Refusal` if nothing is imported in its reach."""
         if self.rewrite.imports.reaches(node):
             return
-        for statement in self.program.imports:
-            if isinstance(self.program.block(self.program.statement(statement)), cst.Module):
-                self.rewrite.imports.stand_at(statement)
-                return
-        raise Refusal(self.family.unseen, node, "nothing is imported where this code could read it")
+        statement = module_level_import(self.program)
+        if statement is None:
+            raise Refusal(self.family.unseen, node, "nothing is imported where this code could read it")
+        self.rewrite.imports.stand_at(statement)
 
     def _may_be_old(self, call: cst.Call) -> bool:
         """Whether a call reads a checkpoint that this file's run may not have made."""

@@ -52,12 +52,7 @@ def _may_be_checkpoint(program: Program, node: cst.BaseExpression, family: Famil
     if program.qualified_name(node) is not None or (isinstance(node, cst.Name) and node.value in ("self", "cls")):
         return False
     text = program.text(node).lower()
-    return ("checkpoint" in text or "ckpt" in text) or any(
-        binding.imported in family.checkpoints
-        for scope in program.all_scopes()
-        for bindings in scope.bindings.values()
-        for binding in bindings
-    )
+    return "checkpoint" in text or "ckpt" in text or not family.checkpoints.isdisjoint(program.imported_names)
 
 
 def is_made_by(program: Program, call: cst.Call, method: str) -> bool:

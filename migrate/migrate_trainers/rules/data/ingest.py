@@ -205,10 +205,7 @@ def remove_gone_classes(rewrite: Rewrite) -> None:
     """Remove the imports of classes that current Ray doesn't have, where all that they made is rewritten."""
     program = rewrite.program
     for names, keyword in ((legacy.DATASET_CONFIGS, "dataset_config"), (legacy.BATCH_MAPPERS, "preprocessor")):
-        for scope in program.all_scopes():
-            for binding in (binding for bindings in scope.bindings.values() for binding in bindings):
-                if binding.imported in names and all(
-                    is_given_as(program, use, keyword) for use in program.uses(binding)
-                ):
-                    assert isinstance(binding.node, cst.ImportAlias)
-                    rewrite.imports.remove(binding.node)
+        for binding in program.all_bindings():
+            if binding.imported in names and all(is_given_as(program, use, keyword) for use in program.uses(binding)):
+                assert isinstance(binding.node, cst.ImportAlias)
+                rewrite.imports.remove(binding.node)

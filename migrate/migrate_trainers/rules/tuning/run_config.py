@@ -21,7 +21,7 @@ from migrate_trainers.rules.literals import is_none
 from migrate_trainers.rules.tuning.order import Line, effects_in, line_of
 from migrate_trainers.rules.tuning.settled import is_settled
 from migrate_trainers.rules.tuning.sites import is_population
-from migrate_trainers.writing.placement import leading_comments_start, removal
+from migrate_trainers.writing.placement import comments_of, removal
 from migrate_trainers.writing.render import Argument, call, relocated
 
 if TYPE_CHECKING:
@@ -282,13 +282,7 @@ class TunedRunConfig:
             return
         statement = self._program.statement(config.variable.node)
         if isinstance(statement, cst.SimpleStatementLine) and len(statement.body) == 1:
-            region = (leading_comments_start(self._program, statement), self._program.span(statement)[1])
-            comments = [
-                self._program.text(comment)
-                for comment in self._program.comments
-                if region[0] <= self._program.span(comment)[0] < region[1]
-            ]
-            self._rewrite.edits.append(removal(self._program, statement, comments))
+            self._rewrite.edits.append(removal(self._program, statement, comments_of(self._program, statement)))
             self._drop_imports(statement)
 
     def _drop_imports(self, statement: cst.CSTNode) -> None:

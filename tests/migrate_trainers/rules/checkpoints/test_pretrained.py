@@ -203,3 +203,20 @@ def test_result_of_either_trainer_is_left() -> None:
 
     assert result.after == result.before
     assert {"MT411", "MT421"} & set(codes(result, Kind.MANUAL))
+
+
+def test_reader_in_a_file_that_imports_nothing_for_all_of_it_is_left() -> None:
+    text = """
+        from __future__ import annotations
+        def f():
+            from ray.train.huggingface import TransformersCheckpoint
+            return TransformersCheckpoint.from_directory("x")
+        def g():
+            from transformers import BertModel
+            return f().get_model(BertModel)
+        """
+
+    result = migrate(text)
+
+    assert not result.changed
+    assert codes(result) == ["MT421"]

@@ -222,8 +222,6 @@ class Assignments:
     @cached_property
     def _bindings_at(self) -> dict[tuple[cst.CSTNode, str], list[Binding]]:
         found: dict[tuple[cst.CSTNode, str], list[Binding]] = {}
-        for scope in self._program.all_scopes():
-            for bindings in scope.bindings.values():
-                for binding in bindings:
-                    found.setdefault((binding.node, binding.name), []).append(binding)
+        for binding in self._program.all_bindings():
+            found.setdefault((binding.node, binding.name), []).append(binding)
         return found
