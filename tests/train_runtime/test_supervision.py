@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from train_runtime import CheckpointConfig, Result, _controller
-from train_runtime._controller import _Attempt
+from train_runtime import CheckpointConfig, Result, TrainingFailedError, _attempt
+from train_runtime._attempt import Attempt, AttemptFailed
 from train_runtime._messages import DriverMessage, Finished, Rendezvous, Report, ReportStored, StoreListening
 from train_runtime._output import Console
 from train_runtime._storage import RunStorage
@@ -57,7 +57,7 @@ def storage(tmp_path: Path) -> RunStorage:
 
 def test_ranks_meet_at_rank_0s_store_and_in_report(storage: RunStorage) -> None:
     group = ScriptedGroup([(0, StoreListening(7))], [report(1)], [], [report(0, x=1)], FINISHED)
-    assert pickle.loads(_Attempt(group, storage, Console()).supervise()) == "done"
+    assert pickle.loads(Attempt(group, storage, Console()).supervise()) == "done"
     assert group.sent == [(1, Rendezvous(7)), (0, ReportStored(None)), (1, ReportStored(None))]
     assert storage.reports == [{"x": 1}]
 
@@ -65,23 +65,23 @@ def test_ranks_meet_at_rank_0s_store_and_in_report(storage: RunStorage) -> None:
 def test_a_rank_that_keeps_the_others_waiting_is_named(
     storage: RunStorage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(_controller, "_BARRIER_WARNING_S", -1)
+    monkeypatch.setattr(_attempt, "_BARRIER_WARNING_S", -1)
     group = ScriptedGroup([report(0, x=1)], [report(1)], FINISHED)
-    _Attempt(group, storage, Console()).supervise()
+    Attempt(group, storage, Console()).supervise()
     assert "Rank 0 has been waiting in report() for rank 1" in capsys.readouterr().err
 
 
 def test_a_worker_lost_after_it_finished_fails_the_attempt(storage: RunStorage) -> None:
     group = ScriptedGroup([FINISHED[0], (0, Exited(-9))])
-    with pytest.raises(_controller._AttemptFailed) as raised:
-        _Attempt(group, storage, Console()).supervise()
+    with pytest.raises(AttemptFailed) as raised:
+        Attempt(group, storage, Console()).supervise()
     assert [failure.rank for failure in raised.value.blamed] == [0]
 
 
 def test_a_checkpoint_that_cannot_be_stored_is_a_training_failure(storage: RunStorage, tmp_path: Path) -> None:
     group = ScriptedGroup([report(0, tmp_path / "gone", x=1), report(1)])
-    with pytest.raises(_controller.TrainingFailedError, match="could not be stored"):
-        _Attempt(group, storage, Console()).supervise()
+    with pytest.raises(TrainingFailedError, match="could not be stored"):
+        Attempt(group, storage, Console()).supervise()
 
 
 def checkpoint(tmp_path: Path) -> Path:
