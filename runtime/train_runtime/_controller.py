@@ -1,4 +1,4 @@
-"""Runs a plan: starts a worker group, starts another one from the latest checkpoint if it failed, hands over the result."""
+"""Runs a plan: starts a worker group, after a failure another one from the latest checkpoint, and gives the result."""
 
 from __future__ import annotations
 
