@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-import textwrap
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,14 +13,18 @@ import click
 from migrate_trainers.discovery import files_around, python_files
 from migrate_trainers.engine import error_finding, migrate_source
 from migrate_trainers.files import FilesOnDisk, replace_files
-from migrate_trainers.findings import FileResult, Kind
 from migrate_trainers.project import migrate_project
 from migrate_trainers.reading import legacy
-from migrate_trainers.report import Summary, finding_lines, unified_diff
+from migrate_trainers.reporting import FORMATS
+from migrate_trainers.reporting.as_text import Verbosity
+from migrate_trainers.reporting.delivery import Output, deliver
+from migrate_trainers.reporting.report import Mode, Report
 from migrate_trainers.settings import Settings, parse_release, parse_version
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Sequence
+
+    from migrate_trainers.findings import FileResult
 
 _STANDARD_INPUT = "-"
 
@@ -46,29 +49,31 @@ def _release_option(context: click.Context, parameter: click.Parameter, value: s
 def _explain(context: click.Context, parameter: click.Parameter, code: str | None) -> None:
     if code is None:
         return
-    from migrate_trainers.catalogue import CATALOGUE
+    # Imported late: only who asks pays for the examples.
+    from migrate_trainers.explain import explanation
 
-    entry = CATALOGUE.get(code.upper())
-    if entry is None:
-        raise click.BadParameter(f"{code} is not a finding; they run from MT100 to MT905")
-    click.echo(f"{entry.code} ({entry.kind.value}): {entry.title}\n\n{entry.why}\n\nWhat to do: {entry.help}")
-    for title, program in _example_of(entry.code):
-        click.echo(f"\n{title}:\n\n{textwrap.indent(program, '    ')}", nl=False)
+    try:
+        text = explanation(code)
+    except KeyError as error:
+        raise click.BadParameter(error.args[0]) from error
+    click.echo(text, nl=False)
     context.exit()
 
 
-def _example_of(code: str) -> Iterator[tuple[str, str]]:
-    """A program that gives a finding, and what the tool or a person makes of it, with titles."""
-    from migrate_trainers.examples import EXAMPLES
+def _no_color_option(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value or os.environ.get("NO_COLOR"):
+        context.color = False
 
-    example = EXAMPLES.get(code)
-    if example is None:
-        return
-    yield "Before", example.before
-    if example.instead:
-        yield "Write instead", example.instead
-    else:
-        yield "After", example.migrated(example.before).after.decode()
+
+def _output_file_option(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
+    """Refuse early what could only fail once files have been rewritten."""
+    if value is None or str(value) == "-":
+        return None
+    if value.is_dir():
+        raise click.BadParameter(f"{value} is a folder")
+    if not value.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {value.parent}")
+    return value
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -105,8 +110,31 @@ def _example_of(code: str) -> Iterator[tuple[str, str]]:
 @click.option(
     "--explain", metavar="CODE", callback=_explain, expose_value=False, is_eager=True, help="Explain a finding."
 )
-@click.option("-q", "--quiet", is_flag=True, help="Print errors and diffs only.")
-@click.version_option(version("migrate-trainers"), prog_name="migrate-trainers")
+@click.option(
+    "--output-format",
+    type=click.Choice(FORMATS),
+    default="text",
+    show_default=True,
+    help="The form of the report: the findings, with the diff of each file.",
+)
+@click.option(
+    "--output-file",
+    metavar="FILE",
+    type=click.Path(path_type=Path, allow_dash=True),
+    callback=_output_file_option,
+    help="Write the report to a file; the terminal shows the findings and the summary.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print errors, and the report or the diff, only.")
+@click.option("-v", "--verbose", is_flag=True, help="Print what was migrated, too.")
+@click.option(
+    "--no-color",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_no_color_option,
+    help="Print without colours, as NO_COLOR=1 in the environment does.",
+)
+@click.version_option(package_name="migrate-trainers", prog_name="migrate-trainers")
 def main(
     paths: tuple[Path, ...],
     show_diff: bool,
@@ -115,7 +143,10 @@ def main(
     target_transformers: tuple[int, int] | None,
     source_version: str | None,
     runtime: str,
+    output_format: str,
+    output_file: Path | None,
     quiet: bool,
+    verbose: bool,
 ) -> None:
     """Rewrite Ray Train's removed LightningTrainer, TransformersTrainer and AccelerateTrainer.
 
@@ -127,57 +158,36 @@ def main(
     """
     source = parse_version(source_version) if source_version is not None else None
     settings = Settings(source, target_version, target_transformers, bundled=runtime == "bundled")
+    verbosity = Verbosity.QUIET if quiet else Verbosity.VERBOSE if verbose else Verbosity.NORMAL
+    output = Output(output_format, output_file, verbosity)
+    mode = Mode.DIFF if show_diff else Mode.CHECK if check else Mode.IN_PLACE
     if str(_STANDARD_INPUT) in map(str, paths):
         if len(paths) > 1:
             raise click.UsageError("`-` can't be combined with other paths")
-        _run_on_standard_input(settings, show_diff=show_diff, check=check)
-    _run(paths or (Path("."),), settings, show_diff=show_diff, dry=show_diff or check, quiet=quiet)
+        mode = Mode.FILTER if mode is Mode.IN_PLACE else mode
+        if mode is Mode.FILTER and output.format != "text" and output.file is None:
+            raise click.UsageError("`-` writes the code to standard output: add --output-file, or --check")
+        report = _run_on_standard_input(settings, mode)
+    else:
+        report = _run(paths or (Path("."),), settings, mode)
+    try:
+        deliver(report, output)
+    except OSError as error:
+        raise click.UsageError(f"the report can't be written: {error}") from error
+    sys.exit(report.exit_code)
 
 
-def _run_on_standard_input(settings: Settings, *, show_diff: bool, check: bool) -> None:
-    data = sys.stdin.buffer.read()
-    result = migrate_source(data, settings)
-    if show_diff:
-        sys.stdout.buffer.write(unified_diff("<stdin>", result))
-    elif not check:
-        sys.stdout.buffer.write(result.after)
-    sys.stdout.buffer.flush()
-    for line in finding_lines("<stdin>", result):
-        click.echo(line, err=True)
-    sys.exit(_exit_code([result], dry=show_diff or check))
+def _run_on_standard_input(settings: Settings, mode: Mode) -> Report:
+    result = migrate_source(sys.stdin.buffer.read(), settings)
+    return Report({Path("<stdin>"): result}, 1, mode)
 
 
-def _run(paths: Sequence[Path], settings: Settings, *, show_diff: bool, dry: bool, quiet: bool) -> None:
+def _run(paths: Sequence[Path], settings: Settings, mode: Mode) -> Report:
     files = FilesOnDisk(python_files(paths))
     results = migrate_project(files, settings, FilesOnDisk(files_around(paths)))
-    if not dry:
+    if mode is Mode.IN_PLACE:
         results = _written(results)
-    summary = Summary(len(files))
-    for path, result in results.items():
-        summary.add(result)
-        if show_diff:
-            _print_diff(path, result)
-        elif not quiet and result.changed:
-            verb = "would migrate" if dry else "migrated"
-            count = f" ({result.migrated} of {result.call_sites})" if result.call_sites else ""
-            click.echo(f"{verb} {path}{count}")
-        for line in finding_lines(str(path), result):
-            if not quiet or result.has(Kind.ERROR):
-                click.echo(line, err=True)
-    if not quiet:
-        click.echo(summary.text(dry=dry), err=show_diff)
-    sys.exit(_exit_code(results.values(), dry=dry))
-
-
-def _print_diff(path: Path, result: FileResult) -> None:
-    diff = unified_diff(path.as_posix().lstrip("/"), result)
-    if sys.stdout.isatty():
-        for line in diff.decode("utf-8", "replace").splitlines():
-            click.secho(line, fg={"+": "green", "-": "red", "@": "cyan"}.get(line[:1]))
-        return
-    sys.stdout.flush()
-    sys.stdout.buffer.write(diff)
-    sys.stdout.buffer.flush()
+    return Report(results, len(files), mode)
 
 
 def _written(results: dict[Path, FileResult]) -> dict[Path, FileResult]:
@@ -194,11 +204,3 @@ def _written(results: dict[Path, FileResult]) -> dict[Path, FileResult]:
             for path, result in group.items():
                 written[path] = replace(result, after=result.before, migrated=0, findings=(finding,))
     return written
-
-
-def _exit_code(results: Collection[FileResult], *, dry: bool) -> int:
-    if any(result.has(Kind.ERROR) for result in results):
-        return 2
-    if any(result.has(Kind.MANUAL) or (dry and result.changed) for result in results):
-        return 1
-    return 0

@@ -21,7 +21,10 @@ class Kind(Enum):
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """One thing that the tool has to say about a place in a file; lines and columns are 1-based."""
+    """One thing that the tool has to say about a place in a file; lines and columns are 1-based.
+
+    In a notebook they are those in a cell, whose number (1 is the first) is `cell`.
+    """
 
     line: int
     column: int
@@ -31,6 +34,7 @@ class Finding:
     kind: Kind = field(compare=False)
     message: str = field(compare=False)
     help: str = field(compare=False)
+    cell: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

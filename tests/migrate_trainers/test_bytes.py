@@ -13,7 +13,7 @@ from worker_calls import assert_same_calls
 
 from migrate_trainers import migrate_source
 from migrate_trainers.findings import FileResult, Kind
-from migrate_trainers.report import unified_diff
+from migrate_trainers.reporting.diffs import unified_diff
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -155,7 +155,7 @@ def test_diff_is_what_git_applies(
     subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
     subprocess.run(["git", "config", "core.autocrlf", "false"], cwd=tmp_path, check=True)
 
-    diff = unified_diff("a folder/script.py", migrate_source(file.read_bytes()))
+    diff = unified_diff(file, migrate_source(file.read_bytes()))
     subprocess.run(["git", "apply", "--whitespace=nowarn", "-"], cwd=tmp_path, input=diff, check=True)
 
     assert file.read_bytes() == variant(after)
