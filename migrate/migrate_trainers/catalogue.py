@@ -278,7 +278,7 @@ _ENTRIES = (
         "MT214",
         Kind.REVIEW,
         "The last report has fewer keys",
-        "TransformersTrainer's last report also had `train_loss`, `train_runtime` and the like, which are logged after the last save. Each worker of a machine copies the files of a checkpoint, perhaps while the first one still writes them.",
+        "TransformersTrainer's last report also had `train_loss`, `train_runtime` and the like, which are logged after the last save.",
         "Nothing to do, unless the script reads one of those keys from the result.",
     ),
     Entry(
@@ -301,6 +301,13 @@ _ENTRIES = (
         "Each worker keeps the evaluation rows in memory, and all of them count",
         "The Trainer splits a list of rows among the workers. It also split what TransformersTrainer gave it, but old releases of Transformers then computed metrics of a part of the rows, and with Ray 2.7 evaluated a fraction.",
         "Expect other evaluation metrics than before where a part was left out; take a smaller dataset if the rows don't fit into memory.",
+    ),
+    Entry(
+        "MT218",
+        Kind.REVIEW,
+        "A callback class has the workers wait for each other before they report a checkpoint",
+        "With Ray's `RayTrainReportCallback` each worker copies the checkpoint's files as soon as it has saved its own part, while others may still write theirs: truncated or missing files were seen. TransformersTrainer's workers had a folder each.",
+        "Nothing to do. With one worker, `RayTrainReportCallback()` does the same.",
     ),
     Entry(
         "MT224",

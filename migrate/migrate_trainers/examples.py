@@ -381,6 +381,7 @@ trainer = TransformersTrainer(make_trainer, scaling_config={_SCALING})
     ),
     "MT214": Example(_transformers('"out", save_strategy="epoch", logging_strategy="epoch"')),
     "MT215": Example(_transformers()),
+    "MT218": Example(_transformers('"out", save_strategy="epoch", logging_strategy="epoch"')),
     "MT224": Example(_transformers('"out", jit_mode_eval=True')),
     "MT225": Example(_transformers('"out", jit_mode_eval=True'), settings=Settings(target_transformers=(5, 0))),
     "MT226": Example(

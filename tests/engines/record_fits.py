@@ -61,10 +61,18 @@ def _connect_with_environment(before: dict[str, str]) -> None:
     def fit_connected(self: Any) -> Any:
         if not ray.is_initialized():
             init()
+        _keep_rows_in_order()
         return fit(self)
 
     ray.init = init
     TorchTrainer.fit = fit_connected
+
+
+def _keep_rows_in_order() -> None:
+    """Have Ray Data deal out rows in the datasets' order: it promises none, and what a training gives would depend on it."""
+    data = sys.modules.get("ray.data")
+    if data is not None:
+        data.DataContext.get_current().execution_options.preserve_order = True
 
 
 def _start_cluster() -> None:

@@ -78,34 +78,47 @@ def arguments_behind(rewrite: Rewrite, value: cst.BaseExpression, name: str) -> 
 
 def uses_gpu(rewrite: Rewrite, scaling_config: cst.BaseExpression | None) -> bool | None:
     """What `use_gpu` a trainer's ScalingConfig says, None where that can't be seen."""
-    if scaling_config is None:
-        return False
-    dictionary = dictionary_behind(rewrite.program, scaling_config)
-    if dictionary is not None:
-        return _uses_gpu_by_key(dictionary)
-    arguments = arguments_behind(rewrite, scaling_config, "ScalingConfig")
-    if arguments is None:
+    entries = _scaling_entries(rewrite, scaling_config)
+    if entries is None:
         return None
-    argument = arguments.get("use_gpu")
-    if argument is None:
+    value = entries.get("use_gpu")
+    if value is None:
         return False
-    value = argument.value.value if isinstance(argument.value, cst.Name) else None
-    return {"True": True, "False": False}.get(str(value))
+    return value.value == "True" if isinstance(value, cst.Name) and is_flag(value) else None
 
 
 def lacks_workers(rewrite: Rewrite, scaling_config: cst.BaseExpression | None) -> bool:
     """Whether a trainer's ScalingConfig surely says no `num_workers`, which the legacy trainers refused."""
-    program = rewrite.program
-    if scaling_config is None or is_none(scaling_config):
-        return True
-    if f"{program.text(scaling_config)}.num_workers" in program.assigned_attributes:
+    entries = _scaling_entries(rewrite, scaling_config)
+    if entries is None or _assigns_workers(rewrite, scaling_config):
         return False
-    dictionary = dictionary_behind(program, scaling_config)
+    return is_none(entries.get("num_workers", cst.Name("None")))
+
+
+def has_one_worker(rewrite: Rewrite, scaling_config: cst.BaseExpression) -> bool:
+    """Whether a trainer's ScalingConfig surely says `num_workers=1`."""
+    number = (_scaling_entries(rewrite, scaling_config) or {}).get("num_workers")
+    is_one = isinstance(number, cst.Integer) and number.evaluated_value == 1
+    return is_one and not _assigns_workers(rewrite, scaling_config)
+
+
+def _scaling_entries(
+    rewrite: Rewrite, scaling_config: cst.BaseExpression | None
+) -> dict[str, cst.BaseExpression] | None:
+    """What a trainer's ScalingConfig, or the dictionary in its place, says by field; None where that can't be seen."""
+    if scaling_config is None or is_none(scaling_config):
+        return {}
+    dictionary = dictionary_behind(rewrite.program, scaling_config)
     if dictionary is not None:
-        entries = keywords_of(dictionary) if isinstance(dictionary, cst.Call) else display_of(dictionary)
-        return entries is not None and is_none(entries.get("num_workers", cst.Name("None")))
+        return keywords_of(dictionary) if isinstance(dictionary, cst.Call) else display_of(dictionary)
     arguments = arguments_behind(rewrite, scaling_config, "ScalingConfig")
-    return arguments is not None and ("num_workers" not in arguments or is_none(arguments["num_workers"].value))
+    return None if arguments is None else {name: argument.value for name, argument in arguments.items()}
+
+
+def _assigns_workers(rewrite: Rewrite, scaling_config: cst.BaseExpression | None) -> bool:
+    """Whether the number of workers is assigned after the ScalingConfig was made."""
+    program = rewrite.program
+    return scaling_config is not None and f"{program.text(scaling_config)}.num_workers" in program.assigned_attributes
 
 
 def dictionary_behind(program: Program, value: cst.BaseExpression) -> cst.Dict | cst.Call | None:
@@ -118,17 +131,6 @@ def dictionary_behind(program: Program, value: cst.BaseExpression) -> cst.Dict |
     if isinstance(value, cst.Call) and program.is_builtin(value.func, "dict"):
         return value
     return value if isinstance(value, cst.Dict) else None
-
-
-def _uses_gpu_by_key(node: cst.Dict | cst.Call) -> bool | None:
-    """What a ScalingConfig written as a dictionary says of `use_gpu`."""
-    entries = keywords_of(node) if isinstance(node, cst.Call) else display_of(node)
-    if entries is None:
-        return None
-    value = entries.get("use_gpu")
-    if value is None:
-        return False
-    return value.value == "True" if isinstance(value, cst.Name) and is_flag(value) else None
 
 
 def migrate_configs(rewrite: Rewrite) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import libcst as cst
 
@@ -76,6 +76,7 @@ class ImportWriter:
         self._removed = removed
         self._moved = moved
         self._changes: dict[_Import, _Change] = {}
+        self._inserted: dict[int, list[str]] = {}
 
     def edits(self, places: Iterable[NewImports]) -> list[Edit]:
         """The edits that remove and move names, and add what new code needs in some blocks."""
@@ -87,8 +88,9 @@ class ImportWriter:
                 self._line(module, place.anchor).add(name, None if local == name else local)
             for module, local in place.plain.items():
                 if module.partition(".")[0] not in sys.stdlib_module_names:
-                    self._change(self._beside(module, place.anchor)).plain.append(_import_text(module, local))
+                    self._add_plain(module, local, place.anchor)
         edits = [self._write(statement, change) for statement, change in self._changes.items()]
+        edits += [Edit(place, place, "".join(sorted(texts))) for place, texts in self._inserted.items()]
         for place in places:
             edits += self._standard_library_edits(place)
         return edits
@@ -151,8 +153,32 @@ class ImportWriter:
                 return statement
         return near
 
-    def _beside(self, module: str, anchor: _Import) -> _Import:
-        """The statement in whose place a plain import goes: the first one that changes and imports from the package."""
+    def _add_plain(self, module: str, local: str, anchor: _Import) -> None:
+        """Note `import module`: beside what comes from its package, else above the `from` lines around the anchor."""
+        text = _import_text(module, local)
+        beside = self._same_package(module, anchor)
+        first = self._first_from_line(anchor)
+        if beside is not None or first is None:
+            self._change(beside or anchor).plain.append(text)
+            return
+        place = self._program.source.line_start(self._program.span(first)[0])
+        self._inserted.setdefault(place, []).append(f"{self._program.indent(first)}{text}\n")
+
+    def _first_from_line(self, anchor: _Import) -> Statement | None:
+        """The first of the `from` lines without a gap above an anchor; None if there is no other."""
+        program = self._program
+        line = program.statement(anchor)
+        block = program.block(line)
+        assert isinstance(block, cst.Module | cst.IndentedBlock)
+        first = None
+        for above in reversed(block.body[: block.body.index(line)]):
+            if not _is_third_party_from(above) or not isinstance(line, cst.SimpleStatementLine) or line.leading_lines:
+                break
+            first = line = above
+        return first
+
+    def _same_package(self, module: str, anchor: _Import) -> _Import | None:
+        """The first statement that changes and imports from a module's package, if any does."""
         block = self._block(anchor)
         package = module.partition(".")[0]
         for statement in self._program.imports:
@@ -162,7 +188,7 @@ class ImportWriter:
                 )
                 if first.partition(".")[0] == package:
                     return statement
-        return anchor
+        return None
 
     def _block(self, statement: _Import) -> cst.CSTNode:
         return self._program.block(self._program.statement(statement))
@@ -272,6 +298,16 @@ def _is_import_line(line: cst.CSTNode) -> bool:
     if not isinstance(line, cst.SimpleStatementLine):
         return False
     return all(isinstance(small, cst.Import | cst.ImportFrom) for small in line.body)
+
+
+def _is_third_party_from(line: cst.CSTNode) -> TypeGuard[cst.SimpleStatementLine]:
+    """Whether a line is one `from package.module import names` of a package that is installed."""
+    if not isinstance(line, cst.SimpleStatementLine) or len(line.body) != 1:
+        return False
+    statement = line.body[0]
+    if not isinstance(statement, cst.ImportFrom) or statement.relative:
+        return False
+    return dotted_name(statement.module).partition(".")[0] not in sys.stdlib_module_names
 
 
 def _is_standard_import(line: Statement) -> bool:

@@ -196,6 +196,15 @@ class {name}:
         return {torch}.as_tensor(column, dtype=dtype, device=self.device)
 '''
 
+REPORT_WHEN_SAVED_CALLBACK = '''\
+class {name}({ray_callback}):
+    """Reports a checkpoint once all workers have saved: each of them copies its files."""
+
+    def on_save(self, args, state, control, **kwargs):
+        {torch}.distributed.barrier()
+        super().on_save(args, state, control, **kwargs)
+'''
+
 TRANSFORMERS_CALLBACK = '''\
 class {name}({trainer_callback}):
     """Reports to Ray Train on each log and saves at the end, as TransformersTrainer did."""

@@ -7,7 +7,6 @@ import copy
 import inspect
 import os
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -262,7 +261,9 @@ def ray_train(recorder: Recorder) -> Modules:
         "ray.train.lightning": _lightning_names(),
         "ray.train.huggingface": {},
         "ray.train.huggingface.transformers": {
-            "RayTrainReportCallback": partial(steps.RayTrainReportCallback, report),
+            "RayTrainReportCallback": type(
+                "RayTrainReportCallback", (steps.RayTrainReportCallback,), {"report": staticmethod(report)}
+            ),
             "prepare_trainer": _prepare_transformers_trainer,
         },
     }

@@ -141,7 +141,8 @@ _TRAINING_DEFAULTS = {
     "per_device_eval_batch_size": 8,
     "dataloader_drop_last": False,
 }
-_REPORTING = ("TrainReportCallback", "RayTrainReportCallback", "ReportOnLogCallback")
+_RAY_REPORTING = ("RayTrainReportCallback", "ReportWhenSavedCallback")
+_REPORTING = ("TrainReportCallback", "ReportOnLogCallback", *_RAY_REPORTING)
 
 
 def transformers(recorder: Recorder) -> Modules:
@@ -198,7 +199,7 @@ def transformers(recorder: Recorder) -> Modules:
 
         def add_callback(self, callback: Any) -> None:
             name = type(callback).__name__
-            recorder.files_below = "checkpoint" if name.startswith("RayTrainReportCallback") else ""
+            recorder.files_below = "checkpoint" if name.startswith(_RAY_REPORTING) else ""
             self.callbacks.append(callback)
 
         def pop_callback(self, callback: str) -> None:

@@ -82,8 +82,7 @@ class TrainReportCallback:
 class RayTrainReportCallback:
     """The callback of current Ray."""
 
-    def __init__(self, report: Any) -> None:
-        self.report = report
+    report: Any
 
     def on_save(self, args: Any, state: State, control: Control, **_: Any) -> None:
         metrics: dict[str, Any] = {}

@@ -241,3 +241,38 @@ def test_new_imports_do_not_go_behind_the_code_that_needs_them(late: str) -> Non
     fit = text.index(".fit()")
     assert text[fit:] == f".fit()\n{late}\n"
     assert text.index("import os\n") < text.index("os.environ") < fit
+
+
+TORCH = {
+    "above the lines of its section": (
+        "import os\n\nimport numpy as np\nfrom project import make_model\nLEGACY\n",
+        "import os\n\nimport numpy as np\nimport torch\nfrom project import make_model\nfrom ray.train",
+    ),
+    "not above a gap": (
+        "from project import make_model\n\nLEGACY\n",
+        "from project import make_model\n\nimport torch\nfrom ray.train",
+    ),
+    "not above the standard library": (
+        "from pathlib import Path\nfrom project import make_model\nLEGACY\n",
+        "from pathlib import Path\nimport torch\nfrom project import make_model\nfrom ray.train",
+    ),
+    "beside its package": (
+        "from torch import nn\nfrom project import make_model\nLEGACY\n",
+        "import torch\nfrom torch import nn\nfrom project import make_model\nfrom ray.train",
+    ),
+}
+
+
+@pytest.mark.parametrize(("before", "expected"), TORCH.values(), ids=TORCH.keys())
+def test_a_new_plain_import_stands_where_a_sorter_would_put_it(before: str, expected: str) -> None:
+    lines = "from ray.air.config import ScalingConfig\nfrom ray.train.huggingface import TransformersTrainer"
+    program = (
+        before.replace("LEGACY", lines)
+        + """from transformers import Trainer, TrainingArguments
+def init(train_dataset, eval_dataset=None, **config):
+    return Trainer(make_model(), TrainingArguments("out", logging_strategy="epoch", save_strategy="epoch"))
+TransformersTrainer(init, scaling_config=ScalingConfig(num_workers=2)).fit()
+"""
+    )
+
+    assert after(migrate(program)).startswith(expected)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.configs import has_one_worker
 from migrate_trainers.rules.trainer_call import is_absent, warn_of_continuation
 from migrate_trainers.rules.transformers.implied_arguments import hides_integrations, say_what_was_implied
 from migrate_trainers.rules.transformers.in_place import convert_in_place
@@ -73,12 +74,14 @@ def _train_functions(
     training = Training(
         rewrite,
         guide_form=all(reports_only_at_saves(program, given) for given in arguments),
+        one_worker=all(_has_one_worker(rewrite, site) for site in sites),
         resumes=sites[0].resumes,
         may_be_given=any(not is_absent(site.arguments, "resume_from_checkpoint") for site in sites),
         drops_integrations=any(hides_integrations(given) for given in arguments),
     )
     for site, given in zip(sites, arguments, strict=True):
-        rewrite.review("MT214" if training.guide_form else "MT210", site.init, "")
+        for code in training.findings:
+            rewrite.review(code, site.init, "")
         say_what_was_implied(rewrite, site.init, given)
     function = convertible_function(rewrite, [site.init.value for site in sites])
     if function is not None:
@@ -86,3 +89,8 @@ def _train_functions(
         yield from ((site, converted) for site in sites)
     else:
         yield from wrap(rewrite, sites, training)
+
+
+def _has_one_worker(rewrite: Rewrite, site: TransformersSite) -> bool:
+    scaling = site.arguments.get("scaling_config")
+    return scaling is not None and has_one_worker(rewrite, scaling.value)

@@ -13,30 +13,61 @@ if TYPE_CHECKING:
     from migrate_trainers.rules.rewrite import Rewrite
 
 _CALLBACK_NAME = "ReportOnLogCallback"
+_GUIDE_CALLBACK_NAME = "ReportWhenSavedCallback"
 
 
 class Training:
     """Report, train and resume: with Ray's callback (`guide_form`), or one that reports as the legacy trainer did.
 
+    `one_worker` says that no other worker writes the files that Ray's callback copies.
     `may_be_given` says that the checkpoint to resume from may be another program's, whose files may stand in the
     folder itself or below it; `drops_integrations` that the Trainer may have integrations which no argument in sight
     leaves out.
     """
 
     def __init__(
-        self, rewrite: Rewrite, *, guide_form: bool, resumes: bool, may_be_given: bool, drops_integrations: bool
+        self,
+        rewrite: Rewrite,
+        *,
+        guide_form: bool,
+        one_worker: bool,
+        resumes: bool,
+        may_be_given: bool,
+        drops_integrations: bool,
     ) -> None:
         self.rewrite = rewrite
         self.guide_form = guide_form
+        self.one_worker = one_worker
         self.resumes = resumes
         self.may_be_given = may_be_given
         self.drops_integrations = drops_integrations
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What to say of the reports."""
+        if not self.guide_form:
+            return ("MT210",)
+        return ("MT214", "MT218") if self._waits else ("MT214",)
+
+    @property
+    def _waits(self) -> bool:
+        """Whether Ray's callback has to wait for all workers; the bundled runtime's does."""
+        return self.guide_form and not self.one_worker and not self.rewrite.settings.bundled
 
     def callback(self, place: Statement) -> tuple[str, list[str]]:
         """The name of the callback class, and the definition that it needs before a place, if any."""
         rewrite = self.rewrite
         if self.guide_form:
-            return rewrite.class_named("ray.train.huggingface.transformers.RayTrainReportCallback"), []
+            ray_callback = rewrite.class_named("ray.train.huggingface.transformers.RayTrainReportCallback")
+            if not self._waits:
+                return ray_callback, []
+            return rewrite.own_definition(
+                _GUIDE_CALLBACK_NAME,
+                place,
+                lambda name: templates.REPORT_WHEN_SAVED_CALLBACK.format(
+                    name=name, ray_callback=ray_callback, torch=rewrite.imports.module("torch")
+                ),
+            )
         return rewrite.own_definition(
             _CALLBACK_NAME,
             place,

@@ -166,9 +166,39 @@ def test_each_trainer_reports_by_its_own_arguments() -> None:
 
     result = migrate(source)
 
-    assert after(result).count("add_callback(RayTrainReportCallback())") == 1
+    assert after(result).count("add_callback(ReportWhenSavedCallback())") == 1
     assert after(result).count("add_callback(ReportOnLogCallback())") == 1
     assert_same_calls(source, after(result))
+
+
+ONE_WORKER = {
+    "in the call": ("", "ScalingConfig(num_workers=1)", True),
+    "in a variable": ("scaling = ScalingConfig(use_gpu=True, num_workers=1)\n", "scaling", True),
+    "in a dictionary": ("", "{'num_workers': 1}", True),
+    "assigned later": ("scaling = ScalingConfig(num_workers=1)\nscaling.num_workers = 2\n", "scaling", False),
+    "of a variable": ("workers = 1\n", "ScalingConfig(num_workers=workers)", False),
+    "two": ("", "ScalingConfig(num_workers=2)", False),
+}
+
+
+@pytest.mark.parametrize(("before", "scaling", "is_sure"), ONE_WORKER.values(), ids=ONE_WORKER.keys())
+def test_reports_wait_for_other_workers_where_there_may_be_some(before: str, scaling: str, is_sure: bool) -> None:
+    trainer = f"{before}TransformersTrainer(init, scaling_config={scaling}).fit()\n"
+    source = program(IN_SIGHT["in the call"], trainer)
+
+    result = migrate(source)
+
+    assert ("add_callback(RayTrainReportCallback())" in after(result)) is is_sure
+    assert ("torch.distributed.barrier()" in after(result)) is not is_sure
+    assert ("MT218" in codes(result)) is not is_sure
+    assert_same_calls(source, after(result))
+
+
+def test_the_callback_of_the_bundled_runtime_waits_by_itself() -> None:
+    result = migrate(program(IN_SIGHT["in the call"]), bundled=True)
+
+    assert "add_callback(RayTrainReportCallback())" in after(result)
+    assert "MT218" not in codes(result)
 
 
 OUT_OF_SIGHT = {
