@@ -24,7 +24,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
 conformance: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m real_ray tests/engines
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m real_ray tests/engines
 
 equivalence: $(VENV)/.installed-dev $(LEGACY)/.installed
 	$(BIN)/python -m pytest -m legacy_ray tests/engines

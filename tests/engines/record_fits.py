@@ -69,7 +69,7 @@ def _connect_with_environment(before: dict[str, str]) -> None:
 
 
 def _keep_rows_in_order() -> None:
-    """Have Ray Data deal out rows in the datasets' order: it promises none, and what a training gives would depend on it."""
+    """Have Ray Data deal out rows in their order: it promises none, and what a training gives depends on it."""
     data = sys.modules.get("ray.data")
     if data is not None:
         data.DataContext.get_current().execution_options.preserve_order = True
