@@ -666,5 +666,33 @@ _ENTRIES = (
         "Files that depend on each other are migrated together or not at all.",
         "Give the tool both files, or their folder, in one run; settle the findings in the other file first.",
     ),
+    Entry(
+        "MT910",
+        Kind.ERROR,
+        "The notebook can't be read",
+        "It is not what version 4 of the notebook format says: JSON with a list of cells.",
+        "Open it in Jupyter and save it, or run `jupyter nbconvert --to notebook --inplace` on it.",
+    ),
+    Entry(
+        "MT911",
+        Kind.MANUAL,
+        "A legacy name stands in a magic, a shell line or a help line",
+        "Such lines are not read as Python, so what they do with the name is not known. The notebook was left as it was.",
+        "Write the line without the magic, move the code out of the cell, or delete the line.",
+    ),
+    Entry(
+        "MT912",
+        Kind.REVIEW,
+        "The cells last ran in another order",
+        "A notebook is migrated as the program that its cells make from top to bottom.",
+        "Restart the kernel and run all cells before you rely on the order; move cells where it is wrong.",
+    ),
+    Entry(
+        "MT913",
+        Kind.MANUAL,
+        "A code block of a page was left",
+        "It can't be read as a program: it is a fragment, or what it uses is in no block of the page.",
+        "Rewrite the block by hand.",
+    ),
 )
 CATALOGUE: dict[str, Entry] = {entry.code: entry for entry in _ENTRIES}

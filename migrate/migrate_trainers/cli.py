@@ -107,6 +107,13 @@ def _output_file_option(context: click.Context, parameter: click.Parameter, valu
     show_default=True,
     help="Whose package new imports name: Ray's, or train_runtime.",
 )
+@click.option("--docs", is_flag=True, help="Look for Markdown and reStructuredText pages in folders, too.")
+@click.option(
+    "--stdin-filename",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The name whose suffix says what standard input holds; without it, Python or a notebook.",
+)
 @click.option(
     "--explain", metavar="CODE", callback=_explain, expose_value=False, is_eager=True, help="Explain a finding."
 )
@@ -145,12 +152,15 @@ def main(
     runtime: str,
     output_format: str,
     output_file: Path | None,
+    docs: bool,
+    stdin_filename: Path | None,
     quiet: bool,
     verbose: bool,
 ) -> None:
     """Rewrite Ray Train's removed LightningTrainer, TransformersTrainer and AccelerateTrainer.
 
     PATHS are files and folders; `-` reads standard input and writes standard output; none means the current folder.
+    Looked at are Python files and notebooks, and the code blocks of pages (.md, .rst) given by name or with --docs.
 
     \b
     Exit codes, in place:      0 no legacy code is left, 1 some needs a person, 2 an error.
@@ -167,9 +177,9 @@ def main(
         mode = Mode.FILTER if mode is Mode.IN_PLACE else mode
         if mode is Mode.FILTER and output.format != "text" and output.file is None:
             raise click.UsageError("`-` writes the code to standard output: add --output-file, or --check")
-        report = _run_on_standard_input(settings, mode)
+        report = _run_on_standard_input(settings, mode, stdin_filename)
     else:
-        report = _run(paths or (Path("."),), settings, mode)
+        report = _run(paths or (Path("."),), settings, mode, docs=docs)
     try:
         deliver(report, output)
     except OSError as error:
@@ -177,13 +187,13 @@ def main(
     sys.exit(report.exit_code)
 
 
-def _run_on_standard_input(settings: Settings, mode: Mode) -> Report:
-    result = migrate_source(sys.stdin.buffer.read(), settings)
-    return Report({Path("<stdin>"): result}, 1, mode)
+def _run_on_standard_input(settings: Settings, mode: Mode, name: Path | None) -> Report:
+    result = migrate_source(sys.stdin.buffer.read(), settings, name)
+    return Report({name or Path("<stdin>"): result}, 1, mode)
 
 
-def _run(paths: Sequence[Path], settings: Settings, mode: Mode) -> Report:
-    files = FilesOnDisk(python_files(paths))
+def _run(paths: Sequence[Path], settings: Settings, mode: Mode, *, docs: bool) -> Report:
+    files = FilesOnDisk(python_files(paths, pages=docs))
     results = migrate_project(files, settings, FilesOnDisk(files_around(paths)))
     if mode is Mode.IN_PLACE:
         results = _written(results)

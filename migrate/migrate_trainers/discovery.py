@@ -7,19 +7,25 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from migrate_trainers.containers import NOTEBOOK_SUFFIXES, PAGE_SUFFIXES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_SUFFIXES = (".py", ".pyi")
+_SUFFIXES = (".py", ".pyi", *NOTEBOOK_SUFFIXES)
 # Folders that hold other people's code or a tool's own files.
 _SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "site-packages", "venv"})
 
 
-def python_files(paths: Iterable[Path]) -> Iterator[Path]:
-    """The Python files among and below some paths, each once; a file given by name is taken whatever its suffix."""
+def python_files(paths: Iterable[Path], *, pages: bool = False) -> Iterator[Path]:
+    """The Python files and notebooks among and below some paths, each once, and the `pages` with code blocks.
+
+    A file given by name is taken whatever its suffix.
+    """
     seen: set[Path] = set()
+    suffixes = _SUFFIXES + PAGE_SUFFIXES if pages else _SUFFIXES
     for path in paths:
-        found = _below(path) if path.is_dir() else [path]
+        found = _below(path, suffixes) if path.is_dir() else [path]
         for file in found:
             if file not in seen:
                 seen.add(file)
@@ -57,13 +63,13 @@ def _packages_below(folder: Path) -> Iterator[Path]:
             yield from _packages_below(entry)
 
 
-def _below(folder: Path) -> Iterator[Path]:
+def _below(folder: Path, suffixes: tuple[str, ...] = _SUFFIXES) -> Iterator[Path]:
     listed = _git_files(folder)
     if listed is None:
-        yield from _walk(folder)
+        yield from _walk(folder, suffixes)
         return
     for file in listed:
-        if file.suffix in _SUFFIXES and file.is_file():
+        if file.suffix in suffixes and file.is_file():
             yield file
 
 
@@ -78,7 +84,7 @@ def _git_files(folder: Path) -> list[Path] | None:
     return [folder / os.fsdecode(name) for name in names]
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _walk(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:
@@ -86,6 +92,6 @@ def _walk(folder: Path) -> Iterator[Path]:
     for entry in entries:
         if entry.is_dir(follow_symlinks=False):
             if not entry.name.startswith(".") and entry.name not in _SKIPPED_FOLDERS:
-                yield from _walk(Path(entry.path))
-        elif entry.name.endswith(_SUFFIXES) and entry.is_file():
+                yield from _walk(Path(entry.path), suffixes)
+        elif entry.name.endswith(suffixes) and entry.is_file():
             yield Path(entry.path)

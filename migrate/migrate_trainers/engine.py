@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from migrate_trainers.containers import container, looks_like_notebook
 from migrate_trainers.findings import FileResult, Finding, Kind
 from migrate_trainers.reading.search import may_import_legacy_name, mentions_legacy_name
 from migrate_trainers.reading.source import Source, UndecodableError
@@ -15,16 +17,25 @@ if TYPE_CHECKING:
     from migrate_trainers.rules.rewrite import CallSite, Package
 
 
-def migrate_source(data: bytes, settings: Settings | None = None) -> FileResult:
-    """Rewrite the legacy trainers in a Python file's bytes.
+def migrate_source(data: bytes, settings: Settings | None = None, path: PurePath | None = None) -> FileResult:
+    """Rewrite the legacy trainers in the bytes of a Python file, or of what the suffix of its path says.
 
     >>> migrate_source(b"print('nothing to do')").changed
     False
+
+    Without a path, a notebook is known by what it holds.
 
     Never raises for what the bytes hold: a syntax error, or code that isn't understood, is a finding, and the bytes
     come back as they were.
     """
     settings = settings or Settings()
+    if not mentions_legacy_name(data):
+        return FileResult(data, data)
+    if path is None and looks_like_notebook(data):
+        path = PurePath("notebook.ipynb")
+    held = container(path, data) if path is not None else None
+    if held is not None:
+        return held.result([migrate_source(program, settings, PurePath("program.py")) for program in held.programs])
     program = read_program(data)
     if isinstance(program, FileResult):
         return program

@@ -23,7 +23,7 @@ class Kind(Enum):
 class Finding:
     """One thing that the tool has to say about a place in a file; lines and columns are 1-based.
 
-    In a notebook they are those in a cell, whose number (1 is the first) is `cell`.
+    In a notebook, `cell` counts all its cells from 1, and the lines are those of the cell.
     """
 
     line: int

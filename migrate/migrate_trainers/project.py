@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migrate_trainers.engine import error_finding
+from migrate_trainers.containers import is_notebook, is_page
+from migrate_trainers.containers.files import PythonFiles
+from migrate_trainers.engine import error_finding, migrate_source
 from migrate_trainers.findings import FileResult
 from migrate_trainers.reading.search import mentions_legacy_name
 from migrate_trainers.settings import Settings
@@ -42,5 +44,12 @@ def migrate_project(
         # Imported late: only a tree with a hit pays for libcst.
         from migrate_trainers.tree import migrate_hits
 
-        results |= migrate_hits(hits, files, others or {}, settings, read_data)
+        # What the code blocks of a page import is no file beside it.
+        found = {path: migrate_source(data, settings, path) for path, data in hits.items() if is_page(path)}
+        python = PythonFiles(files)
+        modules = {path: python[path] for path in hits if not is_page(path)}
+        migrated = migrate_hits(modules, python, PythonFiles(others or {}), settings, read_data)
+        unread = {path: FileResult(b"", b"") for path in modules if is_notebook(path)}
+        found |= {path: python.result(path, result) for path, result in (unread | migrated).items()}
+        results |= {path: result for path, result in found.items() if result.findings or result.changed}
     return {path: results[path] for path in files if path in results}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from migrate_trainers.reading.cells import landmarks
 from migrate_trainers.reading.program import Program
 from migrate_trainers.reading.source import Source
 from migrate_trainers.rules import legacy_uses
@@ -25,6 +26,8 @@ def check(before: Program, after: bytes, settings: Settings) -> str | None:
         return f"the output does not parse: {error.message}"
     if compiles(before.source.text) and not compiles(source.text):
         return "the output does not compile"
+    if landmarks(Source.decode(before.source.data).text) != landmarks(source.text):
+        return "the output's cells are not those of the input"
     if any(True for find in (legacy_uses.references, legacy_uses.reader_references) for _ in find(program)):
         return "a legacy name is left"
     new_names = program.unresolved_names() - before.unresolved_names() - set(dir(builtins))

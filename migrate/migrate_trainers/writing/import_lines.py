@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 import libcst as cst
 
+from migrate_trainers.reading.cells import crosses_boundary
 from migrate_trainers.reading.scopes import dotted_name, is_future_import
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.writing.render import LINE_LENGTH
@@ -63,7 +64,10 @@ def has_run_for(program: Program, statement: cst.CSTNode, anchor: _Import) -> bo
         return False
     assert isinstance(block, cst.Module | cst.IndentedBlock)
     first, last = block.body.index(own), block.body.index(line)
-    return last <= first or all(_is_import_line(between) for between in block.body[first : last + 1])
+    if last <= first:
+        return True
+    is_in_cell = not crosses_boundary(program.source, program.span(own)[1], program.span(line)[0])
+    return is_in_cell and all(_is_import_line(between) for between in block.body[first : last + 1])
 
 
 class ImportWriter:

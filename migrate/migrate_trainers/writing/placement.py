@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from migrate_trainers.reading.cells import crosses_boundary, is_boundary
 from migrate_trainers.reading.source import Edit
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ def leading_comments_start(program: Program, statement: Statement) -> int:
     start = source.line_start(program.statement_start(statement))
     while start > 0:
         above = source.line_start(start - 1)
-        if not source.slice(above, start).lstrip().startswith("#"):
+        line = source.slice(above, start)
+        if not line.lstrip().startswith("#") or is_boundary(line):
             break
         start = above
     return start
@@ -86,12 +88,15 @@ def at_top(program: Program, function: cst.FunctionDef, lines: Sequence[str]) ->
 
 
 def preceding_run(program: Program, statement: Statement, among: Collection[Statement]) -> list[Statement]:
-    """The statements of a collection that directly precede a statement in its block, and the statement itself."""
+    """The statements of a collection that directly precede a statement in its block and cell, and the statement."""
     block = program.block(statement)
     assert isinstance(block, cst.Module | cst.IndentedBlock)
     index = list(block.body).index(statement)
     first = index
     while first > 0 and block.body[first - 1] in among:
+        end, start = program.span(block.body[first - 1])[1], program.span(block.body[first])[0]
+        if crosses_boundary(program.source, end, start):
+            break
         first -= 1
     return list(block.body[first : index + 1])  # type: ignore[arg-type]
 
@@ -154,7 +159,7 @@ def _blank_lines_above(program: Program, offset: int) -> int:
 
 
 def _missing_blank_lines(program: Program, offset: int, wanted: int) -> str:
-    """The blank lines that lack above an offset at the start of a line; none below a block's header."""
+    """The blank lines that lack above an offset at a line's start; none below a block's header, or in a new cell."""
     source = program.source
     count = _blank_lines_above(program, offset)
     start = offset
@@ -163,7 +168,9 @@ def _missing_blank_lines(program: Program, offset: int, wanted: int) -> str:
     if start == 0:
         return ""
     line = source.slice(source.line_start(start - 1), start)
-    return "" if line.split("#")[0].rstrip().endswith(":") else "\n" * max(wanted - count, 0)
+    if is_boundary(line) or line.split("#")[0].rstrip().endswith(":"):
+        return ""
+    return "\n" * max(wanted - count, 0)
 
 
 def _blank_lines_below(program: Program, statement: Statement, end: int, wanted: int) -> str:
@@ -175,7 +182,10 @@ def _blank_lines_below(program: Program, statement: Statement, end: int, wanted:
     count = 0
     while end < len(source.buffer):
         following = source.line_end(end)
-        if source.slice(end, following).strip():
+        line = source.slice(end, following)
+        if is_boundary(line):
+            return ""
+        if line.strip():
             break
         count += 1
         end = following

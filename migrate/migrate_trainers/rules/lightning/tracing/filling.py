@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from migrate_trainers.reading.cells import crosses_boundary
 from migrate_trainers.reading.program import Statement
 from migrate_trainers.reading.values import ValueAnalysis
 from migrate_trainers.rules.lightning.builder import (
@@ -48,6 +49,8 @@ def filling(trace: Trace, flow: TracedFlow, chain: cst.Call) -> list[Statement]:
         given = {name for one in methods for argument in one.call.args for name in names_in(argument.value)}
         is_same = program.text(root) == program.text(owner) and not names_in(owner) & given
         if not is_same or not _joins(trace, flow, found, methods):
+            break
+        if crosses_boundary(program.source, program.span(found[-1])[1], program.span(following)[0]):
             break
         found.append(following)
     return found
