@@ -10,7 +10,7 @@ LEGACY_INSTALL := $(LEGACY)/bin/python -m pip install --quiet --disable-pip-vers
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test lint conformance equivalence readme clean
+.PHONY: demo test lint bench conformance equivalence readme clean
 
 demo: $(VENV)/.installed-demo
 	$(BIN)/python fixtures/demo/run.py
@@ -22,6 +22,9 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m bench
 
 conformance: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m real_ray tests/engines

@@ -1,0 +1,1 @@
+"""What is measured: a module a topic, each with a function `measure(rounds) -> Table`."""
