@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,55 @@ def test_saves_are_reported_with_everything_logged(fit: Fit) -> None:
     with result.checkpoint.as_directory() as directory:
         assert os.listdir(directory) == [integration.RayTrainReportCallback.CHECKPOINT_NAME]
         assert Path(directory, "checkpoint", "model.safetensors").exists()
+
+
+def test_no_rank_copies_what_another_is_still_saving(fit: Fit) -> None:
+    """Rank 0 ends its save only when rank 1 is waiting for it, or has copied already."""
+
+    def train() -> list[str]:
+        from types import SimpleNamespace
+
+        from torch import distributed
+
+        import train_runtime
+
+        rank = distributed.get_rank()
+        events = distributed.FileStore(os.path.abspath("events"), 2)
+        saved = Path("out", "checkpoint-1")
+        copied: list[str] = []
+
+        def copy(source: str, target: Path) -> None:
+            copied.extend(sorted(os.listdir(source)))
+            shutil.copytree(source, target)
+            events.set("rank 1 is there", "")
+
+        def wait(barrier: Any = distributed.barrier) -> None:
+            events.set("rank 1 is there", "")
+            barrier()
+
+        if rank == 0:
+            saved.mkdir(parents=True)
+            Path(saved, "begun").touch()
+            events.set("begun", "")
+            events.wait(["rank 1 is there"])
+            Path(saved, "complete").touch()
+        else:
+            events.wait(["begun"])
+            integration.shutil = SimpleNamespace(copytree=copy)  # type: ignore[assignment]
+            distributed.barrier = wait
+        integration.RayTrainReportCallback().on_save(
+            SimpleNamespace(output_dir="out"),
+            SimpleNamespace(log_history=[{"loss": 1.0}, {"loss": 0.5}]),
+            SimpleNamespace(),
+        )
+        everybodys: list[Any] = [None, None]
+        distributed.all_gather_object(everybodys, copied)
+        assert train_runtime.get_checkpoint() is not None
+        return everybodys[1]
+
+    result = fit(train)
+    assert result.return_value == ["begun", "complete"]
+    assert result.metrics == {"loss": 0.5}
 
 
 def test_batches_of_a_dataset_are_taken_as_they_are(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from torch import distributed
 from torch.utils.data import DataLoader, IterableDataset
 from transformers.trainer_callback import TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
@@ -30,7 +31,8 @@ class RayTrainReportCallback(TrainerCallback):  # type: ignore[misc]  # transfor
     """Reports whenever the trainer saves: everything logged so far, later values winning, and the saved files.
 
     The files lie in the checkpoint's `checkpoint/` directory, as on Ray. Metrics logged between two saves are
-    reported with the next one, so evaluate at least as often as you save.
+    reported with the next one, so evaluate at least as often as you save. All ranks wait for each other before they
+    copy: on Ray one can find the files that another is still writing.
     """
 
     CHECKPOINT_NAME = "checkpoint"
@@ -38,6 +40,7 @@ class RayTrainReportCallback(TrainerCallback):  # type: ignore[misc]  # transfor
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Called by the trainer on every rank after a save."""
         metrics = {name: value for entry in state.log_history for name, value in entry.items()}
+        _wait_for_all_ranks()
         saved = get_last_checkpoint(args.output_dir)
         if saved is None:
             report(metrics)
@@ -45,6 +48,11 @@ class RayTrainReportCallback(TrainerCallback):  # type: ignore[misc]  # transfor
         with tempfile.TemporaryDirectory(prefix="transformers_checkpoint_") as directory:
             shutil.copytree(saved, Path(directory, self.CHECKPOINT_NAME))
             report(metrics, checkpoint=Checkpoint.from_directory(directory))
+
+
+def _wait_for_all_ranks() -> None:
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.barrier()
 
 
 def prepare_trainer(trainer: TrainerT) -> TrainerT:
