@@ -8,10 +8,11 @@ mirror Ray's: `train_runtime.torch`, `train_runtime.lightning`, `train_runtime.h
 from __future__ import annotations
 
 from train_runtime import _template
+from train_runtime.callback import UserCallback
 from train_runtime.checkpoint import Checkpoint
-from train_runtime.config import CheckpointConfig, DataConfig, FailureConfig, RunConfig, ScalingConfig
+from train_runtime.config import CheckpointConfig, DataConfig, FailureConfig, LoggingConfig, RunConfig, ScalingConfig
 from train_runtime.context import TrainContext, get_checkpoint, get_context, get_dataset_shard, report
-from train_runtime.errors import TrainingFailedError, WorkerDiedError, WorkerGroupError
+from train_runtime.errors import ControllerError, TrainingFailedError, WorkerDiedError, WorkerGroupError
 from train_runtime.result import Result
 from train_runtime.torch.config import TorchConfig
 from train_runtime.torch.trainer import TorchTrainer
@@ -19,8 +20,10 @@ from train_runtime.torch.trainer import TorchTrainer
 __all__ = [
     "Checkpoint",
     "CheckpointConfig",
+    "ControllerError",
     "DataConfig",
     "FailureConfig",
+    "LoggingConfig",
     "Result",
     "RunConfig",
     "ScalingConfig",
@@ -28,6 +31,7 @@ __all__ = [
     "TorchTrainer",
     "TrainContext",
     "TrainingFailedError",
+    "UserCallback",
     "WorkerDiedError",
     "WorkerGroupError",
     "get_checkpoint",

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from train_runtime import _blame
-from train_runtime._messages import Failed, Finished, Rendezvous, Report, ReportStored, StoreListening
-from train_runtime._output import Console, describe_report
+from train_runtime._messages import Failed, Finished, Rendezvous, Report, ReportStored, Running, StoreListening
+from train_runtime._progress import WorkerState
 from train_runtime._worker_group import Exited, WorkerEvent, WorkerGroup
 from train_runtime.errors import TrainingFailedError, WorkerGroupError
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from train_runtime._blame import Failure
+    from train_runtime._callbacks import Callbacks
+    from train_runtime._output import Console
     from train_runtime._storage import RunStorage
 
 _BARRIER_WARNING_S = 60.0
@@ -40,10 +42,13 @@ class _State(enum.Enum):
 class Attempt:
     """What is known about one worker group while it runs."""
 
-    def __init__(self, group: WorkerGroup, storage: RunStorage, console: Console) -> None:
+    def __init__(
+        self, group: WorkerGroup, storage: RunStorage, console: Console, callbacks: Callbacks | None = None
+    ) -> None:
         self._group = group
         self._storage = storage
         self._console = console
+        self._callbacks = callbacks
         self._waiting: dict[int, Report] = {}
         self._finished: dict[int, Finished] = {}
         self._failures: dict[int, Failure] = {}
@@ -80,13 +85,17 @@ class Attempt:
             case StoreListening(port):
                 for peer in range(1, self._group.size):
                     self._group.send(peer, Rendezvous(port))
+            case Running():
+                self._console.worker(rank, WorkerState.RUNNING)
             case Report():
+                self._console.worker(rank, WorkerState.REPORTING)
                 self._waiting[rank] = event
                 self._warn_at = min(self._warn_at, time.monotonic() + _BARRIER_WARNING_S)
                 if len(self._waiting) == self._group.size:
                     self._store_report()
             case Finished():
                 self._finished[rank] = event
+                self._console.worker(rank, WorkerState.FINISHED)
             case _:
                 self._receive_failure(rank, event)
 
@@ -96,6 +105,9 @@ class Attempt:
                 self._failures.setdefault(rank, _blame.raised(rank, event))
             case Exited(returncode):
                 self._failures.setdefault(rank, _blame.died(rank, returncode))
+            case _:
+                return
+        self._console.worker(rank, WorkerState.FAILED)
 
     def _store_report(self) -> None:
         """All ranks have reported: keep rank 0's metrics and all ranks' files, and let everybody go on."""
@@ -111,8 +123,12 @@ class Attempt:
         except OSError as error:
             raise TrainingFailedError(f"The report could not be stored in {self._storage.path}: {error}") from error
         name = Path(checkpoint.path).name if checkpoint else None
-        self._console.progress(describe_report(len(self._storage.reports), metrics, name))
+        self._console.workers(self._group.size, WorkerState.RUNNING)
+        self._console.report(len(self._storage.reports), metrics, name)
         self._group.broadcast(ReportStored(checkpoint.path if checkpoint else None))
+        if self._callbacks:
+            everybodys = [pickle.loads(report.metrics) for report in reports if report.metrics is not None]
+            self._callbacks.after_report(everybodys, checkpoint)
 
     def _check_barrier(self) -> None:
         """Report is a barrier: a rank that has returned can never come to it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import pickle
 import tempfile
 from dataclasses import dataclass
@@ -11,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from train_runtime import _blame
 from train_runtime._attempt import Attempt, AttemptFailed
+from train_runtime._callbacks import Callbacks
+from train_runtime._logs import WorkerLogs, log_directory
 from train_runtime._messages import Assignment, DatasetFolder, ProcessGroupSpec, Shutdown, WorkerSpec
 from train_runtime._output import Console
+from train_runtime._progress import WorkerState
 from train_runtime._storage import RunStorage
 from train_runtime._worker_group import WorkerGroup
 from train_runtime.result import Result
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 
     from train_runtime._blame import Failure
     from train_runtime._placement import Placement
+    from train_runtime.callback import TrainRunContext, UserCallback
     from train_runtime.checkpoint import Checkpoint
     from train_runtime.config import CheckpointConfig
 
@@ -39,6 +44,9 @@ class RunPlan:
     process_group: ProcessGroupSpec
     checkpoint_config: CheckpointConfig
     max_failures: int
+    callbacks: Sequence[UserCallback]
+    context: TrainRunContext
+    log_level: int
     metadata: dict[str, Any]
     resume_from: Checkpoint | None
     datasets: Mapping[str, Any]
@@ -53,40 +61,51 @@ def run(plan: RunPlan) -> Result:
 
     Raises:
         WorkerGroupError: if workers failed more often than the plan allows.
+        ControllerError: if a callback raised.
         TrainingFailedError: if a checkpoint could not be stored.
     """
-    console = Console()
     storage = RunStorage.open(plan.path, plan.checkpoint_config)
-    if storage.latest is not None:
-        console.line(
-            f"Continuing the run {plan.name!r} in {plan.path} from {Path(storage.latest.path).name}; "
-            "give RunConfig another name to start anew."
-        )
-    failures_left = plan.max_failures
-    try:
+    logs = WorkerLogs(log_directory(plan.path))
+    with Console(plan.name, quiet=plan.log_level > logging.INFO, logs=logs) as console:
+        if storage.latest is not None:
+            console.note(
+                f"Continuing the run {plan.name!r} in {plan.path} from {Path(storage.latest.path).name}; "
+                "give RunConfig another name to start anew."
+            )
+        callbacks = Callbacks(plan.callbacks, plan.context, console)
         with _working_directory(plan.name, console) as directory, _stored_datasets(plan) as datasets:
-            while True:
-                try:
-                    return_value = _attempt(plan, storage, directory, datasets, console)
-                    break
-                except AttemptFailed as failed:
-                    if failures_left == 0:
-                        raise _blame.to_error(failed.blamed) from failed.blamed[0].error
-                    failures_left -= 1
-                    console.line(_describe_restart(failed.blamed, storage))
-    finally:
-        console.close()
+            return_value = _attempts(plan, storage, directory, datasets, console, callbacks)
     if storage.reports and not storage.last_report_had_checkpoint:
         _note_metrics_without_checkpoint(console)
     return Result.from_storage(storage, pickle.loads(return_value))
 
 
-def _attempt(plan: RunPlan, storage: RunStorage, directory: Path, datasets: Path | None, console: Console) -> bytes:
+def _attempts(
+    plan: RunPlan, storage: RunStorage, directory: Path, datasets: Path | None, console: Console, callbacks: Callbacks
+) -> bytes:
+    """Run worker groups until one gets to its end, and give rank 0's pickled return value."""
+    failures_left = plan.max_failures
+    console.workers(len(plan.placements), WorkerState.STARTING)
+    while True:
+        try:
+            return _attempt(plan, storage, directory, datasets, console, callbacks)
+        except AttemptFailed as failed:
+            callbacks.after_exception({failure.rank: failure.error for failure in failed.blamed})
+            if failures_left == 0:
+                raise _blame.to_error(failed.blamed) from failed.blamed[0].error
+            failures_left -= 1
+            console.line(_describe_restart(failed.blamed, storage))
+            console.restart(len(plan.placements))
+
+
+def _attempt(
+    plan: RunPlan, storage: RunStorage, directory: Path, datasets: Path | None, console: Console, callbacks: Callbacks
+) -> bytes:
     """Run one worker group to its end and give rank 0's pickled return value."""
     with WorkerGroup.start(plan.placements, directory, console) as group:
         for rank, assignment in enumerate(_assignments(plan, storage, datasets)):
             group.send(rank, assignment)
-        attempt = Attempt(group, storage, console)
+        attempt = Attempt(group, storage, console, callbacks)
         return_value = attempt.supervise()
         group.broadcast(Shutdown())
         group.join(_SHUTDOWN_S)
@@ -107,6 +126,7 @@ def _assignments(plan: RunPlan, storage: RunStorage, datasets: Path | None) -> l
                 experiment_name=plan.name,
                 run_path=str(plan.path),
                 metadata=plan.metadata,
+                reports_metrics=rank == 0 or bool(plan.callbacks),
             ),
             process_group=plan.process_group,
             train_function=plan.train_function,
@@ -140,7 +160,7 @@ def _working_directory(run_name: str, console: Console) -> Iterator[Path]:
                 if session in (empty, *empty.parents):
                     empty.rmdir()
         except OSError:
-            console.line(f"Files that the workers wrote to relative paths are in {directory}")
+            console.note(f"Files that the workers wrote to relative paths are in {directory}")
 
 
 @contextlib.contextmanager
@@ -159,7 +179,7 @@ def _stored_datasets(plan: RunPlan) -> Iterator[Path | None]:
 def _note_metrics_without_checkpoint(console: Console) -> None:
     if not _Noted.metrics_without_checkpoint:
         _Noted.metrics_without_checkpoint = True
-        console.line(
+        console.note(
             "Note: the last report had no checkpoint. Result.metrics holds it nevertheless; Ray 2.60 keeps only the "
             "metrics that were reported with a checkpoint."
         )

@@ -6,6 +6,7 @@ User objects travel as cloudpickle bytes inside, so that what cannot be unpickle
       ── Assignment ──────────────────────▶
       ◀───────────────── StoreListening ──  (rank 0 only)
       ── Rendezvous ──────────────────────▶
+      ◀──────────────────────── Running ──  (joined the process group; the train function is called)
       ◀───────────────────────── Report ──  (as often as the train function reports)
       ── ReportStored ────────────────────▶  (once all ranks have reported)
       ◀──────────────── Finished, Failed ──
@@ -36,6 +37,8 @@ class WorkerSpec:
     experiment_name: str
     run_path: str
     metadata: dict[str, Any]
+    reports_metrics: bool = True
+    """Whether the driver wants its metrics: rank 0's always, everybody's if there is a callback to hand them to."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +92,13 @@ class StoreListening:
 
 
 @dataclass(frozen=True)
+class Running:
+    """The worker has joined the process group and calls the train function."""
+
+
+@dataclass(frozen=True)
 class Report:
-    """One call of `report`; only rank 0 sends its metrics."""
+    """One call of `report`; ranks whose metrics nobody wants send none."""
 
     metrics: bytes | None
     checkpoint_path: str | None
@@ -113,5 +121,5 @@ class Failed:
     traceback: str
 
 
-WorkerMessage = StoreListening | Report | Finished | Failed
+WorkerMessage = StoreListening | Running | Report | Finished | Failed
 DriverMessage = Assignment | Rendezvous | ReportStored | Shutdown

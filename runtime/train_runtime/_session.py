@@ -45,7 +45,7 @@ class Session:
         _reject_tensors(metrics)
         _check_dir_name(dir_name)
         message = Report(
-            metrics=cloudpickle.dumps(dict(metrics)) if self.worker.rank == 0 else None,
+            metrics=cloudpickle.dumps(dict(metrics)) if self.worker.reports_metrics else None,
             checkpoint_path=_local_directory(checkpoint) if checkpoint is not None else None,
             checkpoint_dir_name=dir_name,
         )

@@ -20,6 +20,7 @@ from train_runtime._messages import (
     Failed,
     Finished,
     Rendezvous,
+    Running,
     Shutdown,
     StoreListening,
     WorkerMessage,
@@ -105,6 +106,7 @@ def _run(assignment: Assignment, channel: DriverChannel) -> None:
     _session.start(_session.Session(worker, channel, checkpoint, assignment.datasets))
     _process_group.join(store, worker, assignment.process_group)
 
+    channel.send(Running())
     value = cloudpickle.loads(assignment.train_function)()
     channel.send(Finished(_pickled_return_value(value) if worker.rank == 0 else None))
     shutdown = channel.receive()

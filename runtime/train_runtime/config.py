@@ -1,17 +1,20 @@
 """The configuration classes of `ray.train`, with the field order and the checks of Ray 2.60.
 
 Fields that only Ray 2.7 knew are still taken where leaving them out changes nothing about the training: each warns with
-a `DeprecationWarning` that says what happens instead. Fields that decide how training goes (`stop`, callbacks)
+a `DeprecationWarning` that says what happens instead. Fields that decide how training goes (`stop`, callbacks of Tune)
 raise, as they do on Ray 2.60, because ignoring them would silently train something else.
 """
 
 from __future__ import annotations
 
 import datetime
+import logging
 import os
 import warnings
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from train_runtime.callback import UserCallback
 
 DEFAULT_STORAGE_PATH = "~/ray_results"
 
@@ -167,6 +170,26 @@ class DataConfig:
 
 
 @dataclass
+class LoggingConfig:
+    """How much is printed (Ray 2.60's field): "INFO" and below everything, above it neither progress nor notes.
+
+    Warnings, failures and what the workers print always appear.
+
+    Raises:
+        ValueError: for something else than the name of a level of Python's `logging`.
+    """
+
+    log_level: str = "INFO"
+
+    def __post_init__(self) -> None:
+        name = self.log_level.upper() if isinstance(self.log_level, str) else None
+        if not isinstance(logging.getLevelName(name or ""), int):
+            raise ValueError(f"Invalid log_level: {self.log_level!r}. Must be a level's name, such as 'WARNING'.")
+        assert name is not None
+        self.log_level = name
+
+
+@dataclass
 class RunConfig:
     """What the run is called, where it is stored, and how checkpoints and failures are treated (Ray 2.60's fields).
 
@@ -175,7 +198,7 @@ class RunConfig:
 
     Raises:
         DeprecationWarning: for `stop`, raised as Ray 2.60 raises it.
-        ValueError: for callbacks and for configuration objects of other classes.
+        ValueError: for callbacks that are no `UserCallback`, and for configuration objects of other classes.
     """
 
     name: str | None = None
@@ -183,9 +206,9 @@ class RunConfig:
     storage_filesystem: Any = None
     failure_config: FailureConfig | None = None
     checkpoint_config: CheckpointConfig | None = None
-    callbacks: list[Any] | None = None
+    callbacks: list[UserCallback] | None = None
     worker_runtime_env: dict[str, Any] | None = None
-    logging_config: Any = None
+    logging_config: LoggingConfig | None = None
     sync_config: Any = None
     verbose: Any = None
     stop: Any = None
@@ -198,10 +221,11 @@ class RunConfig:
                 "`RunConfig(stop)` is no longer part of Ray Train. Return from the train function when the condition "
                 "holds, or bound its loop (`max_epochs`, `max_steps`)."
             )
-        if self.callbacks:
+        self.callbacks = list(self.callbacks or [])
+        if not all(isinstance(callback, UserCallback) for callback in self.callbacks):
             raise ValueError(
-                "RunConfig(callbacks): Ray Tune callbacks are no longer called by Ray Train, and this runtime has no "
-                "`UserCallback`. Log from the train function instead."
+                "RunConfig(callbacks) takes instances of `ray.train.UserCallback`: callbacks of Ray Tune are no longer "
+                "called by Ray Train. Log from the train function, or from a `UserCallback`."
             )
         if self.sync_config is not None:
             warn_ignored("RunConfig(sync_config)", "results are always written to `storage_path`.")
@@ -210,7 +234,9 @@ class RunConfig:
         if self.progress_reporter is not None:
             warn_ignored("RunConfig(progress_reporter)", "progress is always printed.")
         if self.log_to_file is not None:
-            warn_ignored("RunConfig(log_to_file)", "worker output goes to the driver's own output.")
+            warn_ignored(
+                "RunConfig(log_to_file)", "each worker's output is always in logs/rank_<N>.log of the run's folder."
+            )
         if unsupported := set(self.worker_runtime_env or {}) - {"env_vars"}:
             raise ValueError(
                 f"RunConfig(worker_runtime_env): {sorted(unsupported)} need Ray; this runtime takes `env_vars` only."
@@ -222,6 +248,8 @@ class RunConfig:
         self.checkpoint_config = self.checkpoint_config or CheckpointConfig()
         check_type("CheckpointConfig", self.checkpoint_config, CheckpointConfig)
         check_type("FailureConfig", self.failure_config, FailureConfig)
+        self.logging_config = self.logging_config or LoggingConfig()
+        check_type("LoggingConfig", self.logging_config, LoggingConfig)
 
 
 def check_type(name: str, value: object, expected: type) -> None:

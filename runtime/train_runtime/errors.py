@@ -32,5 +32,16 @@ class WorkerGroupError(TrainingFailedError):
         return type(self), (self._error_message, self.worker_failures)
 
 
+class ControllerError(TrainingFailedError):
+    """The driver's side of the run failed, such as a `UserCallback`: `controller_failure` (Ray 2.60's class)."""
+
+    def __init__(self, controller_failure: Exception) -> None:
+        super().__init__(f"Training failed due to controller error:\n{controller_failure}")
+        self.controller_failure = controller_failure
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.controller_failure,)
+
+
 class WorkerDiedError(RuntimeError):
     """A worker process ended without an exception: killed by a signal, or by `os._exit`."""

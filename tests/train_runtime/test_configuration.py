@@ -43,7 +43,7 @@ if TYPE_CHECKING:
         (lambda: CheckpointConfig(checkpoint_at_end=True), ValueError, "end"),
         (lambda: FailureConfig(max_failures=1, fail_fast=True), ValueError, "max_failures must be 0"),
         (lambda: RunConfig(stop={"loss": 0.1}), DeprecationWarning, "stop"),
-        (lambda: RunConfig(callbacks=[object()]), ValueError, "callbacks"),
+        (lambda: RunConfig(callbacks=[object()]), ValueError, "UserCallback"),
         (lambda: RunConfig(worker_runtime_env={"pip": ["x"]}), ValueError, "pip"),
         (lambda: RunConfig(checkpoint_config=FailureConfig()), ValueError, "Invalid `CheckpointConfig` type"),
         (lambda: RunConfig(failure_config=CheckpointConfig()), ValueError, "Invalid `FailureConfig` type"),

@@ -11,7 +11,7 @@ import pytest
 
 import train_runtime
 from train_runtime import Checkpoint, CheckpointConfig, Result, WorkerGroupError
-from train_runtime._output import _RankStream, describe_report
+from train_runtime._progress import describe_report
 
 if TYPE_CHECKING:
     from conftest import Fit
@@ -138,21 +138,6 @@ def test_uneven_reports_are_an_error(fit: Fit) -> None:
     with pytest.raises(WorkerGroupError, match=r"Rank 1 called report\(\) once more.*rank 0 has returned") as raised:
         fit(train)
     assert list(raised.value.worker_failures) == [1]
-
-
-@pytest.mark.parametrize(
-    ("chunks", "lines"),
-    [
-        ([b"a\nb", b"c\n"], ["> a", "> bc"]),
-        ([b" 10%\r 20%\r", b" 30%\n"], ["> 30%".replace(">", "> ")]),
-        ([b"50%\r", b"\nnext\n"], ["> 50%", "> next"]),
-        ([b"no end"], ["> no end"]),
-        ([b"\xff\n"], ["> �"]),
-    ],
-)
-def test_output_is_split_into_lines(chunks: list[bytes], lines: list[str]) -> None:
-    stream = _RankStream("> ", "stdout")
-    assert [line for chunk in chunks for line in stream.feed(chunk)] + stream.finish() == lines
 
 
 def test_a_report_is_described_in_one_line() -> None:

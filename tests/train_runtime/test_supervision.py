@@ -138,19 +138,3 @@ def test_output_goes_on_without_a_reader_and_with_any_encoding(monkeypatch: pyte
     assert sys.stderr.buffer.getvalue() == b"\\u2192\n"
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.close()
-
-
-def test_a_terminal_shows_the_latest_report_below_the_output(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    monkeypatch.setenv("COLUMNS", "12")
-    monkeypatch.setattr(sys, "stderr", Terminal())
-    console = Console()
-    console.progress("report 1: loss=0.5")
-    console.line("output")
-    console.progress("report 2")
-    console.close()
-    erased = "\r\x1b[K"
-    assert sys.stderr.getvalue() == f"report 1: l{erased}output\nreport 1: l{erased}report 2\n"

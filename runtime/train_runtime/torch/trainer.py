@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import linecache
+import logging
 import os
 import sys
 from pathlib import Path
@@ -84,17 +85,20 @@ class TorchTrainer:
         Raises:
             WorkerGroupError: if a worker fails more often than `FailureConfig` allows; its message holds the ranks and
                 tracebacks, `worker_failures` and `__cause__` the exceptions.
+            ControllerError: if a callback raised.
             TrainingFailedError: if a checkpoint could not be stored.
             ValueError: if the machine has too few GPUs.
         """
         from train_runtime import _controller
         from train_runtime._messages import ProcessGroupSpec
         from train_runtime._placement import place_workers
+        from train_runtime.callback import TrainRunContext
 
         run, scaling = self._run_config, self._scaling_config
         assert run.name is not None
         assert run.failure_config is not None
         assert run.checkpoint_config is not None
+        assert run.logging_config is not None
         to_split = self._dataset_config.datasets_to_split
         plan = _controller.RunPlan(
             name=run.name,
@@ -107,6 +111,9 @@ class TorchTrainer:
             ),
             checkpoint_config=run.checkpoint_config,
             max_failures=run.failure_config.max_failures,
+            callbacks=tuple(run.callbacks or ()),
+            context=TrainRunContext(run, self._train_loop_config, scaling, self._torch_config, self._dataset_config),
+            log_level=logging.getLevelName(run.logging_config.log_level),
             metadata=self._metadata,
             resume_from=self._resume_from,
             datasets=self._datasets,
