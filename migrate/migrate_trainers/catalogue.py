@@ -694,5 +694,33 @@ _ENTRIES = (
         "It can't be read as a program: it is a fragment, or what it uses is in no block of the page.",
         "Rewrite the block by hand.",
     ),
+    Entry(
+        "MT907",
+        Kind.MANUAL,
+        "Left because a statement is skipped",
+        "A comment keeps the tool from a statement that would have to change with this trainer.",
+        "Take `# migrate-trainers: skip` from that statement, or put it on the trainer's, too.",
+    ),
+    Entry(
+        "MT908",
+        Kind.REVIEW,
+        "A comment for this tool is not understood",
+        "There are `# migrate-trainers: skip`, for a statement, and `# migrate-trainers: skip-file`.",
+        "Correct the comment.",
+    ),
+    Entry(
+        "MT909",
+        Kind.MANUAL,
+        "The file has changes that are not committed",
+        "Git could not take it back to what it is now. Files that are given by name are rewritten all the same.",
+        "Commit the changes, or give `--allow-dirty`.",
+    ),
+    Entry(
+        "MT914",
+        Kind.ERROR,
+        "The file is too large or too deeply nested",
+        "Parsing it would take the memory or the stack that there is.",
+        "Move the code that uses the trainers into a file of its own.",
+    ),
 )
 CATALOGUE: dict[str, Entry] = {entry.code: entry for entry in _ENTRIES}

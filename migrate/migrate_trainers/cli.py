@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from migrate_trainers.discovery import files_around, python_files
-from migrate_trainers.engine import error_finding, migrate_source
-from migrate_trainers.files import FilesOnDisk, replace_files
+from migrate_trainers.changes import without_uncommitted, write
+from migrate_trainers.configuration import ConfigurationError, find_configuration
+from migrate_trainers.containers import PAGE_SUFFIXES
+from migrate_trainers.discovery import SUFFIXES, Patterns, Selection, files_around, find_files
+from migrate_trainers.engine import migrate_source
+from migrate_trainers.files import FilesOnDisk
 from migrate_trainers.project import migrate_project
 from migrate_trainers.reading import legacy
 from migrate_trainers.reporting import FORMATS
@@ -24,9 +26,44 @@ from migrate_trainers.settings import Settings, parse_release, parse_version
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from migrate_trainers.findings import FileResult
-
 _STANDARD_INPUT = "-"
+# What is said for one run; everything else may be written down in a project's configuration.
+_OF_ONE_RUN = frozenset(
+    {"--diff", "--check", "--interactive", "--output-file", "--stdin-filename", "--quiet", "--verbose"}
+)
+_CONFIGURATION = "migrate_trainers.configuration"
+
+
+def _paths_argument(context: click.Context, parameter: click.Parameter, paths: tuple[Path, ...]) -> tuple[Path, ...]:
+    """The paths, before any option is read: the project around them says what options are by default."""
+    options = {
+        parameter.opts[-1]: parameter
+        for parameter in context.command.params
+        if isinstance(parameter, click.Option) and parameter.expose_value and parameter.opts[-1] not in _OF_ONE_RUN
+    }
+    types = {name.lstrip("-"): _type_of(option) for name, option in options.items()}
+    try:
+        configuration = find_configuration([path for path in paths if str(path) != _STANDARD_INPUT], types)
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from error
+    if configuration is not None:
+        context.default_map = {options[f"--{name}"].name: value for name, value in configuration.options.items()}
+        context.meta[_CONFIGURATION] = configuration
+    return paths
+
+
+def _type_of(option: click.Option) -> type:
+    """What an option's value is in TOML."""
+    return list if option.multiple else bool if option.is_flag else str
+
+
+def _exclude_option(context: click.Context, parameter: click.Parameter, lines: tuple[str, ...]) -> tuple[Patterns, ...]:
+    """Patterns, for files below the folder in which they were written."""
+    if not lines:
+        return ()
+    assert parameter.name is not None
+    is_configured = context.get_parameter_source(parameter.name) is click.core.ParameterSource.DEFAULT_MAP
+    return (Patterns(str(context.meta[_CONFIGURATION].folder) if is_configured else os.curdir, lines),)
 
 
 def _version_option(context: click.Context, parameter: click.Parameter, value: str) -> tuple[int, int]:
@@ -77,7 +114,9 @@ def _output_file_option(context: click.Context, parameter: click.Parameter, valu
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path, allow_dash=True))
+@click.argument(
+    "paths", nargs=-1, type=click.Path(path_type=Path, allow_dash=True), is_eager=True, callback=_paths_argument
+)
 @click.option("--diff", "show_diff", is_flag=True, help="Write nothing; print a unified diff that `git apply` takes.")
 @click.option("--check", is_flag=True, help="Write nothing; print what would be done.")
 @click.option(
@@ -115,6 +154,16 @@ def _output_file_option(context: click.Context, parameter: click.Parameter, valu
     help="The name whose suffix says what standard input holds; without it, Python or a notebook.",
 )
 @click.option(
+    "--exclude",
+    metavar="PATTERN",
+    multiple=True,
+    callback=_exclude_option,
+    help="Leave out what a pattern, as in a .gitignore, matches below the given folders.",
+)
+@click.option("--force-exclude", is_flag=True, help="Leave it out of what is given by name, too, as pre-commit does.")
+@click.option("--no-gitignore", is_flag=True, help="Look at files that git ignores, too.")
+@click.option("--allow-dirty", is_flag=True, help="Rewrite files below a folder whose changes are not committed.")
+@click.option(
     "--explain", metavar="CODE", callback=_explain, expose_value=False, is_eager=True, help="Explain a finding."
 )
 @click.option(
@@ -150,6 +199,10 @@ def main(
     target_transformers: tuple[int, int] | None,
     source_version: str | None,
     runtime: str,
+    exclude: tuple[Patterns, ...],
+    force_exclude: bool,
+    no_gitignore: bool,
+    allow_dirty: bool,
     output_format: str,
     output_file: Path | None,
     docs: bool,
@@ -179,7 +232,13 @@ def main(
             raise click.UsageError("`-` writes the code to standard output: add --output-file, or --check")
         report = _run_on_standard_input(settings, mode, stdin_filename)
     else:
-        report = _run(paths or (Path("."),), settings, mode, docs=docs)
+        selection = Selection(
+            suffixes=SUFFIXES + PAGE_SUFFIXES if docs else SUFFIXES,
+            gitignore=not no_gitignore,
+            exclude=exclude,
+            force_exclude=force_exclude,
+        )
+        report = _run(paths or (Path("."),), selection, settings, mode, allow_dirty=allow_dirty)
     try:
         deliver(report, output)
     except OSError as error:
@@ -192,25 +251,10 @@ def _run_on_standard_input(settings: Settings, mode: Mode, name: Path | None) ->
     return Report({name or Path("<stdin>"): result}, 1, mode)
 
 
-def _run(paths: Sequence[Path], settings: Settings, mode: Mode, *, docs: bool) -> Report:
-    files = FilesOnDisk(python_files(paths, pages=docs))
+def _run(paths: Sequence[Path], selection: Selection, settings: Settings, mode: Mode, *, allow_dirty: bool) -> Report:
+    found = find_files(paths, selection)
+    files = FilesOnDisk(found.names, found.named)
     results = migrate_project(files, settings, FilesOnDisk(files_around(paths)))
     if mode is Mode.IN_PLACE:
-        results = _written(results)
+        results = write(results if allow_dirty else without_uncommitted(results, found.named))
     return Report(results, len(files), mode)
-
-
-def _written(results: dict[Path, FileResult]) -> dict[Path, FileResult]:
-    """Write what has changed; files that belong together are all written, or all left with a finding."""
-    written = dict(results)
-    pending = {path: result for path, result in results.items() if result.changed}
-    while pending:
-        first = next(iter(pending))
-        group = {path: pending.pop(path) for path in (pending[first].together or {first})}
-        try:
-            replace_files({path: (result.before, result.after) for path, result in group.items()})
-        except OSError as error:
-            finding = error_finding("MT902", error.strerror or str(error))
-            for path, result in group.items():
-                written[path] = replace(result, after=result.before, migrated=0, findings=(finding,))
-    return written

@@ -1,35 +1,78 @@
-"""Which files a run looks at: git's own list inside a work tree, else the folders themselves."""
+"""Which files a run looks at: git's own list inside a work tree, else the folders with their `.gitignore`."""
 
 from __future__ import annotations
 
 import os
-import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migrate_trainers.containers import NOTEBOOK_SUFFIXES, PAGE_SUFFIXES
+from migrate_trainers.containers import NOTEBOOK_SUFFIXES
+from migrate_trainers.repository import GitError, has_submodules, is_ignored, listed_files, work_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-_SUFFIXES = (".py", ".pyi", *NOTEBOOK_SUFFIXES)
-# Folders that hold other people's code or a tool's own files.
-_SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "site-packages", "venv"})
+    from pathspec import GitIgnoreSpec
+
+SUFFIXES = (".py", ".pyi", *NOTEBOOK_SUFFIXES)
+# Folders that hold other people's code or a tool's own files, tracked or not.
+_FOREIGN_FOLDERS = frozenset(
+    {".eggs", ".git", ".hg", ".nox", ".svn", ".tox", ".venv"}
+    | {"__pycache__", "__pypackages__", "node_modules", "site-packages", "venv"}
+)
+# Where nothing says what is ignored, these are taken for what a build has left.
+_BUILT_FOLDERS = frozenset({"_build", "buck-out", "build", "dist"})
+_VIRTUAL_ENVIRONMENT = "pyvenv.cfg"
 
 
-def python_files(paths: Iterable[Path], *, pages: bool = False) -> Iterator[Path]:
-    """The Python files and notebooks among and below some paths, each once, and the `pages` with code blocks.
+@dataclass(frozen=True)
+class Patterns:
+    """Patterns of a `.gitignore`, which hold for the files below a folder."""
 
-    A file given by name is taken whatever its suffix.
+    folder: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which files below a folder are taken: by suffix, by what git ignores, and by patterns of the user's own.
+
+    Files that are given by name are taken whatever these say, unless `force_exclude`.
     """
-    seen: set[Path] = set()
-    suffixes = _SUFFIXES + PAGE_SUFFIXES if pages else _SUFFIXES
-    for path in paths:
-        found = _below(path, suffixes) if path.is_dir() else [path]
-        for file in found:
-            if file not in seen:
-                seen.add(file)
-                yield file
+
+    suffixes: tuple[str, ...] = SUFFIXES
+    gitignore: bool = True
+    exclude: tuple[Patterns, ...] = ()
+    force_exclude: bool = False
+
+
+_DEFAULT = Selection()
+
+
+@dataclass(frozen=True)
+class Found:
+    """The names of the files of a run, each once, and which of them were given by name."""
+
+    names: Sequence[str]
+    named: frozenset[str]
+
+
+def find_files(paths: Iterable[Path], selection: Selection = _DEFAULT) -> Found:
+    """The files among and below some paths."""
+    excluded = _matcher(selection.exclude)
+    names: dict[str, None] = {}
+    named: set[str] = set()
+    for path in map(str, paths):
+        if not os.path.isdir(path):
+            if not (selection.force_exclude and excluded(path)):
+                names[path] = None
+                named.add(path)
+        elif not selection.exclude:
+            names.update(dict.fromkeys(_below(path, selection)))
+        elif not (selection.force_exclude and excluded(path)):
+            names.update((name, None) for name in _below(path, selection) if not excluded(name))
+    return Found(list(names), frozenset(named))
 
 
 def files_around(paths: Iterable[Path]) -> Iterator[Path]:
@@ -39,19 +82,10 @@ def files_around(paths: Iterable[Path]) -> Iterator[Path]:
         folder = path if path.is_dir() else path.parent
         if not folder.is_dir():
             continue
-        root = _work_tree(folder)
+        root = work_tree(folder)
         if root not in seen and folder not in seen:
             seen |= {folder} if root is None else {root}
-            yield from _packages_below(folder) if root is None else _below(root)
-
-
-def _work_tree(folder: Path) -> Path | None:
-    try:
-        command = ["git", "rev-parse", "--show-toplevel"]
-        name = subprocess.run(command, cwd=folder, capture_output=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return Path(os.fsdecode(name.rstrip(b"\n")))
+            yield from _packages_below(folder) if root is None else map(Path, _below(str(root), _DEFAULT))
 
 
 def _packages_below(folder: Path) -> Iterator[Path]:
@@ -63,35 +97,91 @@ def _packages_below(folder: Path) -> Iterator[Path]:
             yield from _packages_below(entry)
 
 
-def _below(folder: Path, suffixes: tuple[str, ...] = _SUFFIXES) -> Iterator[Path]:
-    listed = _git_files(folder)
-    if listed is None:
-        yield from _walk(folder, suffixes)
-        return
-    for file in listed:
-        if file.suffix in suffixes and file.is_file():
-            yield file
+def _below(folder: str, selection: Selection) -> Iterator[str]:
+    if selection.gitignore:
+        try:
+            listed = listed_files(folder)
+        except GitError:
+            yield from _walk(folder, selection)
+            return
+        # A folder that git ignores was given all the same: for what is in it.
+        if listed or not is_ignored(folder):
+            yield from _of_list(folder, listed, selection)
+            return
+    yield from _walk(folder, selection)
 
 
-def _git_files(folder: Path) -> list[Path] | None:
-    """Tracked and untracked files that git doesn't ignore, or None outside a work tree."""
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    try:
-        listing = subprocess.run(command, cwd=folder, capture_output=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    names = sorted(set(listing.split(b"\0")) - {b""})
-    return [folder / os.fsdecode(name) for name in names]
+def _of_list(folder: str, listed: list[str], selection: Selection) -> Iterator[str]:
+    """The files of git's list that are taken, those of the work trees within it among them."""
+    prefix = "" if folder == "." else os.path.join(folder, "")
+    marker = f"/{_VIRTUAL_ENVIRONMENT}"
+    foreign = tuple(name.removesuffix(_VIRTUAL_ENVIRONMENT) for name in listed if name.endswith(marker))
+    submodules = has_submodules(folder)
+    for name in listed:
+        is_file = name.endswith(selection.suffixes)
+        is_tree = not is_file and (name.endswith("/") or (submodules and os.path.isdir(prefix + name)))
+        if not (is_file or is_tree):
+            continue
+        if not _FOREIGN_FOLDERS.isdisjoint(name.split("/")) or (foreign and name.startswith(foreign)):
+            continue
+        if is_file:
+            yield prefix + name
+        else:
+            yield from _below(prefix + name.rstrip("/"), selection)
 
 
-def _walk(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
+def _walk(folder: str, selection: Selection, ignored: tuple[Callable[[str], bool | None], ...] = ()) -> Iterator[str]:
+    """The files below a folder of which git knows nothing; `ignored` are the rules of the folders above."""
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:
         return
+    names = {entry.name for entry in entries}
+    if selection.gitignore and ".gitignore" in names:
+        ignored = (*ignored, _rules(folder))
     for entry in entries:
+        path = entry.name if folder == "." else entry.path
         if entry.is_dir(follow_symlinks=False):
-            if not entry.name.startswith(".") and entry.name not in _SKIPPED_FOLDERS:
-                yield from _walk(Path(entry.path), suffixes)
-        elif entry.name.endswith(suffixes) and entry.is_file():
-            yield Path(entry.path)
+            if not _is_foreign(entry.name, path) and not _is_ignored(path + "/", ignored):
+                yield from _walk(path, selection, ignored)
+        elif entry.name.endswith(selection.suffixes) and not _is_ignored(path, ignored):
+            yield path
+
+
+def _is_foreign(name: str, path: str) -> bool:
+    known = name.startswith(".") or name in _FOREIGN_FOLDERS or name in _BUILT_FOLDERS
+    return known or os.path.exists(os.path.join(path, _VIRTUAL_ENVIRONMENT))
+
+
+def _is_ignored(path: str, rules: tuple[Callable[[str], bool | None], ...]) -> bool:
+    """Whether the nearest `.gitignore` that says anything about a path ignores it."""
+    verdicts = (rule(path) for rule in reversed(rules))
+    return next((verdict for verdict in verdicts if verdict is not None), False)
+
+
+def _rules(folder: str) -> Callable[[str], bool | None]:
+    """What a folder's `.gitignore` says about a path: ignored, taken all the same, or nothing."""
+    try:
+        with open(os.path.join(folder, ".gitignore"), encoding="utf-8", errors="surrogateescape") as file:
+            spec = _spec(file)
+    except OSError:
+        return lambda path: None
+    return lambda path: spec.check_file(_relative(path, folder)).include
+
+
+def _matcher(exclude: Iterable[Patterns]) -> Callable[[str], bool]:
+    """Whether a path is excluded by patterns of the user's own."""
+    specs = [(patterns.folder, _spec(patterns.lines)) for patterns in exclude]
+    return lambda path: any(spec.match_file(_relative(path, folder)) for folder, spec in specs)
+
+
+def _spec(lines: Iterable[str]) -> GitIgnoreSpec:
+    # Imported late: most runs have no rules of their own to read.
+    from pathspec import GitIgnoreSpec
+
+    return GitIgnoreSpec.from_lines(lines)
+
+
+def _relative(path: str, folder: str) -> str:
+    """A path as the patterns of a folder see it; a slash at the end, which says that it is a folder, stays."""
+    return os.path.relpath(path, folder).replace(os.sep, "/") + ("/" if path.endswith("/") else "")

@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from migrate_trainers.containers import container, looks_like_notebook
-from migrate_trainers.findings import FileResult, Finding, Kind
+from migrate_trainers.findings import FileResult, Finding
 from migrate_trainers.reading.search import may_import_legacy_name, mentions_legacy_name
 from migrate_trainers.reading.source import Source, UndecodableError
 from migrate_trainers.settings import Settings
@@ -54,7 +54,7 @@ def read_program(data: bytes) -> Program | FileResult:
     try:
         source = Source.decode(data)
     except UndecodableError as error:
-        return FileResult(data, data, findings=(error_finding("MT901", str(error)),))
+        return FileResult(data, data, findings=(file_finding("MT901", str(error)),))
     if not may_import_legacy_name(source.text):
         return FileResult(data, data)
     # Imported late: only a file with a hit pays for libcst.
@@ -66,7 +66,7 @@ def read_program(data: bytes) -> Program | FileResult:
     try:
         return without_guards(Program(source))
     except cst.ParserSyntaxError as error:
-        finding = error_finding("MT900", error.message, error.editor_line, error.editor_column)
+        finding = file_finding("MT900", error.message, error.editor_line, error.editor_column)
         return FileResult(data, data, findings=(finding,))
     except Exception as error:
         return failure(data, error)
@@ -140,7 +140,7 @@ def _migrate_sites(program: Program, settings: Settings, sites: list[CallSite], 
         from migrate_trainers.rules.rewrite import finding
 
         faults = [finding(program, "MT903", site.call.func, problem) for site in sites]
-        return FileResult(data, data, len(sites), 0, tuple(sorted(faults or [error_finding("MT903", problem)])))
+        return FileResult(data, data, len(sites), 0, tuple(sorted(faults or [file_finding("MT903", problem)])))
     return FileResult(data, after, len(sites), len(sites), tuple(sorted(findings)))
 
 
@@ -171,12 +171,12 @@ def explain_refusal(
 
 def failure(data: bytes, error: Exception) -> FileResult:
     """The result for a source in which the tool itself failed."""
-    return FileResult(data, data, findings=(error_finding("MT903", f"{type(error).__name__}: {error}"),))
+    return FileResult(data, data, findings=(file_finding("MT903", f"{type(error).__name__}: {error}"),))
 
 
-def error_finding(code: str, message: str, line: int = 1, column: int = 1) -> Finding:
+def file_finding(code: str, message: str, line: int = 1, column: int = 1) -> Finding:
     """A finding about a whole file."""
     from migrate_trainers.catalogue import CATALOGUE
 
     entry = CATALOGUE[code]
-    return Finding(line, column, line, column, code, Kind.ERROR, f"{entry.title}: {message}", entry.help)
+    return Finding(line, column, line, column, code, entry.kind, f"{entry.title}: {message}", entry.help)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import io
 import os
+import stat
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+
+# What a listed file may have become meanwhile, or be: gone, a link to nothing or itself, a folder, a pipe, a socket.
+_NO_FILE = frozenset({errno.ENOENT, errno.ELOOP, errno.EISDIR, errno.ENOTDIR, errno.ENXIO, errno.EINVAL})
 
 
 class FileChangedError(OSError):
@@ -15,25 +21,87 @@ class FileChangedError(OSError):
 
 
 class FilesOnDisk(Mapping[Path, bytes]):
-    """The bytes of some files by path, read whenever they are asked for; the paths are listed at the first need."""
+    """The bytes of some files by path, read whenever they are asked for; the paths are listed at the first need.
 
-    def __init__(self, paths: Iterable[Path]) -> None:
+    `expected` are those that somebody has named: that one is missing is an error, for another it is not.
+    """
+
+    def __init__(self, paths: Iterable[str | Path], expected: Iterable[str] = ()) -> None:
         self._listed = paths
+        self._expected = frozenset(expected)
 
     @cached_property
-    def _paths(self) -> dict[Path, None]:
-        return dict.fromkeys(self._listed)
+    def names(self) -> dict[str, None]:
+        return dict.fromkeys(map(str, self._listed))
 
     def __getitem__(self, path: Path) -> bytes:
-        if path not in self._paths:
+        if path not in self:
             raise KeyError(path)
-        return path.read_bytes()
+        return read(str(path))
+
+    def __contains__(self, path: object) -> bool:
+        return isinstance(path, Path) and str(path) in self.names
 
     def __iter__(self) -> Iterator[Path]:
-        return iter(self._paths)
+        return map(Path, self.names)
 
     def __len__(self) -> int:
-        return len(self._paths)
+        return len(self.names)
+
+    def matching(self, predicate: Callable[[bytes], bool]) -> Iterator[tuple[Path, bytes | OSError]]:
+        """The files whose bytes fulfil a predicate, with them, and those that can't be read, with the reason.
+
+        A file that has several names (by symbolic links) comes once, by its own if that is among them.
+        """
+        # Strings instead of paths: this loop runs once for each file of the largest trees.
+        real: dict[str, str] = {}
+        found: dict[str, bytes | OSError] = {}
+        for name in self.names:
+            try:
+                data = read(name)
+            except OSError as error:
+                if name in self._expected or error.errno not in _NO_FILE:
+                    found[name] = error
+                continue
+            if predicate(data):
+                own = os.path.realpath(name)
+                known = real.setdefault(own, name)
+                if known != name and os.path.islink(known) and not os.path.islink(name):
+                    del found[known]
+                    real[own] = known = name
+                if known == name:
+                    found[name] = data
+        yield from ((Path(name), data) for name, data in found.items())
+
+
+def matching(files: Mapping[Path, bytes], predicate: Callable[[bytes], bool]) -> Iterator[tuple[Path, bytes | OSError]]:
+    """The files whose bytes fulfil a predicate, with them, and those that can't be read, with the reason."""
+    if isinstance(files, FilesOnDisk):
+        yield from files.matching(predicate)
+        return
+    for path in files:
+        try:
+            data = files[path]
+        except OSError as error:
+            yield path, error
+        else:
+            if predicate(data):
+                yield path, data
+
+
+def read(name: str) -> bytes:
+    """The bytes of a regular file; raises `OSError`, also for what can't be read without waiting."""
+    descriptor = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, "it is a folder", name)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", name)
+        data = os.read(descriptor, status.st_size + 1)
+        return data if len(data) == status.st_size else data + io.FileIO(descriptor, closefd=False).readall()
+    finally:
+        os.close(descriptor)
 
 
 def replace_files(changes: Mapping[Path, tuple[bytes, bytes]]) -> None:
@@ -74,7 +142,12 @@ def _beside(target: Path, data: bytes) -> str:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, target.stat().st_mode)
+        status = target.stat()
+        if os.name != "nt":
+            # Only the superuser can give a file away, and only then it may belong to somebody else.
+            with contextlib.suppress(PermissionError):
+                os.chown(name, status.st_uid, status.st_gid)
+        os.chmod(name, status.st_mode)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(name)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from migrate_trainers.containers import is_notebook, is_page
 from migrate_trainers.containers.files import PythonFiles
-from migrate_trainers.engine import error_finding, migrate_source
+from migrate_trainers.engine import file_finding, migrate_source
+from migrate_trainers.files import matching
 from migrate_trainers.findings import FileResult
-from migrate_trainers.reading.search import mentions_legacy_name
+from migrate_trainers.reading.search import may_use_legacy_name
 from migrate_trainers.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,14 +32,11 @@ def migrate_project(
     settings = settings or Settings()
     results: dict[Path, FileResult] = {}
     hits: dict[Path, bytes] = {}
-    for path in files:
-        try:
-            data = files[path]
-        except OSError as error:
-            message = error.strerror or str(error)
-            results[path] = FileResult(b"", b"", findings=(error_finding("MT902", message),))
-            continue
-        if mentions_legacy_name(data):
+    for path, data in matching(files, may_use_legacy_name):
+        if isinstance(data, OSError):
+            message = data.strerror or str(data)
+            results[path] = FileResult(b"", b"", findings=(file_finding("MT902", message),))
+        else:
             hits[path] = data
     if hits:
         # Imported late: only a tree with a hit pays for libcst.
@@ -52,4 +50,4 @@ def migrate_project(
         unread = {path: FileResult(b"", b"") for path in modules if is_notebook(path)}
         found |= {path: python.result(path, result) for path, result in (unread | migrated).items()}
         results |= {path: result for path, result in found.items() if result.findings or result.changed}
-    return {path: results[path] for path in files if path in results}
+    return {path: results[path] for path in files if path in results} if results else {}

@@ -24,7 +24,7 @@ LEGACY = lightning()
 REFUSED = LIGHTNING_IMPORTS + f"LightningTrainer(effect(), scaling_config={SCALING}).fit()\n"
 CLEAN = "print('nothing to do')\n"
 BROKEN = LIGHTNING_IMPORTS + "LightningTrainer(\n"
-BINARY = b"\x00\xfe\xffLightningTrainer"
+BINARY = b"\x00\xfe\xffray.train.LightningTrainer"
 
 
 def run(*arguments: str | Path, input: str | None = None) -> Result:
@@ -294,11 +294,19 @@ def repository(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def commit(repository: Path) -> None:
+    """Commit all that git doesn't ignore."""
+    who = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.org"]
+    subprocess.run(["git", "add", "."], cwd=repository, check=True)
+    subprocess.run(["git", *who, "commit", "--quiet", "--message", "all"], cwd=repository, check=True)
+
+
 def test_gitignore_is_honoured(repository: Path) -> None:
     (repository / ".gitignore").write_text("ignored.py\nbuild/\n")
     (repository / "build").mkdir()
     write(repository, legacy=LEGACY, ignored=LEGACY)
     write(repository / "build", generated=LEGACY)
+    commit(repository)
 
     run(repository)
 
@@ -309,7 +317,7 @@ def test_gitignore_is_honoured(repository: Path) -> None:
 
 def test_deleted_but_tracked_file_is_no_error(repository: Path) -> None:
     write(repository, legacy=LEGACY, gone=LEGACY)
-    subprocess.run(["git", "add", "."], cwd=repository, check=True)
+    commit(repository)
     (repository / "gone.py").unlink()
 
     assert run(repository).exit_code == 0
@@ -327,6 +335,7 @@ def test_diff_of_a_repository_applies_to_what_a_run_writes(repository: Path) -> 
     applied = {path: path.read_bytes() for path in repository.rglob("*.py")}
     write(repository, **files)
     write(repository / "package", **files)
+    commit(repository)
     subprocess.run([*command, "."], cwd=repository, capture_output=True, check=True)
 
     assert diff.returncode == 1

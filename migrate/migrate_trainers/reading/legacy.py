@@ -130,6 +130,10 @@ NEEDLES: tuple[bytes, ...] = (
     b"TransformersPredictor",
     b"HuggingFacePredictor",
 )
+# What each of them starts with: a few short searches rule out what many would.
+STEMS: tuple[bytes, ...] = (b"Lightning", b"Transformers", b"HuggingFace", b"AccelerateTrainer")
+# What they are imported from, or their modules.
+PACKAGE = b"ray"
 # Star imports of these bring legacy names in unseen.
 LEGACY_MODULES: frozenset[str] = frozenset((*_LIGHTNING_MODULES, *_TRANSFORMERS_MODULES, *_ACCELERATE_MODULES))
 

@@ -9,7 +9,15 @@ from migrate_trainers.reading import legacy
 
 def mentions_legacy_name(data: bytes) -> bool:
     """Whether the bytes hold the name of a legacy trainer or builder anywhere."""
-    return any(needle in data for needle in legacy.NEEDLES)
+    return any(stem in data for stem in legacy.STEMS) and any(needle in data for needle in legacy.NEEDLES)
+
+
+def may_use_legacy_name(data: bytes) -> bool:
+    """Whether the bytes hold such a name, and that of the package that it is imported from.
+
+    The shortest search comes first: it tells most files of a large tree apart.
+    """
+    return legacy.PACKAGE in data and mentions_legacy_name(data)
 
 
 def may_import_legacy_name(text: str) -> bool:

@@ -94,7 +94,7 @@ def test_patch_applies_where_the_tool_ran_and_at_the_root(tmp_path: Path) -> Non
         patched.append(contents(root))
         git(root, "apply", "--whitespace=nowarn", "--reverse", "-", input=diff.stdout)
         assert contents(root) == before
-    subprocess.run([*COMMAND, "."], cwd=root / place, capture_output=True, check=True)
+    subprocess.run([*COMMAND, "--allow-dirty", "."], cwd=root / place, capture_output=True, check=True)
 
     assert all(b"TorchTrainer" in data for data in contents(root).values())
     assert patched == [contents(root), contents(root)]
