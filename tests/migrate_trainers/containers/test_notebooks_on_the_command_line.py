@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from click.testing import CliRunner
 from notebooks import notebook, written
 from rewriting import LIGHTNING_IMPORTS, lightning
 
 from migrate_trainers.cli import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PROGRAM = lightning().removeprefix(LIGHTNING_IMPORTS)
 LEGACY = written(notebook(LIGHTNING_IMPORTS, "%matplotlib inline", PROGRAM))
