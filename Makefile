@@ -10,7 +10,7 @@ LEGACY_INSTALL := $(LEGACY)/bin/python -m pip install --quiet --disable-pip-vers
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test lint bench conformance equivalence readme clean
+.PHONY: demo test lint bench conformance equivalence faults readme clean
 
 demo: $(VENV)/.installed-demo
 	$(BIN)/python fixtures/demo/run.py
@@ -31,6 +31,9 @@ conformance: $(VENV)/.installed-dev
 
 equivalence: $(VENV)/.installed-dev $(LEGACY)/.installed
 	$(BIN)/python -m pytest -m legacy_ray tests/engines
+
+faults: $(VENV)/.installed-dev
+	$(BIN)/python tests/faults/fault_runs.py
 
 readme: $(VENV)/.installed-dev
 	$(BIN)/python tools/findings_table.py

@@ -12,7 +12,15 @@ from train_runtime.callback import UserCallback
 from train_runtime.checkpoint import Checkpoint
 from train_runtime.config import CheckpointConfig, DataConfig, FailureConfig, LoggingConfig, RunConfig, ScalingConfig
 from train_runtime.context import TrainContext, get_checkpoint, get_context, get_dataset_shard, report
-from train_runtime.errors import ControllerError, TrainingFailedError, WorkerDiedError, WorkerGroupError
+from train_runtime.errors import (
+    ControllerError,
+    NCCLHangError,
+    PreemptionError,
+    TrainingFailedError,
+    WorkerDiedError,
+    WorkerGroupError,
+    WorkerHungError,
+)
 from train_runtime.result import Result
 from train_runtime.torch.config import TorchConfig
 from train_runtime.torch.trainer import TorchTrainer
@@ -24,6 +32,8 @@ __all__ = [
     "DataConfig",
     "FailureConfig",
     "LoggingConfig",
+    "NCCLHangError",
+    "PreemptionError",
     "Result",
     "RunConfig",
     "ScalingConfig",
@@ -34,6 +44,7 @@ __all__ = [
     "UserCallback",
     "WorkerDiedError",
     "WorkerGroupError",
+    "WorkerHungError",
     "get_checkpoint",
     "get_context",
     "get_dataset_shard",

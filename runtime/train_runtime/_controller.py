@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import pickle
 import tempfile
@@ -10,22 +9,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from train_runtime import _blame
+from train_runtime import _blame, _termination
 from train_runtime._attempt import Attempt, AttemptFailed
 from train_runtime._callbacks import Callbacks
 from train_runtime._logs import WorkerLogs, log_directory
 from train_runtime._messages import Assignment, DatasetFolder, ProcessGroupSpec, Shutdown, WorkerSpec
 from train_runtime._output import Console
 from train_runtime._progress import WorkerState
+from train_runtime._scratch import Scratch
 from train_runtime._storage import RunStorage
 from train_runtime._worker_group import WorkerGroup
 from train_runtime.result import Result
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from train_runtime._blame import Failure
     from train_runtime._placement import Placement
+    from train_runtime._timeouts import Timeouts
     from train_runtime.callback import TrainRunContext, UserCallback
     from train_runtime.checkpoint import Checkpoint
     from train_runtime.config import CheckpointConfig
@@ -54,6 +55,7 @@ class RunPlan:
     serve_ray: bool
     argv: tuple[str, ...]
     sources: dict[str, list[str]]
+    timeouts: Timeouts
 
 
 def run(plan: RunPlan) -> Result:
@@ -66,29 +68,30 @@ def run(plan: RunPlan) -> Result:
     """
     storage = RunStorage.open(plan.path, plan.checkpoint_config)
     logs = WorkerLogs(log_directory(plan.path))
-    with Console(plan.name, quiet=plan.log_level > logging.INFO, logs=logs) as console:
+    with _termination.clean(), Console(plan.name, quiet=plan.log_level > logging.INFO, logs=logs) as console:
         if storage.latest is not None:
             console.note(
                 f"Continuing the run {plan.name!r} in {plan.path} from {Path(storage.latest.path).name}; "
                 "give RunConfig another name to start anew."
             )
         callbacks = Callbacks(plan.callbacks, plan.context, console)
-        with _working_directory(plan.name, console) as directory, _stored_datasets(plan) as datasets:
-            return_value = _attempts(plan, storage, directory, datasets, console, callbacks)
+        with Scratch.make(plan.name, console) as scratch:
+            datasets = _stored_datasets(plan, scratch)
+            return_value = _attempts(plan, storage, scratch, datasets, console, callbacks)
     if storage.reports and not storage.last_report_had_checkpoint:
         _note_metrics_without_checkpoint(console)
     return Result.from_storage(storage, pickle.loads(return_value))
 
 
 def _attempts(
-    plan: RunPlan, storage: RunStorage, directory: Path, datasets: Path | None, console: Console, callbacks: Callbacks
+    plan: RunPlan, storage: RunStorage, scratch: Scratch, datasets: Path | None, console: Console, callbacks: Callbacks
 ) -> bytes:
     """Run worker groups until one gets to its end, and give rank 0's pickled return value."""
     failures_left = plan.max_failures
     console.workers(len(plan.placements), WorkerState.STARTING)
     while True:
         try:
-            return _attempt(plan, storage, directory, datasets, console, callbacks)
+            return _attempt(plan, storage, scratch, datasets, console, callbacks)
         except AttemptFailed as failed:
             callbacks.after_exception({failure.rank: failure.error for failure in failed.blamed})
             if failures_left == 0:
@@ -99,20 +102,19 @@ def _attempts(
 
 
 def _attempt(
-    plan: RunPlan, storage: RunStorage, directory: Path, datasets: Path | None, console: Console, callbacks: Callbacks
+    plan: RunPlan, storage: RunStorage, scratch: Scratch, datasets: Path | None, console: Console, callbacks: Callbacks
 ) -> bytes:
     """Run one worker group to its end and give rank 0's pickled return value."""
-    with WorkerGroup.start(plan.placements, directory, console) as group:
-        for rank, assignment in enumerate(_assignments(plan, storage, datasets)):
+    with WorkerGroup.start(plan.placements, scratch, console) as group:
+        for rank, assignment in enumerate(_assignments(plan, storage, datasets, group)):
             group.send(rank, assignment)
-        attempt = Attempt(group, storage, console, callbacks)
-        return_value = attempt.supervise()
+        return_value = Attempt(group, storage, console, plan.timeouts, callbacks).supervise()
         group.broadcast(Shutdown())
         group.join(_SHUTDOWN_S)
     return return_value
 
 
-def _assignments(plan: RunPlan, storage: RunStorage, datasets: Path | None) -> list[Assignment]:
+def _assignments(plan: RunPlan, storage: RunStorage, datasets: Path | None, group: WorkerGroup) -> list[Assignment]:
     checkpoint = storage.latest or plan.resume_from
     folder = None
     if datasets is not None:
@@ -135,6 +137,7 @@ def _assignments(plan: RunPlan, storage: RunStorage, datasets: Path | None) -> l
             serve_ray=plan.serve_ray,
             argv=plan.argv,
             sources=plan.sources,
+            stacks_file=str(group.stacks_file(rank)),
         )
         for rank, placement in enumerate(plan.placements)
     ]
@@ -146,34 +149,15 @@ def _describe_restart(blamed: list[Failure], storage: RunStorage) -> str:
     return f"{first.details}\nRank {first.rank} failed: {first.summary}\nStarting the workers again, {start}."
 
 
-@contextlib.contextmanager
-def _working_directory(run_name: str, console: Console) -> Iterator[Path]:
-    """The workers' current directory, shared, and outside the run as on Ray; kept only if something was written."""
-    session = Path(tempfile.mkdtemp(prefix="train_runtime_"))
-    directory = session / "artifacts" / run_name
-    directory.mkdir(parents=True)
-    try:
-        yield directory
-    finally:
-        try:
-            for empty in [directory, *directory.parents]:
-                if session in (empty, *empty.parents):
-                    empty.rmdir()
-        except OSError:
-            console.note(f"Files that the workers wrote to relative paths are in {directory}")
-
-
-@contextlib.contextmanager
-def _stored_datasets(plan: RunPlan) -> Iterator[Path | None]:
-    """The folder in which the workers find the datasets, while the run lasts; None if there are none."""
+def _stored_datasets(plan: RunPlan, scratch: Scratch) -> Path | None:
+    """The folder in which the workers find the datasets; None if there are none."""
     if not plan.datasets:
-        yield None
-        return
+        return None
     from train_runtime.data import _shards
 
-    with tempfile.TemporaryDirectory(prefix="train_runtime_data_") as folder:
-        _shards.store(plan.datasets, Path(folder))
-        yield Path(folder)
+    folder = scratch.private_folder("datasets")
+    _shards.store(plan.datasets, folder)
+    return folder
 
 
 def _note_metrics_without_checkpoint(console: Console) -> None:

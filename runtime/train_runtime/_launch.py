@@ -6,17 +6,15 @@ Everything that depends on the way of starting is here and in `_template`; the r
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
 from typing import IO, TYPE_CHECKING, Protocol
 
-from train_runtime import _template
+from train_runtime import _janitor, _template
 from train_runtime._template_process import die_with
 
 if TYPE_CHECKING:
@@ -54,6 +52,11 @@ class WorkerProcess:
     stderr: IO[bytes]
     _process: _Process
 
+    @property
+    def pid(self) -> int:
+        """The process's id, which is its process group's too."""
+        return self._process.pid
+
     def returncode(self) -> int | None:
         """The exit status, negative for a signal; None while the process runs."""
         return self._process.poll()
@@ -67,8 +70,7 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """End the worker and the processes that it started (data loaders), at once."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # ended already, as Linux and macOS say it
-            os.killpg(self._process.pid, signal.SIGKILL)
+        _janitor.end_groups([self._process.pid])
         self._process.wait()
 
 

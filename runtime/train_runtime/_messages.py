@@ -9,6 +9,8 @@ User objects travel as cloudpickle bytes inside, so that what cannot be unpickle
       ◀──────────────────────── Running ──  (joined the process group; the train function is called)
       ◀───────────────────────── Report ──  (as often as the train function reports)
       ── ReportStored ────────────────────▶  (once all ranks have reported)
+      ◀────────────────────── Broadcast ──  (as often as it meets the others in `train_runtime.collective`)
+      ── Broadcasted ─────────────────────▶  (once all ranks have come)
       ◀──────────────── Finished, Failed ──
       ── Shutdown ────────────────────────▶  (once all ranks have finished)
 """
@@ -63,6 +65,7 @@ class Assignment:
     serve_ray: bool
     argv: tuple[str, ...]
     sources: dict[str, list[str]]
+    stacks_file: str
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,13 @@ class ReportStored:
     """All ranks have reported; the stored checkpoint, if one was reported."""
 
     checkpoint_path: str | None
+
+
+@dataclass(frozen=True)
+class Broadcasted:
+    """All ranks have come to the collective; rank 0's pickled data."""
+
+    data: bytes
 
 
 @dataclass(frozen=True)
@@ -106,6 +116,14 @@ class Report:
 
 
 @dataclass(frozen=True)
+class Broadcast:
+    """One call of a collective (`caller`); only rank 0 sends pickled data."""
+
+    caller: str
+    data: bytes
+
+
+@dataclass(frozen=True)
 class Finished:
     """The train function returned; only rank 0 sends the value."""
 
@@ -114,12 +132,17 @@ class Finished:
 
 @dataclass(frozen=True)
 class Failed:
-    """The train function raised: the pickled exception (None if it cannot be pickled) and its formatted traceback."""
+    """The train function raised.
+
+    The pickled exception (None if it cannot be pickled), its formatted traceback, and the texts of the exception and of
+    those that led to it.
+    """
 
     exception: bytes | None
     summary: str
     traceback: str
+    causes: tuple[str, ...]
 
 
-WorkerMessage = StoreListening | Running | Report | Finished | Failed
-DriverMessage = Assignment | Rendezvous | ReportStored | Shutdown
+WorkerMessage = StoreListening | Running | Report | Broadcast | Finished | Failed
+DriverMessage = Assignment | Rendezvous | ReportStored | Broadcasted | Shutdown

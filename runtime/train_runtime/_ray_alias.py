@@ -23,6 +23,7 @@ _SERVED = {
     "ray.data.preprocessors": "train_runtime.data.preprocessors",
     "ray.train": "train_runtime",
     "ray.train.base_trainer": "train_runtime.base_trainer",
+    "ray.train.collective": "train_runtime.collective",
     "ray.train.context": "train_runtime.context",
     "ray.train.huggingface": "train_runtime.huggingface",
     "ray.train.huggingface.transformers": "train_runtime.huggingface.transformers",

@@ -6,7 +6,16 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
-from train_runtime._messages import DatasetFolder, DriverMessage, Report, ReportStored, WorkerMessage, WorkerSpec
+from train_runtime._messages import (
+    Broadcast,
+    Broadcasted,
+    DatasetFolder,
+    DriverMessage,
+    Report,
+    ReportStored,
+    WorkerMessage,
+    WorkerSpec,
+)
 from train_runtime.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
@@ -54,6 +63,15 @@ class Session:
         assert isinstance(stored, ReportStored), stored
         if stored.checkpoint_path is not None:
             self.checkpoint = Checkpoint.from_directory(stored.checkpoint_path)
+
+    def broadcast(self, caller: str, data: object) -> Any:
+        """Wait until all ranks have come to this or another collective; gives rank 0's data."""
+        import cloudpickle
+
+        self._channel.send(Broadcast(caller, cloudpickle.dumps(data) if self.worker.rank == 0 else b""))
+        done = self._channel.receive()
+        assert isinstance(done, Broadcasted), done
+        return cloudpickle.loads(done.data)
 
     def dataset_shard(self, name: str | None) -> DataIterator:
         """This worker's part of a dataset.

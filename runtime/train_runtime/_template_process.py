@@ -23,7 +23,7 @@ import time
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from train_runtime import _ray_alias, _template
+from train_runtime import _janitor, _ray_alias, _template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -201,9 +201,7 @@ class _Template:
         status.close()
 
     def _end(self) -> NoReturn:
-        for pid, _ in self._workers.values():
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(pid, signal.SIGKILL)
+        _janitor.end_groups([pid for pid, _ in self._workers.values()])
         os._exit(0)
 
     def _forget(self) -> None:

@@ -13,7 +13,7 @@ import threading
 import traceback
 from typing import TYPE_CHECKING
 
-from train_runtime import _ray_alias, _session, _template
+from train_runtime import _ray_alias, _session, _stacks, _template
 from train_runtime._messages import (
     Assignment,
     DriverMessage,
@@ -83,6 +83,7 @@ def _run(assignment: Assignment, channel: DriverChannel) -> None:
     """Run the train function between joining and leaving the process group."""
     import cloudpickle
 
+    _stacks.offer(assignment.stacks_file)
     if assignment.serve_ray:
         _ray_alias.install()
     sys.argv[:] = assignment.argv
@@ -137,9 +138,27 @@ def _failure(error: BaseException) -> Failed:
         pickled = None
     return Failed(
         exception=pickled,
-        summary="".join(traceback.format_exception_only(type(error), error)).strip(),
+        summary=_summary(error),
         traceback="".join(traceback.format_exception(type(error), error, error.__traceback__)),
+        causes=tuple(map(_summary, _with_causes(error))),
     )
+
+
+def _summary(error: BaseException) -> str:
+    return "".join(traceback.format_exception_only(type(error), error)).strip()
+
+
+def _with_causes(error: BaseException) -> list[BaseException]:
+    """The exception, those that it was raised from or beside, and those of its group."""
+    found: list[BaseException] = []
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        current = waiting.pop()
+        if current is not None and not any(current is known for known in found):
+            found.append(current)
+            waiting += [current.__cause__, None if current.__suppress_context__ else current.__context__]
+            waiting += getattr(current, "exceptions", ())
+    return found
 
 
 def _from_user_code(trace: TracebackType | None) -> TracebackType | None:

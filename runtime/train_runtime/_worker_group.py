@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING
 
-from train_runtime import _launch
+from train_runtime import _janitor, _launch, _stacks
 from train_runtime._messages import DriverMessage, WorkerMessage
 from train_runtime._output import Console, OutputForwarder
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from train_runtime._launch import WorkerProcess
     from train_runtime._placement import Placement
+    from train_runtime._scratch import Scratch
 
 _POLL_S = 0.1
 _DRAIN_S = 1.0
@@ -36,23 +37,26 @@ WorkerEvent = WorkerMessage | Exited
 class WorkerGroup:
     """Running workers; as a context manager it leaves none behind."""
 
-    def __init__(self, workers: Sequence[WorkerProcess], console: Console) -> None:
+    def __init__(self, workers: Sequence[WorkerProcess], scratch: Scratch, console: Console) -> None:
         self._workers = workers
+        self._janitor = scratch.janitor
+        self._stacks = scratch.private_folder("stacks")
         self._ranks: dict[Connection, int] = {worker.connection: rank for rank, worker in enumerate(workers)}
         self._output = OutputForwarder(workers, console)
 
     @classmethod
-    def start(cls, placements: Sequence[Placement], directory: Path, console: Console) -> WorkerGroup:
+    def start(cls, placements: Sequence[Placement], scratch: Scratch, console: Console) -> WorkerGroup:
         """Start one worker a placement; each waits for its assignment."""
         workers: list[WorkerProcess] = []
         try:
             for placement in placements:
-                workers.append(_launch.start_worker(placement.environment, directory))
+                workers.append(_launch.start_worker(placement.environment, scratch.directory))
+                scratch.janitor.watch(workers[-1].pid)
         except BaseException:
             for worker in workers:
                 worker.kill()
             raise
-        return cls(workers, console)
+        return cls(workers, scratch, console)
 
     @property
     def size(self) -> int:
@@ -99,6 +103,14 @@ class WorkerGroup:
             found.append((rank, Exited(returncode)))
         return found
 
+    def stacks_file(self, rank: int) -> Path:
+        """Where the worker must write its stacks when it is asked for them."""
+        return self._stacks / str(rank)
+
+    def stacks(self, ranks: Sequence[int]) -> dict[int, str]:
+        """Where these workers are, as tracebacks."""
+        return _stacks.ask({rank: (self._workers[rank].pid, self.stacks_file(rank)) for rank in ranks})
+
     def join(self, timeout: float) -> None:
         """Let workers that were told to shut down end by themselves."""
         deadline = time.monotonic() + timeout
@@ -111,8 +123,10 @@ class WorkerGroup:
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
+        _janitor.end_groups([worker.pid for worker in self._workers])
         for worker in self._workers:
             worker.kill()
+            self._janitor.release(worker.pid)
         self._output.join(_DRAIN_S)
         for worker in self._workers:
             worker.connection.close()

@@ -43,5 +43,17 @@ class ControllerError(TrainingFailedError):
         return type(self), (self.controller_failure,)
 
 
+class NCCLHangError(WorkerGroupError):
+    """Ray 2.60 raises it where NCCL reports a hang; here a hang is a `WorkerGroupError` with `WorkerHungError`s."""
+
+
+class PreemptionError(TrainingFailedError):
+    """Ray 2.60 raises it where a cluster takes a node away; there is none here, so it is for `except` clauses only."""
+
+
 class WorkerDiedError(RuntimeError):
     """A worker process ended without an exception: killed by a signal, or by `os._exit`."""
+
+
+class WorkerHungError(RuntimeError):
+    """A worker kept the others waiting for longer than allowed; its text says where it was."""

@@ -42,7 +42,7 @@ def shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shards:
         run_config = RunConfig(name="run", storage_path=tmp_path / "results")
         scaling_config = ScalingConfig(num_workers=2)
         result = TorchTrainer(train, scaling_config=scaling_config, run_config=run_config, **trainer).fit()
-        assert not list(tmp_path.glob("train_runtime_data_*")), "the run's data is deleted"
+        assert not list(tmp_path.glob("train_runtime_*")), "the run's data is deleted"
         return result.return_value
 
     return shards

@@ -7,31 +7,49 @@ import select
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 SCRIPT = """
-import os, threading
+import os, subprocess, threading
+from multiprocessing import Process
+from multiprocessing.shared_memory import SharedMemory
 from train_runtime import RunConfig, ScalingConfig, TorchTrainer
 
 def train():
-    print("pid", os.getpid(), os.getppid(), flush=True)
+    import torch
+    torch.multiprocessing.set_sharing_strategy("file_system")
+    tensor = torch.ones(1000).share_memory_()
+    memory = SharedMemory(create=True, size=1000)
+    child = Process(target=threading.Event().wait)
+    child.start()
+    other = subprocess.Popen(["sleep", "1000"])
+    print("pid", os.getpid(), os.getppid(), child.pid, other.pid, "memory", memory.name, flush=True)
     threading.Event().wait()
 
-TorchTrainer(train, scaling_config=ScalingConfig(num_workers=2), run_config=RunConfig(storage_path=".")).fit()
+TorchTrainer(
+    train,
+    scaling_config=ScalingConfig(num_workers=2),
+    run_config=RunConfig(storage_path="."),
+    datasets={"train": list(range(10))},
+).fit()
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="waits for processes by pidfd, which Linux has")
 @pytest.mark.parametrize(
     ("number", "template"),
-    [(signal.SIGINT, "1"), (signal.SIGTERM, "1"), (signal.SIGKILL, "1"), (signal.SIGKILL, "0")],
+    [
+        (signal.SIGINT, "1"),
+        (signal.SIGTERM, "1"),
+        (signal.SIGTERM, "0"),
+        (signal.SIGHUP, "1"),
+        (signal.SIGKILL, "1"),
+        (signal.SIGKILL, "0"),
+    ],
 )
-def test_no_process_is_left(tmp_path: Path, number: signal.Signals, template: str) -> None:
+def test_nothing_is_left(tmp_path: Path, number: signal.Signals, template: str) -> None:
     driver = subprocess.Popen(
         [sys.executable, "-c", SCRIPT],
         cwd=tmp_path,
@@ -39,14 +57,19 @@ def test_no_process_is_left(tmp_path: Path, number: signal.Signals, template: st
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     assert driver.stdout is not None
-    lines = [driver.stdout.readline() for _ in range(2)]
-    pids = {int(pid) for line in lines for pid in line.split("pid ")[1].split()}
+    lines = [driver.stdout.readline().split("pid ")[1] for _ in range(2)]
+    pids = {int(pid) for line in lines for pid in line.split(" memory ")[0].split()}
     assert (driver.pid in pids) is (template == "0")
-    processes = [os.pidfd_open(pid) for pid in pids - {driver.pid}]
+    assert list(tmp_path.glob("train_runtime_*/private/datasets*"))
+    processes = [os.pidfd_open(pid) for pid in pids | _children(driver.pid) - {driver.pid}]
 
-    driver.send_signal(number)
+    if number == signal.SIGKILL:
+        os.killpg(driver.pid, number)
+    else:
+        driver.send_signal(number)
 
     for process in processes:
         ended, _, _ = select.select([process], [], [], 60)
@@ -55,6 +78,30 @@ def test_no_process_is_left(tmp_path: Path, number: signal.Signals, template: st
     _, err = driver.communicate(timeout=60)
     assert driver.returncode == -number
     assert ("KeyboardInterrupt" in err) is (number == signal.SIGINT)
+    assert not list(tmp_path.glob("train_runtime_*"))
+    memory = [line.split(" memory ")[1].strip() for line in lines]
+    assert not [name for name in memory if Path("/dev/shm", name).exists()]
+
+
+def _children(pid: int) -> set[int]:
+    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+
+
+@pytest.mark.parametrize("handler", ["signal.SIG_IGN", "lambda *_: sys.exit(7)"])
+def test_a_handler_of_the_programs_own_is_left_alone(tmp_path: Path, handler: str) -> None:
+    script = f"""
+import os, signal, sys
+from train_runtime import RunConfig, ScalingConfig, TorchTrainer
+signal.signal(signal.SIGTERM, {handler})
+driver = os.getpid()
+def train():
+    os.kill(driver, signal.SIGTERM)
+    if "SIG_IGN" not in {handler!r}:
+        import threading; threading.Event().wait()
+TorchTrainer(train, run_config=RunConfig(storage_path=".")).fit()
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, timeout=120, check=False)
+    assert done.returncode == (0 if "SIG_IGN" in handler else 7)
 
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="waits for processes by pidfd, which Linux has")

@@ -160,8 +160,12 @@ def test_failures_beyond_the_limit_are_raised(fit: Fit, tmp_path: Path) -> None:
     assert attempts.read_text() == "xx"
 
 
-def failure(rank: int, summary: str) -> _blame.Failure:
-    return _blame.raised(rank, Failed(exception=None, summary=summary, traceback=summary))
+LOST = "RuntimeError: [gloo/transport/tcp/pair.cc:553] Connection closed by peer [127.0.0.1]:9125"
+TIMED_OUT = "RuntimeError: [gloo/transport/tcp/unbound_buffer.cc:78] Timed out waiting 1000ms for recv operation"
+
+
+def failure(rank: int, *causes: str) -> _blame.Failure:
+    return _blame.raised(rank, Failed(exception=None, summary=causes[0], traceback=causes[0], causes=causes))
 
 
 @pytest.mark.parametrize(
@@ -172,6 +176,11 @@ def failure(rank: int, summary: str) -> _blame.Failure:
         ([failure(0, "ValueError: x"), _blame.died(1, -signal.SIGSEGV)], [1, 0]),
         ([failure(0, "ValueError: x"), failure(1, "ValueError: x")], [0, 1]),
         ([failure(0, "DistBackendError: remote process exited"), failure(1, "Broken pipe")], [0, 1]),
+        ([failure(0, LOST), failure(1, "requests.ConnectionError: Connection reset by peer")], [1, 0]),
+        ([failure(0, "Error: step", LOST), failure(1, "ValueError: x")], [1]),
+        ([failure(0, LOST), failure(1, TIMED_OUT), _blame.absent(2, "It slept.")], [2, 1, 0]),
+        ([_blame.died(0, -signal.SIGABRT), _blame.died(1, -signal.SIGKILL)], [1, 0]),
+        ([failure(0, "RuntimeError: DataLoader timed out after 5 seconds"), failure(1, TIMED_OUT)], [0]),
     ],
 )
 def test_culprits_come_first_and_lost_peers_are_left_out(failures: list[_blame.Failure], blamed: list[int]) -> None:

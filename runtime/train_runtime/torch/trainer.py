@@ -92,6 +92,7 @@ class TorchTrainer:
         from train_runtime import _controller
         from train_runtime._messages import ProcessGroupSpec
         from train_runtime._placement import place_workers
+        from train_runtime._timeouts import Timeouts
         from train_runtime.callback import TrainRunContext
 
         run, scaling = self._run_config, self._scaling_config
@@ -121,6 +122,7 @@ class TorchTrainer:
             serve_ray=_ray_alias.is_installed(),
             argv=tuple(sys.argv),
             sources=_source_lines(self._train_function),
+            timeouts=Timeouts.from_environment(),
         )
         return _controller.run(plan)
 
