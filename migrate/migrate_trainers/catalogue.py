@@ -429,6 +429,13 @@ _ENTRIES = (
         "From now on change the settings in the train function.",
     ),
     Entry(
+        "MT400",
+        Kind.MIGRATED,
+        "Code that goes with a legacy trainer was rewritten",
+        "Imports, configurations and what reads checkpoints change with the trainers that they belong to.",
+        "Nothing to do.",
+    ),
+    Entry(
         "MT401",
         Kind.MANUAL,
         "This part of the old API has no counterpart",

@@ -42,7 +42,7 @@ def migrate_source(data: bytes, settings: Settings | None = None, path: PurePath
     from migrate_trainers.rules.lightning.conversion import package_alone
 
     try:
-        return migrate_program(program, settings, package_alone(program, settings))
+        return with_finding(migrate_program(program, settings, package_alone(program, settings)))
     except Exception as error:  # A fault of the tool in one file must not keep it from the others.
         return failure(data, error)
 
@@ -172,6 +172,19 @@ def explain_refusal(
 def failure(data: bytes, error: Exception) -> FileResult:
     """The result for a source in which the tool itself failed."""
     return FileResult(data, data, findings=(file_finding("MT903", f"{type(error).__name__}: {error}"),))
+
+
+def with_finding(result: FileResult) -> FileResult:
+    """The result with a finding at its first changed line, where nothing else says that the file changes."""
+    if result.findings or not result.changed:
+        return result
+    from migrate_trainers.catalogue import CATALOGUE
+
+    lines = zip(result.before.split(b"\n"), result.after.split(b"\n"), strict=False)
+    line = 1 + next((index for index, (old, new) in enumerate(lines) if old != new), 0)
+    entry = CATALOGUE["MT400"]
+    finding = Finding(line, 1, line, 1, entry.code, entry.kind, entry.title, entry.help)
+    return replace(result, findings=(finding,))
 
 
 def file_finding(code: str, message: str, line: int = 1, column: int = 1) -> Finding:

@@ -445,6 +445,9 @@ trainer = AccelerateTrainer(
     ),
     "MT316": Example(_accelerate('"accelerate.yaml"'), files={"accelerate.yaml": "mixed_precision: bf16\n"}),
     # Checkpoints, sessions and other parts of AIR
+    "MT400": Example(
+        _CHECKPOINT + 'checkpoint = LightningCheckpoint.from_uri("s3://bucket/run/checkpoint_000001")\n',
+    ),
     "MT401": Example(
         _lightning() + "weights = trainer.fit().checkpoint.to_dict()\n",
         instead="""\

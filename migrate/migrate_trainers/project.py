@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from migrate_trainers.containers import is_notebook, is_page
 from migrate_trainers.containers.files import PythonFiles
-from migrate_trainers.engine import file_finding, migrate_source
+from migrate_trainers.engine import file_finding, migrate_source, with_finding
 from migrate_trainers.files import matching
 from migrate_trainers.findings import FileResult
 from migrate_trainers.reading.search import may_use_legacy_name
@@ -50,4 +50,4 @@ def migrate_project(
         unread = {path: FileResult(b"", b"") for path in modules if is_notebook(path)}
         found |= {path: python.result(path, result) for path, result in (unread | migrated).items()}
         results |= {path: result for path, result in found.items() if result.findings or result.changed}
-    return {path: results[path] for path in files if path in results} if results else {}
+    return {path: with_finding(results[path]) for path in files if path in results} if results else {}

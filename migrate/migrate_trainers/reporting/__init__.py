@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from migrate_trainers.reporting.report import Report
 
-FORMATS = ("text", "json")
+FORMATS = ("text", "json", "github", "sarif", "markdown")
 
 
 def render(output_format: str, report: Report) -> bytes:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from regenerate import migrated
-from rewriting import lightning
+from reports import LEGACY, ODD_BYTES, of_fixtures
 
 from migrate_trainers import FileResult
 from migrate_trainers.reporting.diffs import text_diff, unified_diff
 
-FIXTURES = Path(__file__).parents[3] / "fixtures"
-MIGRATED = sorted(after.parent for after in FIXTURES.glob("*/*/after*"))
-LEGACY = lightning().encode()
+if TYPE_CHECKING:
+    from pathlib import Path
+
 COMMAND = [sys.executable, "-m", "migrate_trainers"]
 
 
@@ -38,9 +37,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_patch_of_every_fixture_applies_to_what_the_tool_writes(tmp_path: Path) -> None:
     results = {
-        f"{folder.parent.name}/{folder.name}/{path.as_posix()}": result
-        for folder in MIGRATED
-        for path, result in migrated(folder).items()
+        path.relative_to(tmp_path).as_posix(): result
+        for path, result in of_fixtures(tmp_path).items()
         if result.changed
     }
     repository(tmp_path, {name: result.before for name, result in results.items()})
@@ -65,22 +63,11 @@ NAMES = [
     "b/a/b.py",
     "trailing /x .py",
 ]
-BYTES = {
-    "CRLF": LEGACY.replace(b"\n", b"\r\n"),
-    "CR": LEGACY.replace(b"\n", b"\r"),
-    "some lines CRLF": LEGACY.replace(b"\n", b"\r\n", 5),
-    "no final newline": LEGACY.rstrip(b"\n"),
-    "CRLF, no final newline": LEGACY.rstrip(b"\n").replace(b"\n", b"\r\n"),
-    "byte order mark": b"\xef\xbb\xbf" + LEGACY,
-    "latin-1": b"# coding: latin-1\n# gr\xfc\xdf \x85\x1c\n" + LEGACY,
-    "other line separators": LEGACY + "# a\u2028b\u0085c\x0bd\x0ce\x1cf\n".encode(),
-    "trailing blanks": LEGACY + b"x = 1   \n\t\n\n\n",
-}
 
 
 def test_patch_applies_where_the_tool_ran_and_at_the_root(tmp_path: Path) -> None:
     place = "deep/er"
-    files = dict.fromkeys(NAMES, LEGACY) | {f"bytes/{name}.py": data for name, data in BYTES.items()}
+    files = dict.fromkeys(NAMES, LEGACY) | {f"bytes/{name}.py": data for name, data in ODD_BYTES.items()}
     root = repository(tmp_path, {f"{place}/{name}": data for name, data in files.items()})
     before = contents(root)
 
