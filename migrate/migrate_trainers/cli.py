@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,6 +103,12 @@ def _no_color_option(context: click.Context, parameter: click.Parameter, value: 
         context.color = False
 
 
+def _output_format_option(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    if value == "html" and not (find_spec("jinja2") and find_spec("pygments")):
+        raise click.BadParameter("html needs two more packages: pip install 'migrate-trainers[html]'")
+    return value
+
+
 def _output_file_option(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
     """Refuse early what could only fail once files have been rewritten."""
     if value is None or str(value) == "-":
@@ -171,6 +178,7 @@ def _output_file_option(context: click.Context, parameter: click.Parameter, valu
     type=click.Choice(FORMATS),
     default="text",
     show_default=True,
+    callback=_output_format_option,
     help="The form of the report: the findings, with the diff of each file.",
 )
 @click.option(

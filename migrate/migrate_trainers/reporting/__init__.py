@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from migrate_trainers.reporting.report import Report
 
-FORMATS = ("text", "json", "github", "sarif", "markdown")
+FORMATS = ("text", "json", "github", "sarif", "markdown", "html")
 
 
 def render(output_format: str, report: Report) -> bytes:
