@@ -65,14 +65,19 @@ def _is_told(finding: Finding, verbosity: Verbosity) -> bool:
 def _file_line(path: Path, result: FileResult, *, dry: bool) -> str:
     verb = "would migrate" if dry else "migrated"
     count = f" ({result.migrated} of {result.call_sites})" if result.call_sites else ""
-    return f"{verb} {click.style(shown(path), bold=True)}{count}"
+    return f"{verb} {click.style(_printable(path), bold=True)}{count}"
 
 
 def _finding_line(path: Path, finding: Finding) -> str:
     cell = f"cell {finding.cell}:" if finding.cell is not None else ""
-    place = click.style(f"{shown(path)}:{cell}{finding.line}:{finding.column}", bold=True)
+    place = click.style(f"{_printable(path)}:{cell}{finding.line}:{finding.column}", bold=True)
     label = click.style(f"{finding.code} {_LABELS[finding.kind]}", fg=_COLOURS[finding.kind])
     return f"{place}: {label}: {finding.message}"
+
+
+def _printable(path: Path) -> str:
+    """A path on one line, and without what a terminal takes as a command."""
+    return "".join(part if part.isprintable() else repr(part)[1:-1] for part in shown(path))
 
 
 def summary_line(report: Report) -> str:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Both are readable on the backgrounds of added and removed lines.
 _LIGHT, _DARK = "xcode", "github-dark"
+# Longer texts, which are generated ones, would take seconds; they stay without colours.
+_LONGEST = 500_000
 
 Token = tuple[str, str]
 Span = tuple[int, int]
@@ -27,6 +29,8 @@ Span = tuple[int, int]
 
 def coloured_lines(text: str, file_name: str) -> list[list[Token]]:
     """The lines of a text as pieces with their classes; a notebook's cells are Python."""
+    if len(text) > _LONGEST:
+        return [[("", line)] if line else [] for line in text.split("\n")]
     lines: list[list[Token]] = [[]]
     for kind, value in _lexer(file_name).get_tokens(text):
         while kind not in STANDARD_TYPES and kind.parent is not None:

@@ -163,6 +163,14 @@ def test_words_that_differ_are_marked() -> None:
     assert re.findall(r"<mark>(.*?)</mark>", text) == ["second", "third"]
 
 
+def test_long_file_has_no_colours() -> None:
+    before = b"x = 1\n" * 100_000
+
+    text = html({Path("x.py"): FileResult(before, before + b"y = <2>\n")})
+
+    assert "<code>y = &lt;2&gt;</code>" in text
+
+
 def test_cells_of_a_notebook() -> None:
     old, new = (
         f'{{"cells": [{{"source": "# t"}}, {{"source": ["x\\n", "{name}()"]}}]}}'.encode() for name in ("f", "g")
