@@ -19,6 +19,7 @@ from train_runtime._progress import WorkerState
 from train_runtime._scratch import Scratch
 from train_runtime._storage import RunStorage
 from train_runtime._worker_group import WorkerGroup
+from train_runtime.errors import TrainingFailedError
 from train_runtime.result import Result
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def run(plan: RunPlan) -> Result:
     Raises:
         WorkerGroupError: if workers failed more often than the plan allows.
         ControllerError: if a callback raised.
-        TrainingFailedError: if a checkpoint could not be stored.
+        TrainingFailedError: if a checkpoint could not be stored, or the return value not be unpickled.
     """
     storage = RunStorage.open(plan.path, plan.checkpoint_config)
     logs = WorkerLogs(log_directory(plan.path))
@@ -80,7 +81,16 @@ def run(plan: RunPlan) -> Result:
             return_value = _attempts(plan, storage, scratch, datasets, console, callbacks)
     if storage.reports and not storage.last_report_had_checkpoint:
         _note_metrics_without_checkpoint(console)
-    return Result.from_storage(storage, pickle.loads(return_value))
+    return Result.from_storage(storage, _unpickled(return_value))
+
+
+def _unpickled(return_value: bytes) -> Any:
+    try:
+        return pickle.loads(return_value)
+    except Exception as error:
+        raise TrainingFailedError(
+            f"The driver cannot make the train function's return value from what the worker has pickled: {error!r}"
+        ) from error
 
 
 def _attempts(

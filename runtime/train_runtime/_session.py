@@ -49,12 +49,10 @@ class Session:
 
     def report(self, metrics: dict[str, Any], checkpoint: Checkpoint | None, dir_name: str | None) -> None:
         """Hand the report to the driver and wait until all ranks have reported and the checkpoint is stored."""
-        import cloudpickle
-
         _reject_tensors(metrics)
         _check_dir_name(dir_name)
         message = Report(
-            metrics=cloudpickle.dumps(dict(metrics)) if self.worker.reports_metrics else None,
+            metrics=_pickled(metrics) if self.worker.reports_metrics else None,
             checkpoint_path=_local_directory(checkpoint) if checkpoint is not None else None,
             checkpoint_dir_name=dir_name,
         )
@@ -68,7 +66,12 @@ class Session:
         """Wait until all ranks have come to this or another collective; gives rank 0's data."""
         import cloudpickle
 
-        self._channel.send(Broadcast(caller, cloudpickle.dumps(data) if self.worker.rank == 0 else b""))
+        from train_runtime import _pickling
+
+        pickled = b""
+        if self.worker.rank == 0:
+            pickled = _pickling.dumps(data, "The data cannot be sent to the other ranks", data=data)
+        self._channel.send(Broadcast(caller, pickled))
         done = self._channel.receive()
         assert isinstance(done, Broadcasted), done
         return cloudpickle.loads(done.data)
@@ -89,6 +92,12 @@ class Session:
                 "`datasets` argument."
             )
         return self._shards[name]
+
+
+def _pickled(metrics: dict[str, Any]) -> bytes:
+    from train_runtime import _pickling
+
+    return _pickling.dumps(dict(metrics), "The metrics cannot be sent to the driver", metrics=metrics)
 
 
 def _local_directory(checkpoint: Checkpoint) -> str:

@@ -13,7 +13,7 @@ import threading
 import traceback
 from typing import TYPE_CHECKING
 
-from train_runtime import _ray_alias, _session, _stacks, _template
+from train_runtime import _pickling, _ray_alias, _session, _stacks, _template
 from train_runtime._messages import (
     Assignment,
     DriverMessage,
@@ -109,20 +109,15 @@ def _run(assignment: Assignment, channel: DriverChannel) -> None:
 
     channel.send(Running())
     value = cloudpickle.loads(assignment.train_function)()
-    channel.send(Finished(_pickled_return_value(value) if worker.rank == 0 else None))
+    returned = None
+    if worker.rank == 0:
+        returned = _pickling.dumps(
+            value, "The train function's return value cannot be sent to the driver", return_value=value
+        )
+    channel.send(Finished(returned))
     shutdown = channel.receive()
     assert isinstance(shutdown, Shutdown), shutdown
     _process_group.leave()
-
-
-def _pickled_return_value(value: object) -> bytes:
-    import cloudpickle
-
-    try:
-        pickled: bytes = cloudpickle.dumps(value)
-    except Exception as error:
-        raise TypeError(f"The train function's return value, a {type(value)}, cannot be pickled.") from error
-    return pickled
 
 
 def _failure(error: BaseException) -> Failed:
@@ -131,15 +126,18 @@ def _failure(error: BaseException) -> Failed:
 
     _ray_alias.explain(error)
     error = error.with_traceback(_from_user_code(error.__traceback__))
+    note = ""
     try:
         pickled = cloudpickle.dumps(error)
         pickle.loads(pickled)
-    except Exception:
+    except Exception as reason:
         pickled = None
+        why = _pickling.culprits(reason, **{type(error).__name__: error})
+        note = f"(The exception is a RuntimeError in the driver, because it cannot be pickled: {why})\n"
     return Failed(
         exception=pickled,
         summary=_summary(error),
-        traceback="".join(traceback.format_exception(type(error), error, error.__traceback__)),
+        traceback="".join(traceback.format_exception(type(error), error, error.__traceback__)) + note,
         causes=tuple(map(_summary, _with_causes(error))),
     )
 

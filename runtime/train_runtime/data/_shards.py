@@ -19,6 +19,7 @@ import cloudpickle
 import numpy as np
 import pyarrow as pa
 
+from train_runtime import _pickling
 from train_runtime.data import _sources
 from train_runtime.data._blocks import Block, deal
 from train_runtime.data._columns import is_frame
@@ -69,19 +70,18 @@ def store(datasets: Mapping[str, Any], folder: Path) -> None:
     """Write the datasets to the folder; a function is called for its dataset.
 
     Raises:
-        TypeError: for a dataset with functions that cannot be pickled.
+        TypeError: for a dataset with functions that cannot be pickled; it says what in them cannot.
     """
     plans = {
         name: to_dataset(name, value() if callable(value) else value)._plan.stored_in(folder)
         for name, value in datasets.items()
     }
-    try:
-        pickled = cloudpickle.dumps(plans)
-    except Exception as error:
-        raise TypeError(
-            f"The datasets cannot be sent to the workers: {error}. A function that they are mapped with refers to "
-            "something that cannot be pickled (a lock, a file, a connection)."
-        ) from error
+    pickled = _pickling.dumps(
+        plans,
+        "The datasets cannot be sent to the workers",
+        "A function that they are mapped with holds it: make it there instead.",
+        datasets=plans,
+    )
     (folder / _PLANS).write_bytes(pickled)
 
 

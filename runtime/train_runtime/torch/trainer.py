@@ -127,23 +127,28 @@ class TorchTrainer:
         return _controller.run(plan)
 
     def _packed_function(self) -> bytes:
-        """The function, bound to its configuration, as bytes for the workers."""
+        """The function, bound to its configuration, as bytes for the workers.
+
+        Raises:
+            TypeError: if it cannot be pickled; it says which object, and where that is.
+        """
         import functools
 
-        import cloudpickle
+        from train_runtime import _pickling
 
+        parts: dict[str, Any] = {
+            getattr(self._train_function, "__name__", "train_loop_per_worker"): self._train_function
+        }
         function: Callable[..., Any] = self._train_function
         if self._takes_config:
-            config = {} if self._train_loop_config is None else self._train_loop_config
-            function = functools.partial(function, config)
-        try:
-            packed: bytes = cloudpickle.dumps(function)
-        except Exception as error:
-            raise TypeError(
-                f"The train function cannot be sent to the workers: {error}. It, or its configuration, refers to "
-                "something that cannot be pickled (a lock, a file, a connection): create that in the function instead."
-            ) from error
-        return packed
+            parts["train_loop_config"] = {} if self._train_loop_config is None else self._train_loop_config
+            function = functools.partial(function, parts["train_loop_config"])
+        return _pickling.dumps(
+            function,
+            "The train function cannot be sent to the workers",
+            "Make it (a lock, a file, a connection) in the train function instead.",
+            **parts,
+        )
 
     @classmethod
     def restore(cls, *args: Any, **kwargs: Any) -> NoReturn:
