@@ -35,6 +35,12 @@ _OF_ONE_RUN = frozenset(
 _CONFIGURATION = "migrate_trainers.configuration"
 
 
+class _ReportError(click.ClickException):
+    """The report can't be written."""
+
+    exit_code = 2
+
+
 def _paths_argument(context: click.Context, parameter: click.Parameter, paths: tuple[Path, ...]) -> tuple[Path, ...]:
     """The paths, before any option is read: the project around them says what options are by default."""
     options = {
@@ -249,8 +255,10 @@ def main(
         report = _run(paths or (Path("."),), selection, settings, mode, allow_dirty=allow_dirty)
     try:
         deliver(report, output)
+    except BrokenPipeError:  # The reader has gone: click ends the run without a word.
+        raise
     except OSError as error:
-        raise click.UsageError(f"the report can't be written: {error}") from error
+        raise _ReportError(f"the report can't be written: {error}") from error
     sys.exit(report.exit_code)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from migrate_trainers.catalogue import CATALOGUE
 from migrate_trainers.findings import Kind
 from migrate_trainers.reporting.places import name_in_repository, shown
 
@@ -30,7 +31,8 @@ def _annotation(path: Path, finding: Finding) -> str:
     properties |= _lines(finding)
     listed = ",".join(f"{name}={value.translate(_IN_PROPERTIES)}" for name, value in properties.items())
     cell = "" if finding.cell is None else f"Cell {finding.cell}, line {finding.line}: "
-    message = f"{cell}{finding.message}\n{finding.help}".translate(_IN_MESSAGES)
+    why = CATALOGUE[finding.code].why
+    message = f"{cell}{finding.message}\n{why}\nWhat to do: {finding.help}".translate(_IN_MESSAGES)
     return f"::{_COMMANDS[finding.kind]} {listed}::{message}"
 
 

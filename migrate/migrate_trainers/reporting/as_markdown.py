@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from migrate_trainers.catalogue import CATALOGUE
 from migrate_trainers.findings import Kind
 from migrate_trainers.reporting.as_text import counted, summary_line
 from migrate_trainers.reporting.diffs import hunks, split_lines
@@ -40,8 +41,9 @@ class _Part:
 
 def render(report: Report) -> bytes:
     head = "## Migration of Ray Train's removed trainers\n\n" + _summary(report)
-    parts = [_part(path, result) for path, result in report.results.items() if result.changed or result.findings]
-    return _fitted(head, parts).encode()
+    explained: set[str] = set()
+    told = ((path, result) for path, result in report.results.items() if result.changed or result.findings)
+    return _fitted(head, [_part(path, result, explained) for path, result in told]).encode()
 
 
 def _summary(report: Report) -> str:
@@ -58,9 +60,12 @@ def _summary(report: Report) -> str:
     return f"{text}\n| {' | '.join(counts)} |\n|{'---:|' * len(counts)}\n| {' | '.join(counts.values())} |\n"
 
 
-def _part(path: Path, result: FileResult) -> _Part:
+def _part(path: Path, result: FileResult, explained: set[str]) -> _Part:
     title = _code(shown(path))
-    text = f"\n### {title}\n\n" + "".join(_finding(finding) for finding in result.findings)
+    text = f"\n### {title}\n\n"
+    for finding in result.findings:
+        text += _finding(finding, explains=finding.code not in explained)
+        explained.add(finding.code)
     diff = "".join(_diff_lines(path, result))
     if not diff:
         return _Part(text)
@@ -79,13 +84,15 @@ def _diff_lines(path: Path, result: FileResult) -> Iterator[str]:
         yield from hunks(section.before, section.after)
 
 
-def _finding(finding: Finding) -> str:
+def _finding(finding: Finding, *, explains: bool) -> str:
+    """A finding as an item of a list; why and what to do is said once for a code."""
     cell = f"cell {finding.cell}, " if finding.cell is not None else ""
     label = f"**{finding.code}** {_LABELS[finding.kind]}"
-    return (
-        f"- {_SYMBOLS[finding.kind]} {label}, {cell}line {finding.line}: {_escaped(finding.message)}  \n"
-        f"  {_escaped(finding.help)}\n"
-    )
+    item = f"- {_SYMBOLS[finding.kind]} {label}, {cell}line {finding.line}: {_escaped(finding.message)}"
+    if explains:
+        why = CATALOGUE[finding.code].why
+        item += f"  \n  {_escaped(why)}  \n  **What to do:** {_escaped(finding.help)}"
+    return f"{item}\n"
 
 
 def _fitted(head: str, parts: list[_Part]) -> str:

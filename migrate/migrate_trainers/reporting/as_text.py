@@ -51,6 +51,8 @@ def lines(report: Report, verbosity: Verbosity = Verbosity.NORMAL) -> Iterator[s
                 yield _finding_line(path, finding)
                 if finding.code not in explained:
                     explained.add(finding.code)
+                    if verbosity is Verbosity.VERBOSE:
+                        yield click.style(f"    {_why(finding)}", dim=True)
                     yield click.style(f"    {finding.help}", dim=True)
     if verbosity > Verbosity.QUIET and report.mode is not Mode.FILTER:
         yield summary_line(report)
@@ -73,6 +75,13 @@ def _finding_line(path: Path, finding: Finding) -> str:
     place = click.style(f"{_printable(path)}:{cell}{finding.line}:{finding.column}", bold=True)
     label = click.style(f"{finding.code} {_LABELS[finding.kind]}", fg=_COLOURS[finding.kind])
     return f"{place}: {label}: {finding.message}"
+
+
+def _why(finding: Finding) -> str:
+    # Imported late: only a run with findings pays for the catalogue.
+    from migrate_trainers.catalogue import CATALOGUE
+
+    return CATALOGUE[finding.code].why
 
 
 def _printable(path: Path) -> str:

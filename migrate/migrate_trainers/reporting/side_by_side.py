@@ -81,7 +81,9 @@ class _Sides:
         for index, findings in self._findings.items():
             first = min(index, *(finding.line - 1 for finding in findings))
             seen |= set(range(max(first, index - 2 * _CONTEXT) - _CONTEXT, index + _CONTEXT + 1))
-        return seen
+        around = seen | {-1, len(self._old_text)}
+        # To say that one line is left out takes a line.
+        return seen | {index for index in range(len(self._old_text)) if {index - 1, index + 1} <= around}
 
     def _unchanged(self, start: int, end: int, shift: int, seen: set[int]) -> Iterator[Block]:
         lines: list[Line] = []

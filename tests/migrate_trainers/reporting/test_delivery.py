@@ -142,6 +142,12 @@ def test_name_of_a_file_stays_on_its_line(folder: Path) -> None:
     assert "would migrate new\\nline\\x1b[31m.py (1 of 1)\n" in run("--check").stdout
 
 
+def test_verbose_says_why(folder: Path) -> None:
+    write(folder, refused=REFUSED)
+
+    assert "    The builder's calls have to be read where they are written" in run("--check", "-v").stdout
+
+
 def test_what_to_do_is_said_once_for_a_code(folder: Path) -> None:
     write(folder, a=REFUSED, b=REFUSED)
 
@@ -214,6 +220,20 @@ def test_file_is_replaced_with_its_mode_and_through_links(tmp_path: Path) -> Non
     assert link.is_symlink()
     assert file.read_bytes() == b"new"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("arguments", [["--diff"], ["--check"], ["--check", "--output-format", "json"]], ids=" ".join)
+def test_reader_that_is_gone_ends_the_run_in_silence(arguments: list[str], folder: Path) -> None:
+    write(folder, legacy=LEGACY)
+    reader, writer = os.pipe()
+    os.close(reader)
+
+    with os.fdopen(writer, "wb") as stream:
+        command = [sys.executable, "-m", "migrate_trainers", *arguments]
+        process = subprocess.run(command, stdout=stream, stderr=subprocess.PIPE, check=False)
+
+    assert process.returncode == 1
+    assert process.stderr == b""
 
 
 def test_pipe_is_written_to(tmp_path: Path) -> None:

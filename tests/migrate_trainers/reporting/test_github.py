@@ -10,6 +10,7 @@ import pytest
 from reports import a_finding, of_fixtures, report_of, repository
 
 from migrate_trainers import FileResult, Finding, Kind
+from migrate_trainers.catalogue import CATALOGUE
 from migrate_trainers.reporting import render
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def test_annotation(kind: Kind, level: str, root: Path) -> None:
             "col": "5",
             "endColumn": "8",
         },
-        "100% of it:\r\n`a, b` :: c\nWhat to do.",
+        f"100% of it:\r\n`a, b` :: c\n{CATALOGUE[finding.code].why}\nWhat to do: What to do.",
     )
 
 

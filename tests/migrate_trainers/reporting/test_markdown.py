@@ -47,10 +47,20 @@ def test_comment(tmp_path: Path) -> None:
     )
     assert "| 2 of 3 | 1 | 1 | 0 |" in text
     assert "### `src/train.py`" in text
-    assert "- 👀 **MT111** to review, line 7: `verbose` is gone  \n  What to do.\n" in text
+    assert "- 👀 **MT111** to review, line 7: `verbose` is gone  \n  " in text
+    assert "  \n  **What to do:** What to do.\n" in text
     assert "<summary>Diff of src/train.py (+1 −1)</summary>" in text
     assert fences(text) == ["@@ -1,2 +1,2 @@\n-old\n+new\n same\n"]
     assert "would be" not in comment(results, Mode.IN_PLACE)
+
+
+def test_why_and_what_to_do_is_said_once_for_a_code() -> None:
+    result = FileResult(b"", b"", findings=(a_finding(line=1), a_finding(line=2)))
+
+    text = comment({Path("a.py"): result, Path("b.py"): result})
+
+    assert text.count("**MT111** to review") == 4
+    assert text.count("**What to do:**") == 1
 
 
 def test_nothing_found() -> None:
