@@ -32,10 +32,9 @@ def place_workers(scaling: ScalingConfig, extra_environment: Mapping[str, str]) 
     Raises:
         ValueError: if the machine has too few GPUs.
     """
-    count = scaling.num_workers
-    assert isinstance(count, int)
     gpus = _visible_gpus() if scaling.use_gpu else []
     share = scaling.num_gpus_per_worker
+    count = _count(scaling, len(gpus))
     needed = math.ceil(count * share)
     if needed > len(gpus):
         raise ValueError(
@@ -64,6 +63,21 @@ def place_workers(scaling: ScalingConfig, extra_environment: Mapping[str, str]) 
         )
         for rank in range(count)
     ]
+
+
+def _count(scaling: ScalingConfig, gpus: int) -> int:
+    """The number of workers; of a range, as many as there are GPUs or CPUs for."""
+    if isinstance(scaling.num_workers, int):
+        return scaling.num_workers
+    low, high = scaling.num_workers
+    there, each = (gpus, scaling.num_gpus_per_worker) if scaling.use_gpu else (_cpus(), scaling.num_cpus_per_worker)
+    fitting = int(there / each) if each > 0 else high
+    return max(1, low, min(high, fitting))
+
+
+def _cpus() -> int:
+    """How many CPUs this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _indices(rank: int, share: float) -> tuple[int, ...]:

@@ -140,6 +140,11 @@ def start(session: Session) -> None:
     _Holder.session = session
 
 
+def end() -> None:
+    """Make this process an ordinary one again."""
+    _Holder.session = None
+
+
 def is_worker() -> bool:
     """Whether this process is a session's worker."""
     return _Holder.session is not None

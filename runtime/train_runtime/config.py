@@ -30,8 +30,11 @@ def warn_ignored(argument: str, consequence: str, *, stacklevel: int = 4) -> Non
 class ScalingConfig:
     """How many workers, and what each one gets (Ray 2.60's fields, in its order).
 
+    `num_workers` 0 is Ray's local mode: the train function runs in the driver's own process, and nothing is stored.
+    `(minimum, maximum)` starts as many workers as there are GPUs (with `use_gpu`) or CPUs for; their number stays.
+
     Raises:
-        ValueError: for a worker count that is not a positive int, or GPUs that contradict `use_gpu`.
+        ValueError: for a worker count that is neither an int from 0 on nor a range, or GPUs that contradict `use_gpu`.
     """
 
     trainer_resources: dict[str, float] | None = None
@@ -62,20 +65,16 @@ class ScalingConfig:
 
     def _check_num_workers(self) -> None:
         count = self.num_workers
-        if isinstance(count, tuple) and len(count) == 2 and all(isinstance(bound, int) for bound in count):
-            raise ValueError(
-                f"ScalingConfig(num_workers={count}): this runtime has a fixed number of workers; "
-                "give an int, or run the script on Ray for elastic training."
-            )
-        if not isinstance(count, int):
-            raise ValueError("ScalingConfig(num_workers) must be an int.")
-        if count < 0:
+        if isinstance(count, int):
+            low = high = count
+        elif isinstance(count, tuple) and len(count) == 2 and all(isinstance(bound, int) for bound in count):
+            low, high = count
+        else:
+            raise ValueError("ScalingConfig(num_workers) must be an int or a tuple of two ints.")
+        if low < 0:
             raise ValueError(f"Invalid ScalingConfig(num_workers={count}): the number of workers cannot be negative.")
-        if count == 0:
-            raise ValueError(
-                "ScalingConfig(num_workers=0) is Ray's local mode, which this runtime does not have: "
-                "use num_workers=1, or call the train function directly."
-            )
+        if low > high or high == 0 != count:
+            raise ValueError(f"Invalid ScalingConfig(num_workers={count}): must be (minimum, maximum).")
 
     @property
     def num_gpus_per_worker(self) -> float:

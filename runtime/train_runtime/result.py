@@ -27,7 +27,7 @@ class Result:
             no checkpoint). Only what was reported: no keys are added. None if nothing was reported.
         checkpoint: the latest checkpoint, or None.
         error: None; a failing run raises instead.
-        path: the run's directory.
+        path: the run's directory; None in local mode, which stores nothing.
         best_checkpoints: the retained checkpoints with their metrics, from worst to best; at most `num_to_keep`.
         return_value: what the train function returned on rank 0.
     """
@@ -35,7 +35,7 @@ class Result:
     metrics: dict[str, Any] | None
     checkpoint: Checkpoint | None
     error: Exception | None
-    path: str
+    path: str | None
     best_checkpoints: list[tuple[Checkpoint, dict[str, Any]]] = field(default_factory=list)
     return_value: Any = None
     _reports: list[dict[str, Any]] = field(default_factory=list, repr=False)

@@ -18,6 +18,7 @@ from train_runtime import (
     ScalingConfig,
     TorchConfig,
     TorchTrainer,
+    _placement,
 )
 from train_runtime._placement import place_workers
 from train_runtime.torch.trainer import _takes_config
@@ -30,10 +31,12 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: ScalingConfig(num_workers=0), ValueError, "local mode"),
+        (lambda: ScalingConfig(num_workers=(0, 0)), ValueError, "minimum, maximum"),
         (lambda: ScalingConfig(num_workers=-1), ValueError, "negative"),
         (lambda: ScalingConfig(num_workers=None), ValueError, "must be an int"),
-        (lambda: ScalingConfig(num_workers=(1, 4)), ValueError, "fixed number"),
+        (lambda: ScalingConfig(num_workers=(4, 1)), ValueError, "minimum, maximum"),
+        (lambda: ScalingConfig(num_workers=(-1, 1)), ValueError, "negative"),
+        (lambda: ScalingConfig(num_workers=(1, 2.5)), ValueError, "a tuple of two ints"),
         (lambda: ScalingConfig(use_tpu=True), ValueError, "TPU"),
         (lambda: ScalingConfig(resources_per_worker={"GPU": 1}), ValueError, "`use_gpu` is False"),
         (lambda: ScalingConfig(use_gpu=True, resources_per_worker={"GPU": 0}), ValueError, "to 0"),
@@ -151,6 +154,19 @@ def test_too_few_gpus_are_refused_before_anything_starts(monkeypatch: pytest.Mon
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     with pytest.raises(ValueError, match="need 2 GPUs; this machine offers 1"):
         place_workers(ScalingConfig(num_workers=2, use_gpu=True), {})
+
+
+@pytest.mark.parametrize(
+    ("bounds", "use_gpu", "count"),
+    [((1, 9), False, 3), ((1, 2), False, 2), ((5, 9), False, 5), ((1, 9), True, 2), ((0, 1), True, 1)],
+)
+def test_a_range_gives_as_many_workers_as_fit(
+    monkeypatch: pytest.MonkeyPatch, bounds: tuple[int, int], use_gpu: bool, count: int
+) -> None:
+    monkeypatch.setattr(_placement, "_cpus", lambda: 3)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    placements = place_workers(ScalingConfig(num_workers=bounds, use_gpu=use_gpu), {})
+    assert [placement.environment["WORLD_SIZE"] for placement in placements] == [str(count)] * count
 
 
 def test_remote_storage_is_refused(tmp_path: os.PathLike[str]) -> None:

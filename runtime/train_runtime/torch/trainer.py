@@ -80,7 +80,7 @@ class TorchTrainer:
         self._resume_from = resume_from_checkpoint
 
     def fit(self) -> Result:
-        """Run the function on all workers and wait for its end.
+        """Run the function on all workers and wait for its end; in local mode (`num_workers=0`), call it here.
 
         Raises:
             WorkerGroupError: if a worker fails more often than `FailureConfig` allows; its message holds the ranks and
@@ -97,6 +97,10 @@ class TorchTrainer:
 
         run, scaling = self._run_config, self._scaling_config
         assert run.name is not None
+        if scaling.num_workers == 0:
+            from train_runtime import _local_mode
+
+            return _local_mode.run(self._bound_function(), run.name, self._metadata, self._datasets)
         assert run.failure_config is not None
         assert run.checkpoint_config is not None
         assert run.logging_config is not None
@@ -126,25 +130,28 @@ class TorchTrainer:
         )
         return _controller.run(plan)
 
+    def _bound_function(self) -> Callable[[], Any]:
+        """The function, bound to its configuration if it takes one."""
+        import functools
+
+        function: Callable[..., Any] = self._train_function
+        if not self._takes_config:
+            return function
+        return functools.partial(function, {} if self._train_loop_config is None else self._train_loop_config)
+
     def _packed_function(self) -> bytes:
         """The function, bound to its configuration, as bytes for the workers.
 
         Raises:
             TypeError: if it cannot be pickled; it says which object, and where that is.
         """
-        import functools
-
         from train_runtime import _pickling
 
-        parts: dict[str, Any] = {
-            getattr(self._train_function, "__name__", "train_loop_per_worker"): self._train_function
-        }
-        function: Callable[..., Any] = self._train_function
+        parts: dict[str, Any] = {getattr(self._train_function, "__name__", "train_function"): self._train_function}
         if self._takes_config:
-            parts["train_loop_config"] = {} if self._train_loop_config is None else self._train_loop_config
-            function = functools.partial(function, parts["train_loop_config"])
+            parts["train_loop_config"] = self._train_loop_config
         return _pickling.dumps(
-            function,
+            self._bound_function(),
             "The train function cannot be sent to the workers",
             "Make it (a lock, a file, a connection) in the train function instead.",
             **parts,
