@@ -55,6 +55,8 @@ def lines(report: Report, verbosity: Verbosity = Verbosity.NORMAL) -> Iterator[s
                         yield click.style(f"    {_why(finding)}", dim=True)
                     yield click.style(f"    {finding.help}", dim=True)
     if verbosity > Verbosity.QUIET and report.mode is not Mode.FILTER:
+        if explained:
+            yield click.style("`migrate-trainers --explain CODE` tells more about a finding.", dim=True)
         yield summary_line(report)
 
 
@@ -66,7 +68,7 @@ def _is_told(finding: Finding, verbosity: Verbosity) -> bool:
 
 def _file_line(path: Path, result: FileResult, *, dry: bool) -> str:
     verb = "would migrate" if dry else "migrated"
-    count = f" ({result.migrated} of {result.call_sites})" if result.call_sites else ""
+    count = f" ({counted(result.migrated, 'trainer')})" if result.migrated else ""
     return f"{verb} {click.style(_printable(path), bold=True)}{count}"
 
 

@@ -118,10 +118,10 @@ def test_text_in_a_file_has_no_colours(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "lines"),
     [
-        ([], ["would migrate legacy.py (1 of 1)", "legacy.py:7:54: MT113 review", "legacy.py:7:101: MT111 review"]),
+        ([], ["would migrate legacy.py (1 trainer)", "legacy.py:7:54: MT113 review", "legacy.py:7:101: MT111 review"]),
         (
             ["-v"],
-            ["would migrate legacy.py (1 of 1)", "legacy.py:6:11: MT100 migrated", "legacy.py:7:54: MT113 review"],
+            ["would migrate legacy.py (1 trainer)", "legacy.py:6:11: MT100 migrated", "legacy.py:7:54: MT113 review"],
         ),
         (["-q"], []),
     ],
@@ -139,7 +139,7 @@ def test_how_much_is_printed(arguments: list[str], lines: list[str], folder: Pat
 def test_name_of_a_file_stays_on_its_line(folder: Path) -> None:
     (folder / "new\nline\x1b[31m.py").write_text(LEGACY)
 
-    assert "would migrate new\\nline\\x1b[31m.py (1 of 1)\n" in run("--check").stdout
+    assert "would migrate new\\nline\\x1b[31m.py (1 trainer)\n" in run("--check").stdout
 
 
 def test_verbose_says_why(folder: Path) -> None:
