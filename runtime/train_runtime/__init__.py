@@ -7,10 +7,22 @@ mirror Ray's: `train_runtime.torch`, `train_runtime.lightning`, `train_runtime.h
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from train_runtime import _template
+from train_runtime._removed import refuse
 from train_runtime.callback import UserCallback
 from train_runtime.checkpoint import Checkpoint
-from train_runtime.config import CheckpointConfig, DataConfig, FailureConfig, LoggingConfig, RunConfig, ScalingConfig
+from train_runtime.config import (
+    TRAIN_DATASET_KEY,
+    CheckpointConfig,
+    DataConfig,
+    FailureConfig,
+    LoggingConfig,
+    RunConfig,
+    ScalingConfig,
+    SyncConfig,
+)
 from train_runtime.context import TrainContext, get_checkpoint, get_context, get_dataset_shard, report
 from train_runtime.errors import (
     ControllerError,
@@ -21,11 +33,14 @@ from train_runtime.errors import (
     WorkerGroupError,
     WorkerHungError,
 )
+from train_runtime.preemption import PreemptionInfo, get_preemption_info
 from train_runtime.result import Result
-from train_runtime.torch.config import TorchConfig
+from train_runtime.torch.config import BackendConfig, TorchConfig
 from train_runtime.torch.trainer import TorchTrainer
 
 __all__ = [
+    "TRAIN_DATASET_KEY",
+    "BackendConfig",
     "Checkpoint",
     "CheckpointConfig",
     "ControllerError",
@@ -34,9 +49,11 @@ __all__ = [
     "LoggingConfig",
     "NCCLHangError",
     "PreemptionError",
+    "PreemptionInfo",
     "Result",
     "RunConfig",
     "ScalingConfig",
+    "SyncConfig",
     "TorchConfig",
     "TorchTrainer",
     "TrainContext",
@@ -48,7 +65,13 @@ __all__ = [
     "get_checkpoint",
     "get_context",
     "get_dataset_shard",
+    "get_preemption_info",
     "report",
 ]
+
+
+def __getattr__(name: str) -> NoReturn:
+    refuse(__name__, name)
+
 
 _template.start_early()

@@ -19,7 +19,7 @@ from train_runtime._progress import WorkerState
 from train_runtime._scratch import Scratch
 from train_runtime._storage import RunStorage
 from train_runtime._worker_group import WorkerGroup
-from train_runtime.errors import TrainingFailedError
+from train_runtime.errors import TrainingFailedError, WorkerGroupError
 from train_runtime.result import Result
 
 if TYPE_CHECKING:
@@ -109,6 +109,9 @@ def _attempts(
             failures_left -= 1
             console.line(_describe_restart(failed.blamed, storage))
             console.restart(len(plan.placements))
+        except WorkerGroupError as error:  # what another attempt would not change
+            callbacks.after_exception(error.worker_failures)
+            raise
 
 
 def _attempt(

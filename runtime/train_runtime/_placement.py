@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from train_runtime.config import ScalingConfig
 
 LOOPBACK = "127.0.0.1"
+_STRATEGIES = ("PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD")
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,12 @@ def place_workers(scaling: ScalingConfig, extra_environment: Mapping[str, str]) 
     workers see none.
 
     Raises:
-        ValueError: if the machine has too few GPUs.
+        ValueError: if the machine has too few GPUs, or one machine cannot be what `placement_strategy` asks for.
     """
     gpus = _visible_gpus() if scaling.use_gpu else []
     share = scaling.num_gpus_per_worker
     count = _count(scaling, len(gpus))
+    _check_machine(scaling, count)
     needed = math.ceil(count * share)
     if needed > len(gpus):
         raise ValueError(
@@ -78,6 +81,29 @@ def _count(scaling: ScalingConfig, gpus: int) -> int:
 def _cpus() -> int:
     """How many CPUs this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _check_machine(scaling: ScalingConfig, count: int) -> None:
+    """Refuse what needs several machines, and warn of what would choose among them."""
+    if scaling.placement_strategy not in _STRATEGIES:
+        raise ValueError(
+            f"ScalingConfig(placement_strategy={scaling.placement_strategy!r}) must be one of {_STRATEGIES}."
+        )
+    if scaling.placement_strategy == "STRICT_SPREAD" and count > 1:
+        raise ValueError(
+            f'ScalingConfig(placement_strategy="STRICT_SPREAD") asks for {count} machines, and this runtime has one.'
+        )
+    others = sorted(set(scaling.resources_per_worker or {}) - {"CPU", "GPU"})
+    for name, value in {
+        "accelerator_type": scaling.accelerator_type,
+        "label_selector": scaling.label_selector,
+        "resources_per_worker": others,
+    }.items():
+        if value:
+            warnings.warn(
+                f"ScalingConfig({name}): {value} chooses among a cluster's machines, and has no effect on one.",
+                stacklevel=4,
+            )
 
 
 def _indices(rank: int, share: float) -> tuple[int, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from train_runtime import _runtime_env
+
 __all__ = ["init", "is_initialized", "shutdown"]
 
 # The version whose Train API is mirrored; scripts compare it.
@@ -13,13 +15,15 @@ __version__ = "2.60.0"
 _state = {"initialized": False}
 
 
-def init(*args: Any, **kwargs: Any) -> None:
-    """Nothing to start: workers are processes of this machine, made by `fit()`."""
+def init(address: str | None = None, *, runtime_env: dict[str, Any] | None = None, **kwargs: Any) -> None:
+    """Nothing to start: workers are processes of this machine, made by `fit()`. They get `runtime_env`'s variables."""
+    _runtime_env.use_for_program(runtime_env or {})
     _state["initialized"] = True
 
 
 def shutdown(*args: Any, **kwargs: Any) -> None:
     """Nothing to stop: `fit()` leaves no process behind."""
+    _runtime_env.use_for_program({})
     _state["initialized"] = False
 
 

@@ -14,9 +14,11 @@ import warnings
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from train_runtime import _runtime_env
 from train_runtime.callback import UserCallback
 
 DEFAULT_STORAGE_PATH = "~/ray_results"
+TRAIN_DATASET_KEY = "train"
 
 
 def warn_ignored(argument: str, consequence: str, *, stacklevel: int = 4) -> None:
@@ -33,8 +35,12 @@ class ScalingConfig:
     `num_workers` 0 is Ray's local mode: the train function runs in the driver's own process, and nothing is stored.
     `(minimum, maximum)` starts as many workers as there are GPUs (with `use_gpu`) or CPUs for; their number stays.
 
+    Of `resources_per_worker`, "CPU" bounds a worker's threads and "GPU" says how many it gets. What chooses among a
+    cluster's machines (`accelerator_type`, `label_selector`, other resources) has no effect, and `fit()` warns of it.
+
     Raises:
-        ValueError: for a worker count that is neither an int from 0 on nor a range, or GPUs that contradict `use_gpu`.
+        ValueError: for a worker count that is neither an int from 0 on nor a range, GPUs that contradict `use_gpu`,
+            TPUs, and what else Ray refuses.
     """
 
     trainer_resources: dict[str, float] | None = None
@@ -52,6 +58,13 @@ class ScalingConfig:
         if self.trainer_resources is not None:
             warn_ignored("ScalingConfig(trainer_resources)", "the controller runs in your script's own process.")
         self._check_num_workers()
+        if self.elastic_resize_monitor_interval_s < 0:
+            raise ValueError("ScalingConfig(elastic_resize_monitor_interval_s) must be non-negative.")
+        most = self.num_workers if isinstance(self.num_workers, int) else self.num_workers[1]
+        if isinstance(self.label_selector, list) and len(self.label_selector) != most:
+            raise ValueError("ScalingConfig(label_selector) must have as many entries as there are workers.")
+        if (self.resources_per_worker or {}).get("TPU", 0) > 0:
+            raise ValueError("`resources_per_worker` asks for `TPU`: this runtime has no TPU workers.")
         if self.use_tpu:
             raise ValueError("ScalingConfig(use_tpu=True): this runtime has no TPU workers; run the script on Ray.")
         if not self.use_gpu and (self.resources_per_worker or {}).get("GPU", 0) > 0:
@@ -169,6 +182,16 @@ class DataConfig:
 
 
 @dataclass
+class SyncConfig:
+    """When Ray uploads a trial's files (Ray 2.60's fields); `RunConfig(sync_config)` has no effect any more."""
+
+    sync_period: int = 300
+    sync_timeout: int = 1800
+    sync_artifacts: bool = False
+    sync_artifacts_on_checkpoint: bool = True
+
+
+@dataclass
 class LoggingConfig:
     """How much is printed (Ray 2.60's field): "INFO" and below everything, above it neither progress nor notes.
 
@@ -193,11 +216,13 @@ class RunConfig:
     """What the run is called, where it is stored, and how checkpoints and failures are treated (Ray 2.60's fields).
 
     A second run with the same `name` and `storage_path` continues the first from its latest checkpoint.
-    Of `worker_runtime_env` the key `env_vars` is honoured; others raise `ValueError`.
+    Of `worker_runtime_env` the key `env_vars` is honoured; `config` and `excludes` have no effect.
 
     Raises:
+        TypeError: for `env_vars` that are not strings.
         DeprecationWarning: for `stop`, raised as Ray 2.60 raises it.
-        ValueError: for callbacks that are no `UserCallback`, and for configuration objects of other classes.
+        ValueError: for callbacks that are no `UserCallback`, other keys of `worker_runtime_env`, and configuration
+            objects of other classes.
     """
 
     name: str | None = None
@@ -236,11 +261,8 @@ class RunConfig:
             warn_ignored(
                 "RunConfig(log_to_file)", "each worker's output is always in logs/rank_<N>.log of the run's folder."
             )
-        if unsupported := set(self.worker_runtime_env or {}) - {"env_vars"}:
-            raise ValueError(
-                f"RunConfig(worker_runtime_env): {sorted(unsupported)} need Ray; this runtime takes `env_vars` only."
-            )
-
+        self.worker_runtime_env = dict(self.worker_runtime_env or {})
+        _runtime_env.check(self.worker_runtime_env)
         self.name = self.name or f"ray_train_run-{datetime.datetime.now():%Y-%m-%d_%H-%M-%S}"
         self.storage_path = os.fspath(self.storage_path or DEFAULT_STORAGE_PATH)
         self.failure_config = self.failure_config or FailureConfig()

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import train_runtime
-from train_runtime import Checkpoint, ControllerError, FailureConfig, LoggingConfig, RunConfig, UserCallback
+from train_runtime import (
+    Checkpoint,
+    ControllerError,
+    FailureConfig,
+    LoggingConfig,
+    RunConfig,
+    UserCallback,
+    WorkerGroupError,
+)
 
 if TYPE_CHECKING:
     from conftest import Fit
@@ -74,6 +82,19 @@ def test_callbacks_hear_of_every_ranks_reports_and_of_failures(
     err = capfd.readouterr().err
     assert "ValueError: no" in err
     assert "report 1" not in err
+
+
+def test_callbacks_hear_of_uneven_reports(fit: Fit) -> None:
+    calls: list[tuple[Any, ...]] = []
+
+    def train(config: dict[str, Any]) -> None:
+        if train_runtime.get_context().get_world_rank() == 1:
+            train_runtime.report({})
+
+    with pytest.raises(WorkerGroupError, match="equally often"):
+        fit(train, config={}, callbacks=[Recorder("a", calls)], failure_config=FailureConfig(max_failures=-1))
+    ((_, _, failed),) = calls
+    assert list(failed) == [1]
 
 
 @pytest.mark.parametrize("method", ["after_report", "after_exception"])

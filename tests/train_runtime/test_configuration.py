@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from train_runtime import (
     TorchConfig,
     TorchTrainer,
     _placement,
+    _runtime_env,
 )
 from train_runtime._placement import place_workers
 from train_runtime.torch.trainer import _takes_config
@@ -26,6 +28,7 @@ from train_runtime.torch.trainer import _takes_config
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -48,6 +51,18 @@ if TYPE_CHECKING:
         (lambda: RunConfig(stop={"loss": 0.1}), DeprecationWarning, "stop"),
         (lambda: RunConfig(callbacks=[object()]), ValueError, "UserCallback"),
         (lambda: RunConfig(worker_runtime_env={"pip": ["x"]}), ValueError, "pip"),
+        (lambda: RunConfig(worker_runtime_env={"working_dir": "."}), ValueError, "working_dir"),
+        (lambda: RunConfig(worker_runtime_env={"env_vars": {"A": 1}}), TypeError, "but 1 is <class 'int'>"),
+        (lambda: RunConfig(worker_runtime_env={"env_vars": ["A"]}), TypeError, "list"),
+        (lambda: ScalingConfig(resources_per_worker={"TPU": 1}), ValueError, "TPU"),
+        (lambda: ScalingConfig(elastic_resize_monitor_interval_s=-1), ValueError, "non-negative"),
+        (lambda: ScalingConfig(num_workers=2, label_selector=[{}]), ValueError, "as many entries"),
+        (lambda: place_workers(ScalingConfig(placement_strategy="NEAR"), {}), ValueError, "must be one of"),
+        (
+            lambda: place_workers(ScalingConfig(num_workers=2, placement_strategy="STRICT_SPREAD"), {}),
+            ValueError,
+            "2 machines",
+        ),
         (lambda: RunConfig(checkpoint_config=FailureConfig()), ValueError, "Invalid `CheckpointConfig` type"),
         (lambda: RunConfig(failure_config=CheckpointConfig()), ValueError, "Invalid `FailureConfig` type"),
         (lambda: RunConfig(local_dir="x"), TypeError, "local_dir"),
@@ -61,6 +76,8 @@ if TYPE_CHECKING:
         (lambda: TorchTrainer(print, datasets={"train": 3}), ValueError, r"datasets\['train'\].*int"),
         (lambda: TorchTrainer(print, dataset_config=object()), ValueError, "Invalid `DataConfig` type"),
         (type("Mine", (DataConfig,), {"configure": print}), NotImplementedError, "configure"),
+        (type("Mine", (TorchConfig,), {"backend_cls": object}), NotImplementedError, "hooks"),
+        (lambda: TorchTrainer(print, validation_config=object()), NotImplementedError, "validation_config"),
         (lambda: TorchTrainer(print, preprocessor=None), TypeError, "preprocessor"),
         (lambda: TorchTrainer.restore("path"), DeprecationWarning, "continues"),
         (lambda: TorchTrainer.can_restore("path"), DeprecationWarning, "continues"),
@@ -180,3 +197,26 @@ def test_a_function_that_cannot_be_pickled_is_refused() -> None:
     lock = threading.Lock()
     with pytest.raises(TypeError, match="cannot be sent to the workers"):
         TorchTrainer(lambda: lock).fit()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"accelerator_type": "A100"}, {"label_selector": {"zone": "a"}}, {"resources_per_worker": {"fast_disk": 1}}],
+)
+def test_what_chooses_among_machines_is_warned_of(options: dict[str, Any]) -> None:
+    with pytest.warns(UserWarning, match=f"{next(iter(options))}.*has no effect on one"):
+        place_workers(ScalingConfig(**options), {})
+
+
+def test_a_programs_environment_reaches_its_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_runtime_env._Program, "variables", {})
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    with pytest.warns(UserWarning, match="nothing is installed for .'pip'."):
+        _runtime_env.use_for_program({"env_vars": {"A": "1"}, "working_dir": str(tmp_path), "pip": ["x"]})
+    assert _runtime_env.program_variables() == {"A": "1"}
+    for environment, message in (({"working_dir": str(tmp_path / "none")}, "none"), ({"container": {}}, "container")):
+        with pytest.raises(ValueError, match=message):
+            _runtime_env.use_for_program(environment)
+    assert sys.path[-1] == str(tmp_path)
+    with pytest.raises(TypeError, match="Dict"):
+        _runtime_env.use_for_program({"env_vars": {"A": None}})

@@ -45,6 +45,9 @@ class Report(RayTrainReportCallback):
 made_in_the_driver = RayDDPStrategy(find_unused_parameters=False)
 
 def train_func():
+    import importlib
+    for package in ("lightning.pytorch", "pytorch_lightning"):
+        importlib.import_module(package)  # as some library may
     pl.seed_everything(1)
     report = Report()
     trainer = pl.Trainer(
@@ -85,6 +88,47 @@ def test_the_scripts_own_package_is_used(run_script: RunScript, imports: str) ->
     assert completed.stdout.splitlines()[-1] == "(2, 2, 1)"
     assert "(rank 0) Invalid strategy class" in completed.stdout
     assert "(rank 0) Invalid cluster environment plugin" in completed.stdout
+
+
+FOLLOWED = """
+import importlib, sys, types
+from train_runtime.lightning import *
+from train_runtime.lightning import _script_package
+
+for package in ("lightning.pytorch", "pytorch_lightning"):
+    importlib.import_module(package)
+
+def module_of(package, statement):
+    module = types.ModuleType("a_module")
+    exec(f"from train_runtime.lightning import *\\n{statement}", vars(module))
+    exec("def make(): return RayDDPStrategy(), RayFSDPStrategy(), RayLightningEnvironment()", vars(module))
+    exec("class Mine(RayTrainReportCallback): pass\\ndef call(): return (Mine(),)", vars(module))
+    return module
+
+def packages(things):
+    return {cls.__module__.partition(".")[0] for thing in things for cls in type(thing).__mro__} - {"builtins", "abc"}
+
+for statement in ("import {} as pl", "from {} import Trainer", "import {}.callbacks as c; base = c.Callback()"):
+    for package in ("lightning.pytorch", "pytorch_lightning"):
+        module = module_of(package, statement.format(package))
+        seen = packages([*module.make(), *module.call()])
+        other = {"lightning": "pytorch_lightning", "pytorch_lightning": "lightning"}[package.partition(".")[0]]
+        assert package.partition(".")[0] in seen and other not in seen, (statement, package, seen)
+
+def inside():
+    import pytorch_lightning
+    return RayDDPStrategy()
+
+assert "lightning" not in packages([inside()])
+for package in ("lightning.pytorch", "pytorch_lightning"):
+    base = importlib.import_module(f"{package}.strategies").DeepSpeedStrategy
+    assert issubclass(_script_package._with_base(RayDeepSpeedStrategy, package), base)
+"""
+
+
+def test_each_class_follows_the_code_that_makes_it_where_both_packages_are_imported() -> None:
+    completed = subprocess.run([sys.executable, "-c", FOLLOWED], capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, completed.stderr
 
 
 @pytest.mark.parametrize("strategy_class", [RayDDPStrategy, RayFSDPStrategy])

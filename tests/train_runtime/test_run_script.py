@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from conftest import RunScript
 
 TRAINING = """
+import os
 import sys
 import ray
 import ray.train.torch
@@ -24,7 +25,7 @@ from ray.train.torch import TorchTrainer
 from beside import OFFSET
 
 assert __name__ == "__main__" and TrainingFailedError is OlderError
-ray.init(num_cpus=4)
+ray.init(num_cpus=4, runtime_env={"env_vars": {"OF_THE_PROGRAM": "1"}})
 assert ray.is_initialized()
 
 
@@ -36,6 +37,7 @@ def train_func(config):
     import ray.train as in_the_worker
 
     assert in_the_worker is train and ray.train is train
+    assert os.environ["OF_THE_PROGRAM"] == "1"
     train.report({"x": config["x"] + OFFSET, "device": str(ray.train.torch.get_device())})
     if "fail" in sys.argv:
         raise Custom("on purpose")
@@ -86,7 +88,7 @@ def test_a_failing_script_shows_the_workers_source_line(run_script: RunScript, t
         ("import ray; ray.remote", ["no attribute 'remote'", "pip install 'ray["]),
         ("from ray import remote", ["cannot import name 'remote'", "pip install 'ray["]),
         ("import ray.train.xgboost", ["No module named 'ray.train.xgboost'", "pip install 'ray[train]'"]),
-        ("from ray.train import SyncConfig", ["cannot import name 'SyncConfig'", "pip install 'ray[train]'"]),
+        ("from ray.train import Predictor", ["cannot import name 'Predictor'", "pip install 'ray[train]'"]),
         ("import ray.train._controller", ["No module named 'ray.train._controller'"]),
         ("from ray.air import session", ["No module named 'ray.air'", "migrate-trainers FILE"]),
         ("from ray.train.lightning import LightningTrainer", ["LightningTrainer was removed", "migrate-trainers "]),

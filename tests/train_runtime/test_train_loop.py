@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import collections
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import torch
 
 import train_runtime
 from train_runtime import Checkpoint, Result, RunConfig, TorchTrainer, TrainContext
 from train_runtime._messages import WorkerSpec
+from train_runtime.torch import TorchCheckpoint
 
 if TYPE_CHECKING:
     from conftest import Fit
@@ -110,3 +113,28 @@ def test_the_best_checkpoint_by_a_metric() -> None:
         result.get_best_checkpoint("x", "best")
     with pytest.raises(DeprecationWarning):
         _ = result.config
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"), [("accelerate", ()), ("prepare_optimizer", (None,)), ("backward", (None,))]
+)
+def test_the_helpers_of_ray_2_7_for_mixed_precision_say_what_to_do(name: str, arguments: tuple[None, ...]) -> None:
+    with pytest.raises(DeprecationWarning, match=f"`ray.train.torch.{name}` is no longer part"):
+        getattr(train_runtime.torch, name)(*arguments)
+
+
+def test_a_torch_checkpoint_holds_a_state_or_a_model() -> None:
+    model = torch.nn.Linear(1, 1)
+    with pytest.warns(DeprecationWarning, match="TorchCheckpoint") as caught:
+        state = TorchCheckpoint.from_state_dict({f"module.{name}": value for name, value in model.state_dict().items()})
+    assert caught[0].filename == __file__
+    with pytest.raises(ValueError, match=r"get_model\(model\)"):
+        state.get_model()
+    assert torch.equal(state.get_model(torch.nn.Linear(1, 1)).weight, model.weight)
+    with pytest.warns(DeprecationWarning, match="TorchCheckpoint"):
+        whole = TorchCheckpoint.from_model(model)
+    assert isinstance(whole, TorchCheckpoint)
+    assert torch.equal(whole.get_model().weight, model.weight)
+    os.remove(os.path.join(whole.path, TorchCheckpoint.MODEL_FILENAME))
+    with pytest.raises(RuntimeError, match="holds no model"):
+        whole.get_model()

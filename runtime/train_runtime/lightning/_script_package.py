@@ -1,7 +1,8 @@
 """Classes that become subclasses of the Lightning package that the script uses, when they are instantiated.
 
 Lightning is installed as `lightning.pytorch`, as `pytorch_lightning`, or as both, and each package refuses the
-other's objects. Which one a script uses is known once it has imported it, and that may be after this package.
+other's objects. Which one a script uses is known once it has imported it, and that may be after this package; where
+other modules have imported the other one too, the code that makes the object says which it means.
 """
 
 from __future__ import annotations
@@ -18,10 +19,15 @@ T = TypeVar("T", bound="FollowsScript")
 
 
 def script_package() -> str:
-    """The Lightning package that is imported already; the first that is installed if none is, or both are."""
+    """The Lightning package that is imported already; of two, the one that the nearest caller has names of.
+
+    If no caller has, or none is imported, it is the first that is installed.
+    """
     imported = [name for name in _PACKAGES if name in sys.modules]
     if len(imported) == 1:
         return imported[0]
+    if imported and (named := _named_by_caller()):
+        return named
     for name in _PACKAGES:
         try:
             importlib.import_module(name)
@@ -31,6 +37,35 @@ def script_package() -> str:
         else:
             return name
     raise ModuleNotFoundError("Neither `lightning` nor `pytorch_lightning` is installed: pip install lightning")
+
+
+def _named_by_caller() -> str | None:
+    """The one package whose modules, classes or functions the nearest caller has that has any of only one."""
+    frame = sys._getframe(1)
+    while frame := frame.f_back:  # type: ignore[assignment]  # None ends the loop
+        module = frame.f_globals.get("__name__", "")
+        if _package_of(module) is None and not module.startswith("train_runtime."):
+            values = [*frame.f_locals.values(), *frame.f_globals.values()]
+            named = {package for value in values if (package := _package_of(_defined_in(value)))}
+            if len(named) == 1:
+                return named.pop()
+    return None
+
+
+def _defined_in(value: object) -> str:
+    """The module that a module, class, function or object is of."""
+    if isinstance(value, types.ModuleType):
+        return value.__name__
+    if not isinstance(value, (type, types.FunctionType)):
+        value = type(value)
+    classes = value.__mro__ if isinstance(value, type) else [value]
+    return next((name for cls in classes if _package_of(name := str(cls.__module__))), "")
+
+
+def _package_of(module: str) -> str | None:
+    """`import lightning as L` means `lightning.pytorch` too."""
+    top = module.partition(".")[0]
+    return {"lightning": "lightning.pytorch", "pytorch_lightning": "pytorch_lightning"}.get(top)
 
 
 class FollowsScript:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from train_runtime import _session
 from train_runtime.context import get_context
@@ -150,3 +150,38 @@ def enable_reproducibility(seed: int = 0) -> None:
     torch.use_deterministic_algorithms(True)
     # cuBLAS is deterministic only with a workspace of fixed size.
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+
+
+def accelerate(amp: bool = False) -> NoReturn:
+    """Gone since Ray's Train V2.
+
+    Raises:
+        DeprecationWarning: always, as Ray 2.60 does.
+    """
+    raise DeprecationWarning(
+        "`ray.train.torch.accelerate` is no longer part of Ray Train: leave the call out, and for mixed precision "
+        "compute the loss under `torch.autocast`."
+    )
+
+
+def prepare_optimizer(optimizer: torch.optim.Optimizer) -> NoReturn:
+    """Gone since Ray's Train V2.
+
+    Raises:
+        DeprecationWarning: always, as Ray 2.60 does.
+    """
+    raise DeprecationWarning(
+        "`ray.train.torch.prepare_optimizer` is no longer part of Ray Train: use the optimizer as it is."
+    )
+
+
+def backward(tensor: torch.Tensor) -> NoReturn:
+    """Gone since Ray's Train V2.
+
+    Raises:
+        DeprecationWarning: always, as Ray 2.60 does.
+    """
+    raise DeprecationWarning(
+        "`ray.train.torch.backward` is no longer part of Ray Train: call `loss.backward()`, for mixed precision "
+        "through `torch.amp.GradScaler`."
+    )

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from train_runtime import _ray_alias
+from train_runtime import _ray_alias, _runtime_env
 from train_runtime.config import DataConfig, RunConfig, ScalingConfig, check_type, warn_ignored
 from train_runtime.torch.config import TorchConfig
 
@@ -31,7 +31,7 @@ class TorchTrainer:
     Raises:
         ValueError: for a function with two or more required parameters, for configuration of other classes, and for
             `datasets` that are none.
-        NotImplementedError: for storage that is not a local directory.
+        NotImplementedError: for `validation_config`, and for storage that is not a local directory.
     """
 
     def __init__(
@@ -44,9 +44,15 @@ class TorchTrainer:
         run_config: RunConfig | None = None,
         datasets: dict[str, Any] | None = None,
         dataset_config: DataConfig | None = None,
+        validation_config: None = None,
         metadata: dict[str, Any] | None = None,
         resume_from_checkpoint: Checkpoint | None = None,
     ) -> None:
+        if validation_config is not None:
+            raise NotImplementedError(
+                "TorchTrainer(validation_config): this runtime does not validate checkpoints beside the training. "
+                "Validate them in the train function before you report them, or run the script on Ray."
+            )
         if metadata is not None:
             warn_ignored(
                 "TorchTrainer(metadata)",
@@ -109,7 +115,9 @@ class TorchTrainer:
             name=run.name,
             path=_local_path(run) / run.name,
             train_function=self._packed_function(),
-            placements=place_workers(scaling, (run.worker_runtime_env or {}).get("env_vars", {})),
+            placements=place_workers(
+                scaling, {**_runtime_env.program_variables(), **(run.worker_runtime_env or {}).get("env_vars", {})}
+            ),
             process_group=ProcessGroupSpec(
                 backend=self._torch_config.backend or ("nccl" if scaling.use_gpu else "gloo"),
                 timeout_s=self._torch_config.timeout_s,
