@@ -8,6 +8,7 @@ import os
 import re
 import select
 import struct
+import subprocess
 import sys
 import termios
 import threading
@@ -160,6 +161,56 @@ def test_what_others_print_stays(open_terminal: Callable[[], Terminal]) -> None:
         print("from a callback\non two lines", flush=True)
         screen = terminal.wait_for(lambda screen: "two lines" in screen and "running" in screen)
         assert screen.splitlines()[:3] == ["from a callback", "on two lines", ""]
+
+
+def test_a_script_on_a_terminal(tmp_path: Path, open_terminal: Callable[[], Terminal]) -> None:
+    (tmp_path / "script.py").write_text(
+        """
+import os, sys, threading
+import ray.train
+from ray.train import RunConfig, ScalingConfig
+from ray.train.torch import TorchTrainer
+
+def train_func(config):
+    rank = ray.train.get_context().get_world_rank()
+    ray.train.report({"loss": 0.5, "rank": rank})
+    if rank == 0:
+        print("\\r 10%|#   ", end="", flush=True)
+        print("\\r 45%|####", end="", flush=True)
+        with open(config["go_on"]) as pipe:
+            pipe.read()
+        print("\\r100%", flush=True)
+    ray.train.report({"loss": 0.25})
+
+config = {"go_on": os.path.abspath("go_on")}
+os.mkfifo("go_on")
+TorchTrainer(
+    train_func,
+    train_loop_config=config,
+    scaling_config=ScalingConfig(num_workers=2),
+    run_config=RunConfig(name="my_run", storage_path="results"),
+).fit()
+"""
+    )
+    terminal = open_terminal()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "train_runtime", "script.py"],
+        cwd=tmp_path,
+        env={**os.environ, "HOME": str(tmp_path), "TMPDIR": str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        stdout=terminal.file,
+        stderr=terminal.file,
+    )
+    shown = terminal.wait_for(lambda screen: "45%" in screen and "in report" in screen)
+    assert "1 report  my_run" in shown
+    assert "metrics  loss=0.5  rank=0" in shown.splitlines()
+    assert shown.splitlines()[-2:] == ["rank 0   running     45%|####", "rank 1   in report"]
+    with (tmp_path / "go_on").open("w"):
+        pass
+    screen = terminal.wait_for(lambda screen: "rank 1   finished\n" in screen)
+    assert screen.splitlines()[0] == "(rank 0) 100%"
+    assert "metrics  loss=0.25" in screen.splitlines()
+    assert process.wait(60) == 0
 
 
 @pytest.mark.parametrize("term", ["dumb", "xterm"])

@@ -1,9 +1,14 @@
-"""Report what callbacks were called with: all ranks' metrics, checkpoints and exceptions, over a restart."""
+"""Report what callbacks were called with: all ranks' metrics, checkpoints and exceptions, over a restart.
+
+And which variables of the program's and of the run's environment the workers have.
+"""
 
 import json
+import os
 import tempfile
 from pathlib import Path
 
+import ray
 import ray.train
 from ray.train import Checkpoint, FailureConfig, RunConfig, ScalingConfig, UserCallback
 from ray.train.torch import TorchTrainer
@@ -44,9 +49,11 @@ def train_func(config):
 
 
 def tell():
-    report({"calls": [json.loads(line) for line in CALLS.read_text().splitlines()]}, 0)
+    variables = {name: os.environ[name] for name in ("OF_PROGRAM", "OF_BOTH", "OF_RUN")}
+    report({"calls": [json.loads(line) for line in CALLS.read_text().splitlines()], **variables}, 0)
 
 
+ray.init(runtime_env={"env_vars": {"OF_PROGRAM": "program", "OF_BOTH": "program"}})
 TorchTrainer(
     train_func,
     train_loop_config={"message": "no"},
@@ -57,4 +64,4 @@ TorchTrainer(
         failure_config=FailureConfig(max_failures=1),
     ),
 ).fit()
-TorchTrainer(tell).fit()
+TorchTrainer(tell, run_config=RunConfig(worker_runtime_env={"env_vars": {"OF_BOTH": "run", "OF_RUN": "run"}})).fit()
