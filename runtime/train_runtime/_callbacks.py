@@ -45,9 +45,9 @@ class Callbacks:
             self._call(callback.after_exception, worker_exceptions=worker_exceptions)
 
     def _call(self, method: Callable[..., None], **arguments: Any) -> None:
-        self._console.aside()
         try:
-            method(run_context=self._context, **arguments)
+            with self._console.aside():
+                method(run_context=self._context, **arguments)
         except Exception as error:
             name = getattr(method, "__qualname__", repr(method))
             self._console.line(f"The callback {name} failed:\n{traceback.format_exc().rstrip()}")

@@ -21,7 +21,7 @@ from train_runtime._progress import RunProgress, WorkerState, describe_report
 from train_runtime._rows import Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
     from train_runtime._launch import WorkerProcess
@@ -57,8 +57,9 @@ class Console:
         self._logs = logs
         self._lock = threading.RLock()
         self._closed = threading.Event()
-        self._is_live = not quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._is_live = not quiet and _is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
         self._display: list[str] = []
+        self._is_aside = False
         self._printed_reports = 0
         self._last_printed = 0
         self._last_line_at = time.monotonic()
@@ -109,12 +110,15 @@ class Console:
         if not self._is_live and (checkpoint is not None or self._printed_reports < _FIRST_REPORTS):
             self._print_report(checkpoint)
 
-    def aside(self) -> None:
-        """Make room for others to print: the display comes back with its next drawing."""
-        with self._lock:
-            if self._display:
-                _write(sys.stderr, _CLEAR_ALL)
-                self._display = []
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[None]:
+        """Leave the terminal to others, who may print and ask there; the display comes back with its next drawing."""
+        self._clear()
+        self._is_aside = True
+        try:
+            yield
+        finally:
+            self._is_aside = False
 
     def __enter__(self) -> Console:
         if not self._quiet:
@@ -134,7 +138,7 @@ class Console:
         if self._is_live and time.monotonic() - self._progress.started >= _FIRST_DRAW_S:
             self._draw()
             final = self._display
-            self.aside()
+            self._clear()
             _write(sys.stderr, "".join(f"{line}\n" for line in final))
         else:
             self._print_report(None, only_new=True)
@@ -164,18 +168,27 @@ class Console:
     def _print(self, lines: Sequence[str], stream: StreamName) -> None:
         """Print lines; on the display's terminal they take its place, and it is shown again below them."""
         file = getattr(sys, stream)
-        if self._is_live and file.isatty():
+        is_shared = self._is_live and _is_terminal(file)
+        if is_shared:
             lines = [_MOVES.sub("", line) + (_RESET_COLOURS if "\x1b" in line else "") for line in lines]
         with self._lock:
-            end = f"{_CLEAR_LINE}\n" if self._display and file.isatty() else "\n"
+            end = f"{_CLEAR_LINE}\n" if self._display and is_shared else "\n"
             _write(file, "".join(line + end for line in lines))
             self._show()
+
+    def _clear(self) -> None:
+        with self._lock:
+            if self._display:
+                _write(sys.stderr, _CLEAR_ALL)
+                self._display = []
 
     def _draw(self) -> None:
         """Bring the display up to date."""
         from train_runtime import _display
 
         with self._lock, contextlib.suppress(OSError):  # a terminal that is gone
+            if self._is_aside or not _is_terminal(sys.stderr):
+                return
             size = os.get_terminal_size(sys.stderr.fileno())
             drawn = _display.draw(self._progress, max(size.columns - 1, 20), max(size.lines - 2, 1))
             if drawn != self._display:
@@ -190,10 +203,19 @@ class Console:
             _write(sys.stderr, f"\r{_WRAP_OFF}{lines}{_CLEAR_LINE}{_CLEAR_BELOW}{_WRAP_ON}{up}")
 
 
-def _write(stream: TextIO, text: str) -> None:
-    """Write what the stream can take: workers must not stall because their driver's output has no reader any more."""
+def _is_terminal(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stream.isatty()
+    except (AttributeError, ValueError):  # a script's stand-in for a stream, or a closed one
+        return False
+
+
+def _write(stream: TextIO | None, text: str) -> None:
+    """Write what the stream can take: workers must not stall because nobody reads their driver's output any more."""
+    if stream is None:
+        return
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    with contextlib.suppress(BrokenPipeError):
+    with contextlib.suppress(OSError, ValueError):  # no reader, no terminal, or closed
         stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
         stream.flush()
 

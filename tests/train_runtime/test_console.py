@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import fcntl
 import os
 import re
@@ -57,9 +58,15 @@ class Terminal:
     def screen(self) -> str:
         return "\n".join(row.rstrip() for row in self.rows)
 
-    def close(self) -> None:
-        self.file.close()
+    def hang_up(self) -> None:
         os.close(self._end)
+        self._end = -1
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self.file.close()
+        if self._end != -1:
+            self.hang_up()
 
     def _take(self, text: str) -> None:
         self.written += text
@@ -157,10 +164,31 @@ def test_what_others_print_stays(open_terminal: Callable[[], Terminal]) -> None:
     with Console("run") as console:
         console.workers(1, WorkerState.RUNNING)
         terminal.wait_for(lambda screen: "running" in screen)
-        console.aside()
-        print("from a callback\non two lines", flush=True)
+        with console.aside():
+            print("from a callback\non two lines", flush=True)
         screen = terminal.wait_for(lambda screen: "two lines" in screen and "running" in screen)
         assert screen.splitlines()[:3] == ["from a callback", "on two lines", ""]
+
+
+@pytest.mark.parametrize("how", ["detached", "closed", "hung up"])
+def test_a_run_goes_on_without_its_terminal(
+    open_terminal: Callable[[], Terminal], monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    terminal = open_terminal()
+    with Console("run") as console:
+        console.workers(1, WorkerState.RUNNING)
+        terminal.wait_for(lambda screen: "running" in screen)
+        if how == "hung up":
+            terminal.hang_up()
+        elif how == "closed":
+            terminal.file.close()
+        else:
+            for name in ("stdout", "stderr"):
+                monkeypatch.setattr(sys, name, None)
+        console.worker_output(0, "stdout", [b"output"])
+        console.report(1, {}, None)
+    with Console("run") as console:
+        console.report(1, {}, None)
 
 
 def test_a_script_on_a_terminal(tmp_path: Path, open_terminal: Callable[[], Terminal]) -> None:
