@@ -57,7 +57,7 @@ class Console:
         self._logs = logs
         self._lock = threading.RLock()
         self._closed = threading.Event()
-        self._is_live = not quiet and _is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
+        self._is_live = not quiet and _is_terminal(sys.stderr) and os.environ.get("TERM", "dumb") != "dumb"
         self._display: list[str] = []
         self._is_aside = False
         self._printed_reports = 0
