@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import train_runtime
-from train_runtime import Checkpoint, CheckpointConfig, Result, WorkerGroupError
+from train_runtime import Checkpoint, CheckpointConfig, Result, WorkerGroupError, _controller
 from train_runtime._progress import describe_report
 
 if TYPE_CHECKING:
     from conftest import Fit
 
 
-def test_reports_and_merged_checkpoints(fit: Fit, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_reports_and_merged_checkpoints(
+    fit: Fit, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_controller._Noted, "metrics_without_checkpoint", False)
+
     def train() -> list[Any]:
         rank = train_runtime.get_context().get_world_rank()
         seen = [train_runtime.get_checkpoint()]
