@@ -41,7 +41,7 @@ def render(report: Report) -> bytes:
         "originalUriBaseIds": {_BASE: {"uri": base_folder().as_uri().rstrip("/") + "/"}},
         "columnKind": "utf16CodeUnits",
         "newlineSequences": _line_ends(report.results),
-        "results": _results(report.results, codes),
+        "results": _results(report.results, codes, fixes=report.dry),
     }
     document = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(document, indent=2, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
@@ -81,7 +81,8 @@ def _source(data: bytes) -> Source | None:
         return None
 
 
-def _results(results: Mapping[Path, FileResult], codes: Sequence[str]) -> list[dict[str, Any]]:
+def _results(results: Mapping[Path, FileResult], codes: Sequence[str], *, fixes: bool) -> list[dict[str, Any]]:
+    """The findings, with the changes as fixes unless they have been made."""
     listed = []
     fixed: set[Path] = set()
     for path, result in results.items():
@@ -95,7 +96,7 @@ def _results(results: Mapping[Path, FileResult], codes: Sequence[str]) -> list[d
                 "message": {"text": f"{finding.message}. {finding.help}"},
                 "locations": [_location(path, finding, lines)],
             }
-            if result.changed and path not in fixed:
+            if fixes and result.changed and path not in fixed:
                 # The first finding carries it, for all files that have to change with this one.
                 group = sorted(result.together) or [path]
                 told["fixes"] = [_fix({file: results[file] for file in group if file in results})]

@@ -73,7 +73,7 @@ def as_html(tokens: Sequence[Token], marked: Sequence[Span] = ()) -> Markup:
 
 def style_sheet() -> str:
     """The colours of both colour schemes."""
-    return f"{_rules(_LIGHT)}@media (prefers-color-scheme: dark) {{\n{_rules(_DARK)}}}\n"
+    return f"{_rules(_LIGHT)}@media screen and (prefers-color-scheme: dark) {{\n{_rules(_DARK)}}}\n"
 
 
 def _rules(style: str) -> str:

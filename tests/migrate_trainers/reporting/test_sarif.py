@@ -75,6 +75,16 @@ def test_fixes_give_what_the_tool_writes(everything: Report, root: Path) -> None
     assert fixed == {path: result.after for path, result in everything.results.items() if result.changed}
 
 
+def test_what_is_done_is_no_fix(root: Path) -> None:
+    results = {root / "x.py": FileResult(b"a\n", b"b\n", findings=(a_finding(),))}
+
+    fixes = [
+        sarif(report_of(results, mode))["runs"][0]["results"][0].get("fixes") for mode in (Mode.CHECK, Mode.IN_PLACE)
+    ]
+
+    assert [fix is None for fix in fixes] == [False, True]
+
+
 def test_every_finding_is_a_result_with_its_rule(everything: Report) -> None:
     (run,) = sarif(everything)["runs"]
 
