@@ -34,6 +34,7 @@ equivalence: $(VENV)/.installed-dev $(LEGACY)/.installed
 
 faults: $(VENV)/.installed-dev
 	$(BIN)/python tests/faults/fault_runs.py
+	$(BIN)/python tests/faults/random_kills.py
 
 readme: $(VENV)/.installed-dev
 	$(BIN)/python tools/findings_table.py
