@@ -729,5 +729,12 @@ _ENTRIES = (
         "Parsing it would take the memory or the stack that there is.",
         "Move the code that uses the trainers into a file of its own.",
     ),
+    Entry(
+        "MT915",
+        Kind.REVIEW,
+        "Text speaks of the code that was rewritten",
+        "Only code is rewritten: what stands around it, the outputs and the numbers of highlighted lines stay as they were.",
+        "Read the text beside the new code, and correct it.",
+    ),
 )
 CATALOGUE: dict[str, Entry] = {entry.code: entry for entry in _ENTRIES}

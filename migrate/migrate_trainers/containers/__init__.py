@@ -36,6 +36,16 @@ def container(path: PurePath, data: bytes) -> Container | None:
         from migrate_trainers.containers.notebook import Notebook
 
         return Notebook(data)
+    if is_page(path):
+        from migrate_trainers.containers.page import Page
+
+        if path.suffix.lower() in RESTRUCTURED_SUFFIXES:
+            from migrate_trainers.containers.restructured import restructured_blocks
+
+            return Page(data, restructured_blocks)
+        from migrate_trainers.containers.markdown import markdown_blocks
+
+        return Page(data, markdown_blocks)
     return None
 
 

@@ -71,7 +71,7 @@ class Notebook:
         except ValueError as error:
             return failure(self._data, error)
         if results[0].changed:
-            findings += self._order_findings()
+            findings += [*self._order_findings(), *self._stale_text()]
         findings.sort(key=lambda one: (one.cell or 0, one.line, one.column))
         return replace(results[0], before=self._data, after=after, findings=tuple(findings))
 
@@ -118,6 +118,13 @@ class Notebook:
             if (above.run or 0) > (cell.run or 0):
                 message = f"cell {cell.number} last ran before cell {above.number}, which stands above it"
                 yield container_finding("MT912", message, cell=cell.number)
+                return
+
+    def _stale_text(self) -> Iterator[Finding]:
+        """The first cell of text that still names a legacy class."""
+        for number, cell in enumerate(loads(self._text)["cells"], start=1):
+            if cell["cell_type"] != "code" and mentions_legacy_name(_source(cell).encode("utf-8", "replace")):
+                yield container_finding("MT915", "the cell names a legacy class", cell=number)
                 return
 
     def _with(self, program: bytes) -> bytes:
