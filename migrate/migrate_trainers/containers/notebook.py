@@ -11,6 +11,7 @@ from migrate_trainers.containers.findings import container_finding
 from migrate_trainers.containers.joined import Joined
 from migrate_trainers.containers.json_text import Style, elements, loads, members
 from migrate_trainers.containers.magics import is_python, read_cell
+from migrate_trainers.containers.names import LEGACY_NAMES, names_of
 from migrate_trainers.engine import failure
 from migrate_trainers.findings import FileResult
 from migrate_trainers.reading.search import mentions_legacy_name
@@ -46,6 +47,7 @@ class Notebook:
         self.findings: tuple[Finding, ...] = ()
         self._text = ""
         self._cells: list[_Cell] = []
+        self._has_crlf = False
         self._python: dict[int, MagicText] = {}
         try:
             self._text = data.decode("utf-8").removeprefix(_BOM)
@@ -82,6 +84,10 @@ class Notebook:
     def _read_cells(self) -> None:
         findings: list[Finding] = []
         count = 1
+        code = "".join(cell.source for cell in self._cells)
+        self._has_crlf = "\r\n" in code and "\n" not in code.replace("\r\n", "")
+        if self._has_crlf:
+            self._cells = [replace(cell, source=cell.source.replace("\r\n", "\n")) for cell in self._cells]
         for cell in self._cells:
             python = read_cell(cell.source, count)
             other = [cell.source] if python is None else [text for _, text in python.magics]
@@ -91,10 +97,24 @@ class Notebook:
             count += len(python.magics)
             self._python[cell.number] = python
             findings += _syntax_errors(cell, python)
-        if mentions_legacy_name("".join(cell.source for cell in self._cells).encode("utf-8")):
+        findings += self._imported_elsewhere()
+        if mentions_legacy_name(code.encode("utf-8")):
             self.findings = tuple(findings)
         elif any(finding.code == "MT900" for finding in findings):
             self._python = {}
+
+    def _imported_elsewhere(self) -> Iterator[Finding]:
+        """The legacy names that no cell imports, where a cell runs other files with the notebook's names."""
+        magics = [magic for python in self._python.values() for _, magic in python.magics]
+        if not any(magic.startswith("%run") for magic in magics):
+            return
+        names = {number: names_of(python.python) for number, python in self._python.items()}
+        bound = {name for found in names.values() if found is not None for name in found.bound}
+        for number, found in names.items():
+            for name in sorted(LEGACY_NAMES - bound) if found is not None else ():
+                if found is not None and name in found.places:
+                    detail = f"`{name}` is imported by what `%run` runs, if at all"
+                    yield container_finding("MT904", detail, *found.places[name], number)
 
     def _placed(self, finding: Finding) -> Finding:
         """A finding about the program, at its place in a cell."""
@@ -131,6 +151,8 @@ class Notebook:
         """The notebook with an edited program; raises `ValueError` if anything else would change."""
         changed = self._joined.split(program.decode("utf-8"))
         sources = {number: self._python[number].restored(text) for number, text in changed.items()}
+        if self._has_crlf:
+            sources = {number: source.replace("\n", "\r\n") for number, source in sources.items()}
         style = Style(self._text)
         parts, done = [], 0
         for cell in self._cells:
@@ -156,11 +178,11 @@ def _code_cells(text: str) -> Iterator[_Cell]:
         raise ValueError("it is no JSON object of a notebook")
     if notebook.get("nbformat", 4) < 4 or "cells" not in notebook:
         raise ValueError(f"it has version {notebook.get('nbformat')} of the format")
-    if not _is_python_notebook(notebook.get("metadata", {})):
+    if not _is_python_notebook(notebook.get("metadata") or {}):
         return
     cells = next(start for key, start, _ in _last_members(text, text.index("{")) if key == "cells")
     for number, ((start, _), cell) in enumerate(zip(elements(text, cells), notebook["cells"], strict=True), start=1):
-        language = cell.get("metadata", {}).get("vscode", {}).get("languageId", "python")
+        language = (cell.get("metadata") or {}).get("vscode", {}).get("languageId", "python")
         if cell["cell_type"] != "code" or language != "python":
             continue
         begin, end = next((begin, end) for key, begin, end in _last_members(text, start) if key == "source")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import builtins
 import re
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,9 +11,9 @@ from migrate_trainers.containers.blocks import Block, split_lines
 from migrate_trainers.containers.findings import container_finding
 from migrate_trainers.containers.joined import Joined
 from migrate_trainers.containers.magics import MagicText, read_cell
+from migrate_trainers.containers.names import LEGACY_NAMES, names_of
 from migrate_trainers.engine import failure
 from migrate_trainers.findings import FileResult
-from migrate_trainers.reading import legacy
 from migrate_trainers.reading.search import mentions_legacy_name
 
 if TYPE_CHECKING:
@@ -26,11 +24,11 @@ if TYPE_CHECKING:
     Scanner = Callable[[Sequence[str]], Iterable[Block]]
 
 _BOM = "\ufeff"
+_LEGACY_IMPORT = re.compile(rf"\bfrom\s+ray[\w.]*\s+import\b.*\b(?:{'|'.join(sorted(LEGACY_NAMES))})\b")
 # Options of a block that name lines, and how far above the code they stand at most.
 _HIGHLIGHT = re.compile(r":(?:emphasize-lines|lineno-match):|\b(?:hl_lines|highlight)=|```\s*\w+\s*\{[\d,-]+\}")
 _OPTION_LINES = 5
 _RAY = re.compile(r"\bray\b", re.IGNORECASE)
-_LEGACY_NAMES = frozenset(name.rpartition(".")[2] for name in (*legacy.TRAINERS, *legacy.BUILDERS, *legacy.READERS))
 
 
 @dataclass(frozen=True)
@@ -94,22 +92,27 @@ class Page:
     def _read_blocks(self, blocks: Sequence[Block]) -> None:
         if not any(map(_RAY.search, self._lines)):
             return  # Classes of these names are mostly others'.
+        self._shown = {line for block in blocks for line in range(block.first, block.first + len(block.lines))}
+        for number, line in enumerate(self._lines):
+            if number not in self._shown and _LEGACY_IMPORT.search(line):
+                column = len(line) - len(line.lstrip()) + 1
+                self.findings.append(container_finding("MT913", "it is in no block of Python", number + 1, column))
         count = 1
         for number, block in enumerate(blocks):
             python = read_cell(block.text, count)
-            names = _names(python.python) if python is not None else None
+            names = names_of(python.python) if python is not None else None
             if python is None or names is None:
                 if mentions_legacy_name(block.text.encode("utf-8", "surrogatepass")):
                     self.findings.append(_left(block, "it is no Python as it stands"))
                 continue
             count += len(python.magics)
-            self._pieces[number] = _Piece(block, python, *names)
+            self._pieces[number] = _Piece(block, python, names.bound, names.needed)
         for group in self._connected():
             pieces = [self._pieces[number] for number in group]
             if not any(mentions_legacy_name(piece.block.text.encode("utf-8")) for piece in pieces):
                 continue
             bound = {name for piece in pieces for name in piece.bound}
-            lacking = [(piece, name) for piece in pieces for name in sorted(piece.needed & _LEGACY_NAMES - bound)]
+            lacking = [(piece, name) for piece in pieces for name in sorted(piece.needed & LEGACY_NAMES - bound)]
             self.findings += [_left(piece.block, f"no block above imports `{name}`") for piece, name in lacking]
             hidden = [piece for piece in pieces if _hides_legacy_name(piece.python)]
             self.findings += [_left(piece.block, "a magic or shell line names a legacy class") for piece in hidden]
@@ -146,14 +149,12 @@ class Page:
 
     def _stale_text(self, changed: Collection[int]) -> Iterator[Finding]:
         """What a person must look at beside the blocks that have changed."""
-        blocks = list(self._scanner(self._lines))
-        code = {line for block in blocks for line in range(block.first, block.first + len(block.lines))}
         for number, line in enumerate(self._lines):
-            name = next((name for name in sorted(_LEGACY_NAMES) if name in line), None)
-            if number not in code and name is not None:
+            name = next((name for name in sorted(LEGACY_NAMES) if name in line), None)
+            if number not in self._shown and name is not None:
                 yield container_finding("MT915", f"`{name}` stands in the text", number + 1, line.index(name) + 1)
                 break
-        for block in (blocks[number] for number in changed):
+        for block in (self._pieces[number].block for number in changed):
             above = range(max(block.first - _OPTION_LINES, 0), block.first)
             for number in (number for number in above if _HIGHLIGHT.search(self._lines[number])):
                 yield container_finding("MT915", "lines are highlighted by number", number + 1)
@@ -192,26 +193,3 @@ def _left(block: Block, reason: str) -> Finding:
 
 def _hides_legacy_name(python: MagicText) -> bool:
     return any(mentions_legacy_name(magic.encode("utf-8")) for _, magic in python.magics)
-
-
-def _names(text: str) -> tuple[frozenset[str], frozenset[str]] | None:
-    """The names that a text binds anywhere, and those that it reads and doesn't bind; None if it is no Python."""
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-    bound = frozenset(_bound(tree))
-    read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-    return bound, frozenset(read - bound - set(dir(builtins)))
-
-
-def _bound(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            yield node.id
-        elif isinstance(node, ast.alias):
-            yield (node.asname or node.name).partition(".")[0]
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield node.name
-        elif isinstance(node, ast.arg):
-            yield node.arg

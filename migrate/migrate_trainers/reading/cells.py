@@ -1,7 +1,8 @@
 """Lines that part a program into cells: what is written for one cell never stands in another.
 
 They are comments: those of Databricks notebooks exported as `.py`, the `# %%` of VS Code, Spyder and Jupytext, the
-`# In[1]:` of `jupyter nbconvert`, and the tool's own between the cells of a notebook that it reads as one program.
+`# In[1]:` of `jupyter nbconvert`, and the tool's own between the cells of a notebook that it reads as one program. What
+Colab, nbdev and Quarto read at the top of a cell (`#@title`, `#| export`) belongs to its first line, too.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 PLACEHOLDER = re.compile(r"__magic_\d+__\([^()]*\)")
 _OWN = r"# <migrate-trainers: cell (\d+)>"
 _BOUNDARY = re.compile(
-    r"#[ ]?%%|# COMMAND -{5,}|# (?:DBTITLE|MAGIC)\b|# Databricks notebook source|# In\[[ \d]*\]:|" + _OWN
+    r"#[ ]?%%|# COMMAND -{5,}|# (?:DBTITLE|MAGIC)\b|# Databricks notebook source|# In\[[ \d]*\]:"
+    r"|#[ ]?@(?:markdown|title)\b|#\||" + _OWN
 )
 _LANDMARK = re.compile(rf"^(?:{_BOUNDARY.pattern}).*|{PLACEHOLDER.pattern}", re.MULTILINE)
 OWN_BOUNDARY = re.compile(rf"^{_OWN}\n", re.MULTILINE)

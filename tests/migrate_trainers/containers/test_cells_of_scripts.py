@@ -54,6 +54,16 @@ def test_new_code_goes_below_the_title_of_its_cell() -> None:
     assert title < output.index("def train_func")
 
 
+@pytest.mark.parametrize("first", ["#@title Training", "# @markdown text", "#| export", "#| label: training"])
+def test_new_code_goes_below_what_must_be_the_first_line_of_a_cell(first: str) -> None:
+    trainer = TRAINER.replace(
+        "config.build()", f"{CONFIG.removeprefix('config = ').strip()}.module(Net).fit_params(datamodule=DM()).build()"
+    )
+    output = after(migrate(f"# %%\n{LIGHTNING_IMPORTS}\n# %%\n{first}\n# Two workers.\n{trainer}"))
+
+    assert f"# %%\n{first}\ndatamodule = DM()\n" in output
+
+
 def test_imports_of_a_later_cell_stay_there() -> None:
     later = "from ray.train import get_context\n"
     source = databricks(LIGHTNING_IMPORTS, later, CONFIG + FILLED + TRAINER, "print(get_context())\n")

@@ -160,6 +160,21 @@ def test_legacy_names_out_of_sight_leave_the_notebook(source: str, line: int) ->
     assert [(one.code, one.cell, one.line) for one in result.findings] == [("MT911", 6, line)]
 
 
+def test_legacy_names_that_another_file_imports() -> None:
+    result = migrate_notebook("%run setup.py", "#md", f"print()\n{TRAINER}")
+
+    assert not result.changed
+    assert [(one.code, one.cell, one.line, one.column) for one in result.findings] == [("MT904", 3, 2, 11)]
+
+
+@pytest.mark.parametrize("lines", [CELLS, ("%run setup.py", *CELLS)])
+def test_cells_with_carriage_returns(lines: tuple[str, ...]) -> None:
+    result = migrate_notebook(*(line.replace("\n", "\r\n") for line in lines))
+
+    assert result.changed
+    assert all("\n" not in source.replace("\r\n", "") for source in sources(result.after))
+
+
 def test_a_cell_that_is_no_python_is_named() -> None:
     result = migrate_notebook(*CELLS, "#md", "x = 1\n%matplotlib inline\ndef draft(:\n")
 

@@ -53,7 +53,7 @@ def test_fences_of_other_languages(info: str) -> None:
     result = migrate_page(fenced(PROGRAM, info=info))
 
     assert not result.changed
-    assert not result.findings
+    assert codes(result) == ["MT913"]
 
 
 def _quoted(text: str, mark: str = "> ") -> str:
@@ -251,6 +251,23 @@ def test_pages_with_nothing_to_do(page: str) -> None:
 
     assert result.after.decode() == page
     assert not result.findings
+
+
+@pytest.mark.parametrize(
+    ("page", "suffix", "line"),
+    [
+        (f"# Ray\n\n```\n{PROGRAM}```\n", ".md", 7),
+        (f"# Ray\n\n<Tabs>\n```python\n{PROGRAM}```\n</Tabs>\n", ".mdx", 8),
+        (f"Ray\n===\n\nText::\n\n{indent(PROGRAM, '    ')}", ".rst", 9),
+        (f"Ray\n===\n\n.. code-block:: python\n\n{indent(PROGRAM, chr(9))}", ".rst", 9),
+    ],
+    ids=["no language", "inside of HTML", "literal block", "tabs"],
+)
+def test_imports_that_are_in_no_block_of_python_are_pointed_out(page: str, suffix: str, line: int) -> None:
+    result = migrate_page(page, suffix)
+
+    assert not result.changed
+    assert [(one.code, one.line) for one in result.findings] == [("MT913", line)]
 
 
 def test_text_about_the_old_code_is_pointed_out() -> None:
