@@ -187,9 +187,9 @@ def with_finding(result: FileResult) -> FileResult:
     return replace(result, findings=(finding,))
 
 
-def file_finding(code: str, message: str, line: int = 1, column: int = 1) -> Finding:
-    """A finding about a whole file."""
+def file_finding(code: str, message: str, line: int = 1, column: int = 1, cell: int | None = None) -> Finding:
+    """A finding about a whole file, or a place in it."""
     from migrate_trainers.catalogue import CATALOGUE
 
     entry = CATALOGUE[code]
-    return Finding(line, column, line, column, code, entry.kind, f"{entry.title}: {message}", entry.help)
+    return Finding(line, column, line, column, code, entry.kind, f"{entry.title}: {message}", entry.help, cell)

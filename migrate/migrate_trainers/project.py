@@ -48,6 +48,6 @@ def migrate_project(
         modules = {path: python[path] for path in hits if not is_page(path)}
         migrated = migrate_hits(modules, python, PythonFiles(others or {}), settings, read_data)
         unread = {path: FileResult(b"", b"") for path in modules if is_notebook(path)}
-        found |= {path: python.result(path, result) for path, result in (unread | migrated).items()}
+        found |= {path: python.result(path, with_finding(result)) for path, result in (unread | migrated).items()}
         results |= {path: result for path, result in found.items() if result.findings or result.changed}
     return {path: with_finding(results[path]) for path in files if path in results} if results else {}

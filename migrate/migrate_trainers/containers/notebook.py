@@ -7,12 +7,11 @@ from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from migrate_trainers.containers.findings import container_finding
 from migrate_trainers.containers.joined import Joined
 from migrate_trainers.containers.json_text import Style, elements, loads, members
 from migrate_trainers.containers.magics import is_python, read_cell
 from migrate_trainers.containers.names import LEGACY_NAMES, names_of
-from migrate_trainers.engine import failure
+from migrate_trainers.engine import failure, file_finding
 from migrate_trainers.findings import FileResult
 from migrate_trainers.reading.search import mentions_legacy_name
 
@@ -54,9 +53,9 @@ class Notebook:
             self._cells = list(_code_cells(self._text))
             self._read_cells()
         except UnicodeDecodeError as error:
-            self.findings = (container_finding("MT901", str(error)),)
+            self.findings = (file_finding("MT901", str(error)),)
         except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
-            self.findings = (container_finding("MT910", str(error)),)
+            self.findings = (file_finding("MT910", str(error)),)
 
     @property
     def programs(self) -> tuple[bytes, ...]:
@@ -114,7 +113,7 @@ class Notebook:
             for name in sorted(LEGACY_NAMES - bound) if found is not None else ():
                 if found is not None and name in found.places:
                     detail = f"`{name}` is imported by what `%run` runs, if at all"
-                    yield container_finding("MT904", detail, *found.places[name], number)
+                    yield file_finding("MT904", detail, *found.places[name], number)
 
     def _placed(self, finding: Finding) -> Finding:
         """A finding about the program, at its place in a cell."""
@@ -137,14 +136,14 @@ class Notebook:
         for above, cell in pairwise(ran):
             if (above.run or 0) > (cell.run or 0):
                 message = f"cell {cell.number} last ran before cell {above.number}, which stands above it"
-                yield container_finding("MT912", message, cell=cell.number)
+                yield file_finding("MT912", message, cell=cell.number)
                 return
 
     def _stale_text(self) -> Iterator[Finding]:
         """The first cell of text that still names a legacy class."""
         for number, cell in enumerate(loads(self._text)["cells"], start=1):
             if cell["cell_type"] != "code" and mentions_legacy_name(_source(cell).encode("utf-8", "replace")):
-                yield container_finding("MT915", "the cell names a legacy class", cell=number)
+                yield file_finding("MT915", "the cell names a legacy class", cell=number)
                 return
 
     def _with(self, program: bytes) -> bytes:
@@ -217,7 +216,7 @@ def _hidden(cell: _Cell, texts: Sequence[str]) -> Iterator[Finding]:
         if mentions_legacy_name(text.encode("utf-8")):
             line = cell.source.count("\n", 0, cell.source.index(text)) + 1
             first = text.strip().split("\n")[0]
-            yield container_finding("MT911", f"`{first}`", line, cell=cell.number)
+            yield file_finding("MT911", f"`{first}`", line, cell=cell.number)
 
 
 def _syntax_errors(cell: _Cell, python: MagicText) -> Iterator[Finding]:
@@ -230,4 +229,4 @@ def _syntax_errors(cell: _Cell, python: MagicText) -> Iterator[Finding]:
         cst.parse_module(python.python)
     except cst.ParserSyntaxError as error:
         column = python.column(error.editor_line, error.editor_column)
-        yield container_finding("MT900", error.message, error.editor_line, column, cell.number)
+        yield file_finding("MT900", error.message, error.editor_line, column, cell.number)

@@ -8,11 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from migrate_trainers.containers.blocks import Block, split_lines
-from migrate_trainers.containers.findings import container_finding
 from migrate_trainers.containers.joined import Joined
 from migrate_trainers.containers.magics import MagicText, read_cell
 from migrate_trainers.containers.names import LEGACY_NAMES, names_of
-from migrate_trainers.engine import failure
+from migrate_trainers.engine import failure, file_finding
 from migrate_trainers.findings import FileResult
 from migrate_trainers.reading.search import mentions_legacy_name
 
@@ -53,7 +52,7 @@ class Page:
         try:
             text = data.decode("utf-8").removeprefix(_BOM)
         except UnicodeDecodeError as error:
-            self.findings = [container_finding("MT901", str(error))]
+            self.findings = [file_finding("MT901", str(error))]
             return
         self._lines, self._ends = split_lines(text)
         self._read_blocks(list(scanner(self._lines)))
@@ -96,7 +95,7 @@ class Page:
         for number, line in enumerate(self._lines):
             if number not in self._shown and _LEGACY_IMPORT.search(line):
                 column = len(line) - len(line.lstrip()) + 1
-                self.findings.append(container_finding("MT913", "it is in no block of Python", number + 1, column))
+                self.findings.append(file_finding("MT913", "it is in no block of Python", number + 1, column))
         count = 1
         for number, block in enumerate(blocks):
             python = read_cell(block.text, count)
@@ -152,12 +151,12 @@ class Page:
         for number, line in enumerate(self._lines):
             name = next((name for name in sorted(LEGACY_NAMES) if name in line), None)
             if number not in self._shown and name is not None:
-                yield container_finding("MT915", f"`{name}` stands in the text", number + 1, line.index(name) + 1)
+                yield file_finding("MT915", f"`{name}` stands in the text", number + 1, line.index(name) + 1)
                 break
         for block in (self._pieces[number].block for number in changed):
             above = range(max(block.first - _OPTION_LINES, 0), block.first)
             for number in (number for number in above if _HIGHLIGHT.search(self._lines[number])):
-                yield container_finding("MT915", "lines are highlighted by number", number + 1)
+                yield file_finding("MT915", "lines are highlighted by number", number + 1)
 
     def _with(self, changed: dict[int, str]) -> bytes:
         """The page with other texts in some blocks; raises `ValueError` if it wouldn't be the same but for these."""
@@ -188,7 +187,7 @@ def _code(text: str) -> list[str]:
 
 
 def _left(block: Block, reason: str) -> Finding:
-    return container_finding("MT913", reason, block.first + 1, len(block.prefixes[0]) + 1)
+    return file_finding("MT913", reason, block.first + 1, len(block.prefixes[0]) + 1)
 
 
 def _hides_legacy_name(python: MagicText) -> bool:
