@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import enum
+import os
 import pickle
+import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from train_runtime.lightning import RayDDPStrategy, RayFSDPStrategy, _script_package, get_devices
+from train_runtime.lightning import (
+    RayDDPStrategy,
+    RayFSDPStrategy,
+    RayTrainReportCallback,
+    _classes,
+    _script_package,
+    get_devices,
+)
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from conftest import RunScript
+
+    from train_runtime import Checkpoint
 
 IMPORTS = """
 from train_runtime.lightning import (
@@ -149,6 +163,41 @@ def test_without_an_imported_package_the_newer_one_is_taken() -> None:
     code = "from train_runtime.lightning._script_package import script_package; print(script_package())"
     completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert completed.stdout == "lightning.pytorch\n"
+
+
+def test_the_report_callback_hands_on_how_to_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Saver:
+        """As much of a Trainer as the callback uses."""
+
+        callback_metrics: ClassVar[dict[str, Any]] = {}
+        current_epoch = global_step = 3
+
+        def save_checkpoint(self, path: Path, weights_only: bool) -> None:
+            path.touch()
+
+    reports: list[tuple[dict[str, Any], dict[str, Any]]] = []
+
+    def report(metrics: dict[str, Any], checkpoint: Checkpoint, **options: Any) -> None:
+        assert os.listdir(checkpoint.path) == [RayTrainReportCallback.CHECKPOINT_NAME]
+        reports.append((metrics, {"path": checkpoint.path, **options}))
+
+    class WithoutInit(RayTrainReportCallback):
+        def __init__(self) -> None:
+            self.mine = True
+
+    mode = enum.Enum("mode", ["SYNC", "ASYNC"])
+    monkeypatch.setattr(_classes, "report", report)
+    for callback in (RayTrainReportCallback(mode.ASYNC), RayTrainReportCallback(mode.SYNC, True), WithoutInit()):
+        callback.on_train_epoch_end(Saver(), None)
+    assert [metrics for metrics, _ in reports] == [{"epoch": 3, "step": 3}] * 3
+    paths = [options.pop("path") for _, options in reports]
+    assert [options for _, options in reports] == [
+        {"checkpoint_upload_mode": mode.ASYNC},
+        {"checkpoint_upload_mode": mode.SYNC, "validation": True},
+        {},
+    ]
+    assert [os.path.exists(path) for path in paths] == [True, False, False]
+    shutil.rmtree(paths[0])
 
 
 def test_devices() -> None:

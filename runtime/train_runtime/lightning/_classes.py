@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,17 +91,33 @@ class RayTrainReportCallback(FollowsScript):
     """Reports at the end of each training epoch: all of `trainer.callback_metrics`, `epoch`, `step`, and a checkpoint.
 
     The checkpoint holds one file, `checkpoint.ckpt`, with the trainer's full state. As on Ray, the report is made
-    before the module's own `on_train_epoch_end`, so what that logs arrives one report later.
+    before the module's own `on_train_epoch_end`, so what that logs arrives one report later. Its arguments are handed
+    to `report`.
     """
 
     lightning_base = "callbacks:Callback"
     CHECKPOINT_NAME = "checkpoint.ckpt"
+    # For subclasses that do not call `__init__`, too.
+    checkpoint_upload_mode: Any = None
+    validation: Any = False
+
+    def __init__(self, checkpoint_upload_mode: Any = None, validation: Any = False) -> None:
+        super().__init__()
+        self.checkpoint_upload_mode = checkpoint_upload_mode
+        self.validation = validation
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         """Save, then report; every rank takes part."""
         metrics = {name: value.item() for name, value in trainer.callback_metrics.items()}
         metrics["epoch"] = trainer.current_epoch
         metrics["step"] = trainer.global_step
-        with tempfile.TemporaryDirectory(prefix="lightning_checkpoint_") as directory:
+        given = {"checkpoint_upload_mode": self.checkpoint_upload_mode, "validation": self.validation}
+        directory = tempfile.mkdtemp(prefix="lightning_checkpoint_")
+        try:
             trainer.save_checkpoint(Path(directory, self.CHECKPOINT_NAME), weights_only=False)
-            report(metrics, checkpoint=Checkpoint.from_directory(directory))
+            options = {name: value for name, value in given.items() if value}
+            report(metrics, checkpoint=Checkpoint.from_directory(directory), **options)
+        finally:
+            # An upload behind the training deletes the files itself.
+            if getattr(self.checkpoint_upload_mode, "name", None) != "ASYNC":
+                shutil.rmtree(directory, ignore_errors=True)
