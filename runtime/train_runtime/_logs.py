@@ -11,9 +11,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+LOG_FOLDER = "logs"
+
+
 def log_directory(run_path: Path) -> Path:
     """Where a run's logs are."""
-    return run_path / "logs"
+    return run_path / LOG_FOLDER
 
 
 class WorkerLogs:

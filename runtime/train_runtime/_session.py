@@ -6,6 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
+from train_runtime._logs import LOG_FOLDER
 from train_runtime._messages import (
     Broadcast,
     Broadcasted,
@@ -111,6 +112,8 @@ def _local_directory(checkpoint: Checkpoint) -> str:
 def _check_dir_name(name: str | None) -> None:
     if name is not None and (name in ("", ".", "..") or os.path.basename(name) != name):
         raise ValueError(f"checkpoint_dir_name must be a plain directory name, not {name!r}.")
+    if name == LOG_FOLDER:
+        raise ValueError(f"checkpoint_dir_name={name!r} is where the run keeps its workers' output: take another one.")
 
 
 def _reject_tensors(metrics: object) -> None:

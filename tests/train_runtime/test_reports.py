@@ -121,6 +121,7 @@ def test_a_tensor_in_the_metrics_is_refused(tensor_at: str) -> None:
         ("{'a': torch.ones(1)}", ValueError, "tensor"),
         ("{}, Checkpoint('/does/not/exist')", FileNotFoundError, "/does/not/exist"),
         ("{}, None, '../elsewhere'", ValueError, "plain directory name"),
+        ("{}, None, 'logs'", ValueError, "workers' output"),
     ],
 )
 def test_report_refuses_in_the_worker(fit: Fit, arguments: str, error: type[Exception], message: str) -> None:
