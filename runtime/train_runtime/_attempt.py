@@ -100,7 +100,6 @@ class Attempt:
         return [rank for rank in range(self._group.size) if rank not in self._finished and rank not in self._failures]
 
     def _receive(self, rank: int, event: WorkerEvent) -> None:
-        self._heard_at = self._warned_at = time.monotonic()
         match event:
             case StoreListening(port):
                 for peer in range(1, self._group.size):
@@ -111,13 +110,15 @@ class Attempt:
                 if isinstance(event, Report):
                     self._console.worker(rank, WorkerState.REPORTING)
                 if not self._waiting:
-                    self._waiting_since = self._heard_at
+                    self._waiting_since = time.monotonic()
                 self._waiting[rank] = event
                 if len(self._waiting) == self._group.size:
                     self._check_meeting()
                     self._release()
             case _:
                 self._receive_end(rank, event)
+        # Only now: what the driver itself does, such as to store a report, is no silence of the workers.
+        self._heard_at = self._warned_at = time.monotonic()
 
     def _receive_end(self, rank: int, event: WorkerEvent) -> None:
         match event:
@@ -167,7 +168,7 @@ class Attempt:
         if self._waiting and self._finished:
             message = (
                 f"Rank {_listed(self._waiting)} called {self._place()} once more, but the train function of rank "
-                f"{_listed(self._finished)} has returned. Call report() equally often on every rank."
+                f"{_listed(self._finished)} has returned. Call it equally often on every rank."
             )
         elif len({type(event) for event in self._waiting.values()}) > 1:
             reporting = [rank for rank, event in self._waiting.items() if isinstance(event, Report)]
@@ -205,7 +206,7 @@ class Attempt:
         if self._waiting:
             self._console.line(
                 f"Rank {_listed(self._waiting)} has been waiting in {self._place()} for rank {_listed(missing)} for "
-                f"{now - self._waiting_since:.0f} s. Every rank must call report() equally often. "
+                f"{now - self._waiting_since:.0f} s. Every rank must call it equally often. "
                 f"{_timeouts.COLLECTIVE}=SECONDS makes waiting longer an error.\n{where}"
             )
         else:

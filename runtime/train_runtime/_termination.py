@@ -38,6 +38,8 @@ def clean() -> Iterator[None]:
     except _Terminated as terminated:
         signal.signal(terminated.number, signal.SIG_DFL)
         os.kill(os.getpid(), terminated.number)
+        # The first process of a container does not die of it.
+        raise SystemExit(128 + terminated.number) from None
     finally:
         for number in ours:
             signal.signal(number, signal.SIG_DFL)
