@@ -23,6 +23,7 @@ _SIGNAL = getattr(signal, "SIGRTMAX", signal.SIGUSR2)
 _ANSWER_S = 2.0
 _QUIET_S = 0.05
 _WORKER = os.path.join(os.path.dirname(__file__), "_worker.py")
+_IMPORTING = "<frozen importlib"  # tracebacks leave it out, too
 _FRAME = re.compile(r'  File "(?P<file>.*)", line (?P<line>\d+) in (?P<function>.*)')
 
 
@@ -63,7 +64,7 @@ def _readable(dump: str) -> str:
     """The dump's threads, without this package's own, with source lines, the most recent call last."""
     threads = []
     for thread in re.split(r"\n(?=(?:Current thread|Thread) 0x)", dump):
-        frames = [match.groupdict() for match in _FRAME.finditer(thread)]
+        frames = [match.groupdict() for match in _FRAME.finditer(thread) if not match["file"].startswith(_IMPORTING)]
         ours = {frame["function"]: index for index, frame in enumerate(frames) if frame["file"] == _WORKER}
         if "_read" not in ours:
             threads.append("\n".join(map(_described, reversed(frames[: ours.get("_run")]))))
