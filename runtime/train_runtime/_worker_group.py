@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -42,6 +44,7 @@ class WorkerGroup:
         self._janitor = scratch.janitor
         self._stacks = scratch.private_folder("stacks")
         self._ranks: dict[Connection, int] = {worker.connection: rank for rank, worker in enumerate(workers)}
+        self._ends = _end_fds(workers)
         self._output = OutputForwarder(workers, console)
 
     @classmethod
@@ -82,8 +85,9 @@ class WorkerGroup:
 
     def events(self, timeout: float = _POLL_S) -> list[tuple[int, WorkerEvent]]:
         """What workers sent, and which ended, since the last call; waits up to `timeout` seconds for something."""
-        ready = [connection for connection in wait(list(self._ranks), timeout) if isinstance(connection, Connection)]
         # A worker's own children may hold its connection open after its death, so look at the processes too.
+        ends = [self._ends[rank] for rank in self._ranks.values() if rank in self._ends]
+        ready = [found for found in wait([*self._ranks, *ends], timeout) if isinstance(found, Connection)]
         ended = [c for c, rank in self._ranks.items() if self._workers[rank].returncode() is not None]
         found: list[tuple[int, WorkerEvent]] = []
         for connection in dict.fromkeys([*ready, *ended]):
@@ -130,3 +134,15 @@ class WorkerGroup:
         self._output.join(_DRAIN_S)
         for worker in self._workers:
             worker.connection.close()
+        for fd in self._ends.values():
+            os.close(fd)
+
+
+def _end_fds(workers: Sequence[WorkerProcess]) -> dict[int, int]:
+    """File descriptors by rank that are readable once the worker has ended, where the system has such."""
+    fds: dict[int, int] = {}
+    if hasattr(os, "pidfd_open"):
+        for rank, worker in enumerate(workers):
+            with contextlib.suppress(ProcessLookupError):
+                fds[rank] = os.pidfd_open(worker.pid)
+    return fds

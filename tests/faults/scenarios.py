@@ -202,6 +202,13 @@ def loses_its_data_loader(fault: Fault) -> None:
         pass
 
 
+def killed_with_a_data_loader(fault: Fault) -> None:
+    batches = iter(torch.utils.data.DataLoader(range(100), num_workers=1))
+    next(batches)
+    fault.happens()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def sleeps(fault: Fault) -> None:
     fault.happens()
     threading.Event().wait()
@@ -246,6 +253,7 @@ SCENARIOS = {
         Scenario("kill -9, peers leave", "SIGKILL", _KILL, in_all_reduce, leaves_first),
         Scenario("kill -9, peers give up", "SIGKILL", _KILL, in_all_reduce, gives_up),
         Scenario("kill -9 in report", "SIGKILL", killed_in_report, asleep),
+        Scenario("kill -9, with a data loader", "SIGKILL", killed_with_a_data_loader, asleep),
         Scenario("SIGTERM", "SIGTERM", kills_itself(signal.SIGTERM), in_all_reduce),
         Scenario("abort", "SIGABRT", kills_itself(signal.SIGABRT), in_all_reduce),
         Scenario("segmentation fault", "SIGSEGV", reads_null, in_all_reduce),
