@@ -1,21 +1,29 @@
 """`python -m train_runtime script.py [args]`: run a script that imports `ray.train`, without Ray."""
 
 from __future__ import annotations
+import __future__
 
+import ast
 import builtins
+import functools
 import io
+import operator
 import os
 import sys
 from importlib.machinery import SourceFileLoader
-from types import ModuleType, TracebackType
+from types import CodeType, ModuleType, TracebackType
 
-from train_runtime import _ray_alias, _template
+from train_runtime import _preload, _ray_alias, _template
 
 _USAGE = """\
 usage: python -m train_runtime script.py [args]
 
 Runs a script that imports ray.train on local worker processes, without Ray.
 """
+
+_FUTURE_FLAGS = functools.reduce(
+    operator.or_, (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
+)
 
 
 def main() -> None:
@@ -38,8 +46,15 @@ def main() -> None:
     try:
         # The script's globals are its own, and live as long as the process.
         module = _fresh_main(script)
-        _template.start_early()
-        exec(compile(source, script, "exec", dont_inherit=True), module.__dict__)
+        imports = _preload.read(source)
+        leading, rest = _compiled(source, script, imports.leading)
+        worker = None
+        if imports.uses_runtime:
+            with _template.importing():
+                exec(leading, module.__dict__)
+            worker = _template.split_off(imports.libraries)
+        if worker is None:
+            exec(rest, module.__dict__)
     except SystemExit:
         raise
     except BaseException as error:
@@ -47,6 +62,22 @@ def main() -> None:
         error = error.with_traceback(_from_script(error.__traceback__))
         sys.excepthook(type(error), error, error.__traceback__)
         sys.exit(130 if isinstance(error, KeyboardInterrupt) else 1)
+    if worker is not None:
+        from train_runtime import _worker
+
+        _worker.main(worker)
+
+
+def _compiled(source: bytes, script: str, leading: int) -> tuple[CodeType, CodeType]:
+    """The script's leading statements, and the others, as the interpreter would compile them together."""
+    tree = compile(source, script, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+    assert isinstance(tree, ast.Module)
+    first, rest = tree.body[:leading], tree.body[leading:]
+    if first:  # a string at the top would be the docstring
+        rest.insert(0, ast.Pass(lineno=1, col_offset=0, end_lineno=1, end_col_offset=0))
+    code = compile(ast.Module(first, tree.type_ignores), script, "exec", dont_inherit=True)
+    others = ast.Module(rest, tree.type_ignores)
+    return code, compile(others, script, "exec", code.co_flags & _FUTURE_FLAGS, dont_inherit=True)
 
 
 def _fresh_main(script: str) -> ModuleType:

@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection, Pipe
 from typing import IO, TYPE_CHECKING, Protocol
 
 from train_runtime import _janitor, _template
-from train_runtime._template_process import die_with
+from train_runtime._template_process import die_with, write_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,5 +110,6 @@ def _start_fresh(environment: Mapping[str, str], directory: Path) -> WorkerProce
 
 def connect_to_driver() -> Connection:
     """A fresh worker's end of its connection; called once, in the worker."""
+    write_lines()
     die_with(int(os.environ.pop(_DRIVER_PID)))
     return Connection(int(os.environ.pop(_CONTROL_FD)))

@@ -7,6 +7,9 @@ no thread and to leave CUDA alone; the user's own modules never are, as importin
 from __future__ import annotations
 
 import ast
+import itertools
+import sys
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,16 +18,29 @@ if TYPE_CHECKING:
 
 _LIGHTNING = frozenset({"lightning", "pytorch_lightning"})
 _LIBRARIES = _LIGHTNING | {
+    "PIL",
     "accelerate",
     "datasets",
+    "evaluate",
+    "fsspec",
+    "huggingface_hub",
+    "matplotlib",
     "numpy",
     "pandas",
+    "peft",
+    "pyarrow",
+    "requests",
+    "safetensors",
     "scipy",
     "sklearn",
+    "tokenizers",
     "torch",
+    "torchaudio",
     "torchmetrics",
     "torchvision",
+    "tqdm",
     "transformers",
+    "yaml",
 }
 _RUNTIME = ("ray.train", "train_runtime")
 
@@ -37,6 +53,9 @@ class ScriptImports:
     """Whether it imports `train_runtime`, or `ray.train`."""
     libraries: dict[str, list[str]]
     """The modules of well-known libraries, with the names that it takes from each."""
+    leading: int
+    """How many of its first statements do nothing but import such libraries, or set environment variables; 0 without
+    the runtime."""
 
 
 def read(source: bytes) -> ScriptImports:
@@ -46,20 +65,44 @@ def read(source: bytes) -> ScriptImports:
     are named: a worker must find in `sys.modules` the one that its script uses.
     """
     if not any(name.partition(".")[0].encode() in source for name in _RUNTIME):
-        return ScriptImports(uses_runtime=False, libraries={})
+        return ScriptImports(uses_runtime=False, libraries={}, leading=0)
     try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError):  # running the script says it better
-        return ScriptImports(uses_runtime=False, libraries={})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # running the script says it better, and errors too
+            tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError):
+        return ScriptImports(uses_runtime=False, libraries={}, leading=0)
     uses_runtime = False
     libraries: dict[str, list[str]] = {}
     for module, names in _imports(tree.body):
         uses_runtime |= any(map(_is_runtime, [module, *(f"{module}.{name}" for name in names)]))
         if _package(module) in _LIBRARIES:
             libraries.setdefault(module, []).extend(name for name in names if name != "*")
+    known = _LIBRARIES
     if len(_LIGHTNING.intersection(map(_package, libraries))) > 1:
-        libraries = {module: names for module, names in libraries.items() if _package(module) not in _LIGHTNING}
-    return ScriptImports(uses_runtime, libraries)
+        known -= _LIGHTNING
+        libraries = {module: names for module, names in libraries.items() if _package(module) in known}
+    leading = itertools.takewhile(lambda statement: _is_leading(statement, known), tree.body) if uses_runtime else ()
+    return ScriptImports(uses_runtime, libraries, len(list(leading)))
+
+
+def _is_leading(statement: ast.stmt, libraries: frozenset[str]) -> bool:
+    """Whether the statement only imports these libraries, what Python has, or this runtime, or sets a variable."""
+    known = libraries | sys.stdlib_module_names | {"ray", "train_runtime"}
+    match statement:
+        case ast.Expr(value=ast.Constant()):
+            return True
+        case ast.Import(names=aliases):
+            return all(_package(alias.name) in known for alias in aliases)
+        case ast.ImportFrom(module=str(module), level=0):
+            return _package(module) in known
+        case ast.Assign(targets=[ast.Subscript(value=variables, slice=ast.Constant())], value=ast.Constant()):
+            return ast.unparse(variables) == "os.environ"
+        case ast.Expr(value=ast.Call(func=function, args=arguments, keywords=[])):
+            return ast.unparse(function) == "os.environ.setdefault" and all(
+                isinstance(argument, ast.Constant) for argument in arguments
+            )
+    return False
 
 
 def _is_runtime(name: str) -> bool:

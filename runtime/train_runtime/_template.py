@@ -1,25 +1,27 @@
 """The driver's side of its template process, from which workers are forked instead of importing everything anew.
 
-It is started, as a clean interpreter,
+It comes to be
 
-* as soon as `python -m train_runtime script.py` has read a script that imports `ray.train` or `train_runtime`, or a
-  module of the script's imports `ray.train`;
-* when `train_runtime` is imported and the source of the running script says that it imports it itself;
+* as a fork of the driver, when `python -m train_runtime script.py` has run the script's leading imports and before it
+  runs anything else: what the script imports is imported once for all processes;
+* as a clean interpreter where no such fork can be: when `train_runtime` is imported and the source of the running
+  script says that it imports it itself, or when a module of the script's imports `ray.train`;
 * by the first `fit()` of any other process: a test runner, a notebook, a program in several modules. Merely importing
   the configuration classes starts nothing there.
 
-Meanwhile the script goes on: both import at the same time. The template imports what the script's source names of the
-well-known libraries (`_preload`), torch alone where there is no script. It ends with the driver, and what it prints is
-dropped. Linux only; TRAIN_RUNTIME_TEMPLATE=0 in the environment turns it off, and every worker is a fresh process.
+The template then imports what the script's source names of the well-known libraries (`_preload`), torch alone where
+there is no script, while the script goes on. It ends with the driver, and what it prints is dropped. Linux only;
+TRAIN_RUNTIME_TEMPLATE=0 in the environment turns it off, and every worker is a fresh process.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
+import io
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -29,10 +31,12 @@ from multiprocessing.connection import Connection, Pipe
 from typing import IO, TYPE_CHECKING
 
 from train_runtime import _preload, _ray_alias
+from train_runtime._forked import ForkedChild, ForkedProcess, ForkedWorker
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
+    from types import ModuleType
 
     from train_runtime._preload import ScriptImports
 
@@ -48,103 +52,80 @@ _BOOTSTRAP = (
     "from train_runtime._worker import main; main(connection)"
 )
 
-# No library may start a thread, or CUDA, when it is imported.
+# No library may start a thread that outlives a fork, or CUDA, when it is imported. (OpenBLAS ends its own at a fork.)
 _QUIET = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
     "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
 }
-
-
-class ForkedProcess:
-    """A worker that the template has forked, and whose parent it is; the methods are those of `Popen`."""
-
-    def __init__(self, pid: int, status: Connection) -> None:
-        self.pid = pid
-        self._status = status
-        self._returncode: int | None = None
-
-    def poll(self) -> int | None:
-        """The exit status, negative for a signal; None while the process runs."""
-        if self._returncode is None and self._status.poll(0):
-            self._receive()
-        return self._returncode
-
-    def wait(self, timeout: float | None = None) -> int:
-        """The exit status.
-
-        Raises:
-            subprocess.TimeoutExpired: if the process still runs after `timeout` seconds.
-        """
-        if self._returncode is None:
-            if not self._status.poll(timeout):
-                raise subprocess.TimeoutExpired("worker", timeout or 0)
-            self._receive()
-        assert self._returncode is not None
-        return self._returncode
-
-    def _receive(self) -> None:
-        try:
-            self._returncode = int(self._status.recv_bytes())
-        except (EOFError, ConnectionError):
-            # The template was killed, and the kernel has then killed the worker.
-            self._returncode = -signal.SIGKILL
-        self._status.close()
-
-
-@dataclass(frozen=True)
-class ForkedWorker:
-    """A forked worker with the driver's ends of its connection and output."""
-
-    process: ForkedProcess
-    connection: Connection
-    stdout: IO[bytes]
-    stderr: IO[bytes]
 
 
 @dataclass(frozen=True)
 class Template:
     """A template process of this driver."""
 
-    _process: subprocess.Popen[bytes]
+    _process: subprocess.Popen[bytes] | ForkedChild
     _socket: socket.socket
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _driver_pid: int = field(default_factory=os.getpid)
 
     @classmethod
-    def start(cls, imports: Mapping[str, list[str]]) -> Template:
-        """Start a template that imports these names of these modules; does not wait for it."""
-        from train_runtime import _template_process
-
+    def start(cls, libraries: Mapping[str, list[str]]) -> Template:
+        """Start a clean interpreter that imports these names of these modules; does not wait for it."""
         ours, its = socket.socketpair()
-        environment = dict(os.environ)
         with its:
             process = subprocess.Popen(
                 [sys.executable, "-c", _BOOTSTRAP],
-                env={**environment, **_QUIET, _DRIVER_FD: str(its.fileno()), _SYS_PATH: json.dumps(search_path())},
+                env={**os.environ, **_QUIET, _DRIVER_FD: str(its.fileno()), _SYS_PATH: json.dumps(search_path())},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,  # as a worker's; the template drops what it prints
                 stderr=subprocess.PIPE,
                 pass_fds=[its.fileno()],
                 start_new_session=True,  # Ctrl-C is the driver's
             )
-        template = cls(process, ours)
-        atexit.register(template.end)
+        return cls(process, ours)._told(libraries)
+
+    @classmethod
+    def split_off(cls, libraries: Mapping[str, list[str]]) -> Template | Connection:
+        """Fork this process, which then is the driver of the fork. Returns in each worker too, with its connection.
+
+        Raises:
+            OSError: if the system has no place for a process.
+        """
+        from train_runtime import _template_process
+
+        ours, its = socket.socketpair()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                ours.close()
+                _template_process.leave_driver(its.fileno(), _QUIET)
+                return _template_process.serve(its.detach())
+            except BaseException:
+                os._exit(1)
+        its.close()
+        return cls(ForkedChild(pid), ours)._told(libraries)
+
+    def _told(self, libraries: Mapping[str, list[str]]) -> Template:
+        """This template, once it has been told what to do."""
+        from train_runtime import _template_process
+
+        atexit.register(self.end)
         with contextlib.suppress(ConnectionError):
             _template_process.send(
-                ours,
+                self._socket,
                 {
                     "driver_pid": os.getpid(),
                     # To the kernel the parent is a thread, and only the main one lives as long as the process.
                     "dies_with_driver": threading.current_thread() is threading.main_thread(),
-                    "environment": environment,
-                    "libraries": imports,
+                    "environment": dict(os.environ),
+                    "libraries": libraries,
                     "serve_ray": _ray_alias.is_installed(),
                 },
                 [],
             )
-        return template
+        return self
 
     def fork(self, environment: Mapping[str, str], directory: Path) -> ForkedWorker | None:
         """Have a worker forked; waits until the template has imported everything. None if that is impossible."""
@@ -192,6 +173,7 @@ class _Holder:
 
     template: Template | None = None
     is_worker = False
+    is_importing = False
 
 
 def forbid() -> None:
@@ -199,9 +181,62 @@ def forbid() -> None:
     _Holder.is_worker = True
 
 
+@contextlib.contextmanager
+def importing() -> Iterator[None]:
+    """Within this, imports cost less, and leave nothing behind that a fork could not follow."""
+    added = [name for name in _QUIET if name not in os.environ] if _is_possible() else []
+    collects = gc.isenabled()
+    _Holder.is_importing = True
+    gc.disable()  # what libraries make when they are imported stays; looking through it takes a third of the time
+    os.environ.update({name: _QUIET[name] for name in added})
+    try:
+        yield
+    finally:
+        for name in added:
+            if os.environ.get(name) == _QUIET[name]:
+                del os.environ[name]
+        gc.freeze()
+        if collects:
+            gc.enable()
+        _Holder.is_importing = False
+
+
+def split_off(libraries: Mapping[str, list[str]]) -> Connection | None:
+    """Make the template of this process, by a fork if one is as good. Returns in each worker too, with its connection.
+
+    The process must not have run any of the user's code.
+    """
+    if _Holder.template is not None or not _is_possible():
+        return None
+    with contextlib.suppress(OSError):  # as a fresh worker process then says
+        made = Template.split_off(libraries) if _is_clean() else Template.start(libraries)
+        if isinstance(made, Connection):
+            return made
+        _Holder.template = made
+    return None
+
+
+def _is_clean() -> bool:
+    """Whether a fork of this process is as good as a fresh interpreter."""
+    from train_runtime._template_process import may_fork
+
+    # A library may have replaced the streams; without streams the files of others have their numbers.
+    if not all(isinstance(stream, io.TextIOWrapper) for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        return False
+    others = [module for name, module in sys.modules.items() if name != "__main__"]
+    return may_fork() and not any(map(_is_users, others))
+
+
+def _is_users(module: ModuleType) -> bool:
+    """Whether the module comes from the script's folder, and from no library that is installed there."""
+    file = getattr(module, "__file__", None) or ""
+    folders = ("site-packages", "dist-packages")
+    return file.startswith(sys.path[0] + os.sep) and not any(f"{os.sep}{folder}{os.sep}" in file for folder in folders)
+
+
 def start_early(*, is_needed: bool = False) -> None:
     """Start the template for the running script, if it imports this package (or for sure, if `is_needed`)."""
-    if _Holder.template is None and _is_possible():
+    if _Holder.template is None and not _Holder.is_importing and _is_possible():
         imports = _script_imports()
         if imports.uses_runtime or is_needed:
             _start(imports.libraries)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import gc
 import importlib
 import importlib.util
+import io
 import json
 import os
 import selectors
@@ -20,7 +20,9 @@ import struct
 import sys
 import tempfile
 import time
+import warnings
 from multiprocessing.connection import Connection
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from train_runtime import _janitor, _ray_alias, _template
@@ -77,6 +79,7 @@ def serve(driver_fd: int) -> Connection:
     driver = socket.socket(fileno=driver_fd)
     driver.set_inheritable(False)
     _template.forbid()
+    write_lines()
     _drop_output()
     start, _ = _receive(driver)
     if start["dies_with_driver"]:
@@ -86,15 +89,36 @@ def serve(driver_fd: int) -> Connection:
         os._exit(1)
     if start["serve_ray"]:
         _ray_alias.install()
-    gc.disable()
-    _import_all(start["libraries"])
-    gc.freeze()
-    gc.enable()
+    with _template.importing():
+        _import_all(start["libraries"])
     return _Template(driver, driver_alive, start["environment"]).run()
 
 
+def leave_driver(driver_fd: int, variables: Mapping[str, str]) -> None:
+    """In a fork of the driver: let go of what is the driver's or the user's, as a new interpreter would have it."""
+    os.setsid()
+    nowhere = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nowhere, 0)
+    os.close(nowhere)
+    for fd in map(int, os.listdir("/proc/self/fd")):
+        with contextlib.suppress(OSError):  # the folder's own
+            # What Python opens is not inheritable: these are from before the driver started.
+            if fd > 2 and fd != driver_fd and os.get_inheritable(fd):
+                os.close(fd)
+    os.environ.update({**variables, **os.environ})
+    sys.modules["__main__"] = ModuleType("__main__")
+    sys.argv[:] = [""]
+
+
+def write_lines() -> None:
+    """Have this process write whole lines, as workers do, and fail on none; their files must be the first ones."""
+    for stream in (sys.stdout, sys.stderr):
+        assert isinstance(stream, io.TextIOWrapper)
+        stream.reconfigure(line_buffering=True, errors="backslashreplace")
+
+
 def _drop_output() -> None:
-    """Send what is printed to nowhere. The streams were made for pipes, as a worker needs them."""
+    """Send what is printed to nowhere."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for standard in (1, 2):
         os.dup2(nowhere, standard)
@@ -164,7 +188,7 @@ class _Template:
             stream.flush()
         template = os.getpid()
         pid = None
-        if _may_fork() and self._suits(request["environment"]):
+        if may_fork() and self._suits(request["environment"]):
             with contextlib.suppress(OSError):
                 pid = os.fork()
         if pid == 0:
@@ -214,15 +238,30 @@ class _Template:
             status.close()
 
 
-def _may_fork() -> bool:
+def may_fork() -> bool:
     """Whether a fork of this process is whole: no thread would be missing in it, and no CUDA context be broken."""
-    if len(os.listdir("/proc/self/task")) > 1:
+    if _uses_cuda():
         return False
-    return not sys.modules["torch"].cuda.is_initialized() and not _has_opened_cuda()
+    if _threads() > 1:
+        # OpenBLAS ends its threads when the process forks, and starts new ones when they have work: have it do so.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pid = os.fork()
+        if pid == 0:
+            os._exit(0)
+        os.waitpid(pid, 0)
+    return _threads() == 1
 
 
-def _has_opened_cuda() -> bool:
-    """Whether the CUDA driver is in use, which torch knows nothing of if a library has asked it for devices."""
+def _threads() -> int:
+    return len(os.listdir("/proc/self/task"))
+
+
+def _uses_cuda() -> bool:
+    """Whether CUDA is in use here, of which torch knows nothing if another library has asked the driver for devices."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        return True
     for fd in os.listdir("/proc/self/fd"):
         with contextlib.suppress(FileNotFoundError):
             if os.readlink(f"/proc/self/fd/{fd}").startswith(("/dev/nvidia-uvm", "/dev/dxg")):
@@ -257,10 +296,7 @@ def _become_worker(request: Mapping[str, Any], fds: list[int], status: Connectio
 def _use_threads(openmp: int, openblas: int) -> None:
     """Give torch and numpy the thread counts that they read from the environment when they are loaded."""
     openmp = max(openmp, 1)
-    if openmp != 1:
-        sys.modules["torch"].set_num_threads(openmp)
-    if (openblas or openmp) == 1:
-        return
+    sys.modules["torch"].set_num_threads(openmp)
     with open("/proc/self/maps") as file:
         loaded = {line.split(maxsplit=5)[-1].strip() for line in file if "openblas" in line}
     for path in loaded:

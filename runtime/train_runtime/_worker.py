@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
 import faulthandler
-import io
 import linecache
 import os
 import pickle
@@ -11,7 +11,7 @@ import queue
 import sys
 import threading
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from train_runtime import _pickling, _ray_alias, _session, _stacks, _template
 from train_runtime._messages import (
@@ -62,9 +62,6 @@ def main(connection: Connection) -> None:
     """The process's entry point, with its connection to the driver."""
     _template.forbid()
     faulthandler.enable()
-    for stream in (sys.stdout, sys.stderr):
-        assert isinstance(stream, io.TextIOWrapper)
-        stream.reconfigure(line_buffering=True, errors="backslashreplace")
     channel = DriverChannel(connection)
     assignment = channel.receive()
     assert isinstance(assignment, Assignment), assignment
@@ -77,6 +74,19 @@ def main(connection: Connection) -> None:
         # other ranks complain about this one.
         while True:
             channel.receive()
+    _end()
+
+
+def _end() -> NoReturn:
+    """End the process as it would end by itself, but without taking the interpreter apart.
+
+    That would take longer than to start the worker: each module is cleared, and so first copied from the template.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for the train function's threads
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(0)
 
 
 def _run(assignment: Assignment, channel: DriverChannel) -> None:

@@ -51,3 +51,30 @@ def test_libraries(source: str, libraries: dict[str, list[str]]) -> None:
 )
 def test_use_of_the_runtime(source: str, uses_runtime: bool) -> None:
     assert _preload.read(source.encode("latin-1")).uses_runtime is uses_runtime
+
+
+@pytest.mark.parametrize(
+    ("source", "leading"),
+    [
+        ('"Doc."\nfrom __future__ import annotations\nimport torch\nimport ray.train\nx = 1', 4),
+        ("import torch\nimport mine\nimport ray.train", 1),
+        ("import torch\nfrom . import mine\nimport ray.train", 1),
+        ("import ray.train, mine", 0),
+        ("import os\nos.environ['A'] = 'b'\nos.environ.setdefault('C', 'd')\nimport ray.train", 4),
+        ("import os\nos.environ['A'] = os.getcwd()\nimport ray.train", 1),
+        ("import os\nos.environ['A'] = other = 'b'\nimport ray.train", 1),
+        ("import os\nos.environ.setdefault('A', os.getcwd())\nimport ray.train", 1),
+        ("import ray.train\nprint(1)\nimport torch", 1),
+        ("import ray.train\nif True:\n    import torch", 1),
+        ("import ray.train\ntry:\n    import torch\nexcept ImportError:\n    pass", 1),
+        ("import ray.train\nimport pytorch_lightning\nimport lightning", 1),
+        ("import torch\nimport ray", 0),
+    ],
+)
+def test_leading_statements(source: str, leading: int) -> None:
+    assert _preload.read(source.encode()).leading == leading
+
+
+def test_reading_warns_of_nothing(recwarn: pytest.WarningsRecorder) -> None:
+    assert _preload.read(rb"import ray.train; print('\d')").uses_runtime
+    assert not recwarn.list

@@ -123,6 +123,8 @@ print(is_ray_tune_available())
         ("raise SystemExit", 0, ""),
         ("1/0", 1, None),
         ("def broken(:", 1, None),
+        ("import train_runtime\nimport torch.missing", 1, None),
+        ("import train_runtime\nfrom tqdm import missing\n", 1, None),
         (
             "def f():\n    raise KeyError('x')\ntry:\n    f()\nexcept KeyError as e:\n    raise ValueError('y') from e",
             1,
@@ -146,6 +148,26 @@ def test_the_script_sees_itself_as_main(run_script: RunScript, tmp_path: Path) -
     source = "import sys, __main__; print(__file__, sys.path[0], sys.argv, __main__.__dict__ is globals(), __doc__)"
     completed = run_script(f"'''Doc.'''\n{source}", "a", "-b")
     assert completed.stdout == f"{tmp_path}/script.py {tmp_path} ['script.py', 'a', '-b'] True Doc.\n"
+
+
+def test_the_parts_of_a_script_are_one(run_script: RunScript) -> None:
+    source = """'''Doc.'''
+from __future__ import annotations
+import ray.train
+"not a docstring"
+def f(x: Missing): pass
+print(__doc__, f.__annotations__, f.__code__.co_firstlineno)
+"""
+    completed = run_script(source)
+    assert completed.stdout == "Doc. {'x': 'Missing'} 5\n", completed.stderr
+
+
+def test_nothing_runs_of_a_script_that_does_not_compile(run_script: RunScript, tmp_path: Path) -> None:
+    (tmp_path / "tqdm.py").write_text("print('imported')")
+    completed = run_script("import ray.train\nimport tqdm\nreturn 1")
+    assert completed.stdout == ""
+    assert "line 3\n" in completed.stderr
+    assert "SyntaxError: 'return' outside function" in completed.stderr
 
 
 def test_usage_and_a_missing_script() -> None:

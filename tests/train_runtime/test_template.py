@@ -76,6 +76,79 @@ def test_a_library_is_imported_once_for_all_workers(run_script: RunScript, impor
     assert len(imports.read_text().splitlines()) == 1
 
 
+def add_to_library(imports: Path, source: str) -> None:
+    with (imports.with_name("site-packages") / "torchvision" / "__init__.py").open("a") as file:
+        file.write(source)
+
+
+def test_a_library_that_the_script_imports_is_imported_once(run_script: RunScript, imports: Path) -> None:
+    completed = run_script("import torch\nimport torchvision" + SCRIPT.format(in_function="torchvision.__name__"))
+    assert lines(completed) == ["(rank 0) ['torch'] True", "(rank 1) ['torch'] True"]
+    assert len(imports.read_text().splitlines()) == 1
+
+
+def test_a_library_sees_the_variables_that_the_script_sets_before(run_script: RunScript, imports: Path) -> None:
+    add_to_library(imports, "SEEN = os.environ.get('HF_SEEN'), os.environ.get('OMP_NUM_THREADS')\n")
+    source = (
+        "import os\nos.environ['HF_SEEN'] = 'yes'\nos.environ['OMP_NUM_THREADS'] = '3'\nimport torch, torchvision\n"
+    )
+    in_function = "print(torchvision.SEEN, os.environ['HF_SEEN'], torch.get_num_threads())"
+    completed = run_script(source + SCRIPT.format(in_function=in_function))
+    assert [line for line in lines(completed) if "yes" in line] == [
+        "(rank 0) ('yes', '3') yes 3",
+        "(rank 1) ('yes', '3') yes 3",
+    ]
+    assert len(imports.read_text().splitlines()) == 1
+
+
+def test_a_driver_with_a_thread_is_not_forked(run_script: RunScript, imports: Path) -> None:
+    add_to_library(imports, "import sys, threading\nif 'train_runtime._template_process' not in sys.modules:\n")
+    add_to_library(imports, "    threading.Thread(target=threading.Event().wait, daemon=True).start()\n")
+    completed = run_script("import torchvision\n" + SCRIPT.format(in_function="torchvision.__name__"))
+    assert lines(completed) == ["(rank 0) ['torch'] True", "(rank 1) ['torch'] True"]
+    assert len(imports.read_text().splitlines()) == 2, "by the driver and the template"
+
+
+def test_a_driver_that_has_imported_a_module_of_the_users_is_not_forked(run_script: RunScript, tmp_path: Path) -> None:
+    (tmp_path / "evaluate.py").write_text("import os\nPID = os.getpid()")
+    in_function = "print('own', evaluate.PID == os.getpid())"
+    completed = run_script("import evaluate\n" + SCRIPT.format(in_function=in_function))
+    assert [line for line in lines(completed) if "own" in line] == ["(rank 0) own True", "(rank 1) own True"]
+
+
+LINKS = """
+def LINKS():
+    folder = "/proc/self/fd"
+    return [os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder) if os.path.lexists(f"{folder}/{fd}")]
+"""
+
+
+def test_a_forked_worker_has_nothing_of_the_drivers(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    in_function = (
+        "import __main__; print('TorchTrainer' in vars(__main__), os.fstat(0).st_rdev == os.stat(os.devnull).st_rdev, "
+        f"{os.readlink(f'/proc/self/fd/{writing}')!r} in LINKS(), sys.stdout.line_buffering, sys.argv, "
+        "os.getsid(0) == os.getpid())"
+    )
+    source = "import torch\n" + SCRIPT.format(in_function=in_function).replace("DRIVER =", f"{LINKS}\nDRIVER =")
+    (tmp_path / "script.py").write_text(f"{source}\nprint('end')")
+    command = [sys.executable, "-m", "train_runtime", "script.py", "--flag"]
+    with (tmp_path / "output").open("w+") as output:
+        subprocess.run(
+            command, cwd=tmp_path, stdin=subprocess.PIPE, stdout=output, check=True, timeout=60, pass_fds=[writing]
+        )
+        output.seek(0)
+        *printed, last = output.read().splitlines()
+    os.close(reading)
+    os.close(writing)
+    assert last == "end"
+    assert sorted(printed) == [
+        f"(rank {rank}) {line}"
+        for rank in (0, 1)
+        for line in ("False True False True ['script.py', '--flag'] True", "['torch'] True")
+    ]
+
+
 def test_a_library_that_starts_a_thread_is_imported_by_each_worker(run_script: RunScript, imports: Path) -> None:
     package = imports.with_name("site-packages") / "torchvision" / "__init__.py"
     with package.open("a") as file:
