@@ -47,7 +47,7 @@ def main() -> None:
         # The script's globals are its own, and live as long as the process.
         module = _fresh_main(script)
         imports = _preload.read(source)
-        leading, rest = _compiled(source, script, imports.leading)
+        leading, rest = _compiled(source, script, len(imports.leading))
         worker = None
         if imports.uses_runtime:
             with _template.importing():

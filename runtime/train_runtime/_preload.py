@@ -53,9 +53,9 @@ class ScriptImports:
     """Whether it imports `train_runtime`, or `ray.train`."""
     libraries: dict[str, list[str]]
     """The modules of well-known libraries, with the names that it takes from each."""
-    leading: int
-    """How many of its first statements do nothing but import such libraries, or set environment variables; 0 without
-    the runtime."""
+    leading: list[ast.stmt]
+    """Its first statements, as long as they only import such libraries or set environment variables; none without the
+    runtime."""
 
 
 def read(source: bytes) -> ScriptImports:
@@ -65,13 +65,13 @@ def read(source: bytes) -> ScriptImports:
     are named: a worker must find in `sys.modules` the one that its script uses.
     """
     if not any(name.partition(".")[0].encode() in source for name in _RUNTIME):
-        return ScriptImports(uses_runtime=False, libraries={}, leading=0)
+        return ScriptImports(uses_runtime=False, libraries={}, leading=[])
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # running the script says it better, and errors too
             tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError):
-        return ScriptImports(uses_runtime=False, libraries={}, leading=0)
+        return ScriptImports(uses_runtime=False, libraries={}, leading=[])
     uses_runtime = False
     libraries: dict[str, list[str]] = {}
     for module, names in _imports(tree.body):
@@ -83,7 +83,7 @@ def read(source: bytes) -> ScriptImports:
         known -= _LIGHTNING
         libraries = {module: names for module, names in libraries.items() if _package(module) in known}
     leading = itertools.takewhile(lambda statement: _is_leading(statement, known), tree.body) if uses_runtime else ()
-    return ScriptImports(uses_runtime, libraries, len(list(leading)))
+    return ScriptImports(uses_runtime, libraries, list(leading))
 
 
 def _is_leading(statement: ast.stmt, libraries: frozenset[str]) -> bool:

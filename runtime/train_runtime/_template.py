@@ -2,10 +2,11 @@
 
 It comes to be
 
-* as a fork of the driver, when `python -m train_runtime script.py` has run the script's leading imports and before it
-  runs anything else: what the script imports is imported once for all processes;
-* as a clean interpreter where no such fork can be: when `train_runtime` is imported and the source of the running
-  script says that it imports it itself, or when a module of the script's imports `ray.train`;
+* as a fork of the driver, when the script's leading imports have run and nothing else has: after them in
+  `python -m train_runtime script.py`, with the import of `train_runtime` in `python script.py`. What the script imports
+  is then imported once for all processes;
+* as a clean interpreter where no such fork can be: the process has a thread or uses CUDA, the script does other things
+  first, or a module of the script's imports `ray.train`;
 * by the first `fit()` of any other process: a test runner, a notebook, a program in several modules. Merely importing
   the configuration classes starts nothing there.
 
@@ -28,9 +29,9 @@ import sys
 import threading
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NoReturn
 
-from train_runtime import _preload, _ray_alias
+from train_runtime import _preload, _ray_alias, _running_script
 from train_runtime._forked import ForkedChild, ForkedProcess, ForkedWorker
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
-    from train_runtime._preload import ScriptImports
 
 _SYS_PATH = "TRAIN_RUNTIME_SYS_PATH"
 _DRIVER_FD = "TRAIN_RUNTIME_DRIVER_FD"
@@ -223,7 +223,7 @@ def _is_clean() -> bool:
     # A library may have replaced the streams; without streams the files of others have their numbers.
     if not all(isinstance(stream, io.TextIOWrapper) for stream in (sys.stdin, sys.stdout, sys.stderr)):
         return False
-    others = [module for name, module in sys.modules.items() if name != "__main__"]
+    others = [module for module in sys.modules.values() if module is not sys.modules["__main__"]]
     return may_fork() and not any(map(_is_users, others))
 
 
@@ -236,10 +236,30 @@ def _is_users(module: ModuleType) -> bool:
 
 def start_early(*, is_needed: bool = False) -> None:
     """Start the template for the running script, if it imports this package (or for sure, if `is_needed`)."""
-    if _Holder.template is None and not _Holder.is_importing and _is_possible():
-        imports = _script_imports()
-        if imports.uses_runtime or is_needed:
-            _start(imports.libraries)
+    if _Holder.template is not None or _Holder.is_importing or not _is_possible():
+        return
+    imports = _preload.read(_running_script.source())
+    if not imports.uses_runtime and not is_needed:
+        return
+    with importing():
+        has_run_ahead = _running_script.run_ahead(imports.leading)
+    if not has_run_ahead:
+        _start(imports.libraries)
+    elif connection := split_off(imports.libraries):
+        _serve_as_worker(connection)
+
+
+def _serve_as_worker(connection: Connection) -> NoReturn:
+    """Be a worker from within the script's import of this package."""
+    try:
+        spec = sys.modules[__package__].__spec__
+        # To other threads the import would never end.
+        vars(spec)["_initializing"] = False
+        from train_runtime import _worker
+
+        _worker.main(connection)
+    finally:
+        os._exit(1)
 
 
 def current() -> Template | None:
@@ -260,12 +280,3 @@ def _is_possible() -> bool:
     # Processes of multiprocessing import the script once more.
     processes = sys.modules.get("multiprocessing.process")
     return processes is None or processes.parent_process() is None
-
-
-def _script_imports() -> ScriptImports:
-    """What the running script imports, as its file says."""
-    try:
-        with open(getattr(sys.modules["__main__"], "__file__", None) or os.devnull, "rb") as file:
-            return _preload.read(file.read())
-    except OSError:
-        return _preload.read(b"")

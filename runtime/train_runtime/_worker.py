@@ -58,7 +58,7 @@ class DriverChannel:
             os._exit(1)
 
 
-def main(connection: Connection) -> None:
+def main(connection: Connection) -> NoReturn:
     """The process's entry point, with its connection to the driver."""
     _template.forbid()
     faulthandler.enable()

@@ -106,14 +106,17 @@ TorchTrainer(train, run_config=RunConfig(storage_path=".")).fit()
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="waits for processes by pidfd, which Linux has")
 @pytest.mark.parametrize("number", [None, signal.SIGKILL])
-@pytest.mark.parametrize("thread", ["main", "other"])
-def test_an_unused_template_ends(tmp_path: Path, number: signal.Signals | None, thread: str) -> None:
-    """Also one that a thread started which has ended since."""
-    start = "pid = _template.current()._process.pid; print(pid, flush=True)"
-    if thread == "other":
-        start = f"t = threading.Thread(target=exec, args=({start!r}, globals())); t.start(); t.join()"
+@pytest.mark.parametrize("start", ["main thread", "other thread", "fork"])
+def test_an_unused_template_ends(tmp_path: Path, number: signal.Signals | None, start: str) -> None:
+    """Also one that a thread started which has ended since, and a fork of the driver."""
+    code = "pid = _template.current()._process.pid; print(pid, flush=True)"
+    if start == "other thread":
+        code = f"t = threading.Thread(target=exec, args=({code!r}, globals())); t.start(); t.join()"
+    code = f"import threading; from train_runtime import _template\n{code}\ninput()"
+    (tmp_path / "script.py").write_text(code)
     driver = subprocess.Popen(
-        [sys.executable, "-c", f"import threading; from train_runtime import _template\n{start}\ninput()"],
+        [sys.executable, *(["-m", "train_runtime", "script.py"] if start == "fork" else ["-c", code])],
+        cwd=tmp_path,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -7,7 +7,7 @@ import random
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import Fit, RunScript
+
+
+class RunPlainly(Protocol):
+    def __call__(self, source: str) -> subprocess.CompletedProcess[str]: ...
+
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every worker is a fresh process")
 
@@ -147,6 +152,65 @@ def test_a_forked_worker_has_nothing_of_the_drivers(tmp_path: Path) -> None:
         for rank in (0, 1)
         for line in ("False True False True ['script.py', '--flag'] True", "['torch'] True")
     ]
+
+
+@pytest.fixture
+def run_plainly(tmp_path: Path) -> RunPlainly:
+    """Run a script that imports `train_runtime` with `python script.py`."""
+
+    def run_plainly(source: str) -> subprocess.CompletedProcess[str]:
+        (tmp_path / "script.py").write_text(source.replace("ray.train", "train_runtime"))
+        command = [sys.executable, "script.py"]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+
+    return run_plainly
+
+
+@pytest.mark.parametrize(
+    "line", ["import os, sys, torch, torchvision\n", "import torch\nprint(end='')\nimport torchvision\n"]
+)
+def test_a_plain_script_that_does_other_things_first_is_not_forked(
+    run_plainly: RunPlainly, imports: Path, line: str
+) -> None:
+    completed = run_plainly(line + SCRIPT.format(in_function="torchvision.__name__"))
+    assert lines(completed) == ["(rank 0) ['torch'] True", "(rank 1) ['torch'] True"]
+    assert len(imports.read_text().splitlines()) == (2 if "print" in line else 1)
+
+
+def test_a_plain_scripts_later_imports_come_before_the_fork(run_plainly: RunPlainly, imports: Path) -> None:
+    add_to_library(imports, "import warnings; warnings.warn(os.environ['SEEN'], stacklevel=2)\n")
+    later = "import os\nos.environ['SEEN'] = 'seen'\nimport torchvision"
+    source = SCRIPT.replace("import os, sys", "").replace(
+        "import TorchTrainer", f"import TorchTrainer\n{later}\nimport sys"
+    )
+    completed = run_plainly(source.format(in_function="torchvision.__name__"))
+    assert lines(completed) == ["(rank 0) ['torch'] True", "(rank 1) ['torch'] True"]
+    assert len(imports.read_text().splitlines()) == 1
+    where, statement = completed.stderr.splitlines()
+    assert where.endswith("script.py:7: UserWarning: seen")
+    assert statement == "  import torchvision"
+
+
+def test_a_plain_scripts_failing_import_fails_where_it_stands(run_plainly: RunPlainly, imports: Path) -> None:
+    add_to_library(imports, "raise OSError('broken')\n")
+    completed = run_plainly("from ray.train import TorchTrainer\nimport torchvision\n")
+    assert completed.returncode == 1
+    first, where, *_ = completed.stderr.splitlines()
+    assert first == "Traceback (most recent call last):"
+    assert 'script.py", line 2, in <module>' in where
+    assert completed.stderr.count("Traceback") == 1
+    assert "train_runtime" not in completed.stderr
+    assert completed.stderr.endswith("OSError: broken\n")
+
+
+def test_only_the_script_itself_is_forked_when_it_imports_the_package(
+    run_plainly: RunPlainly, imports: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "fsspec.py").write_text("import os; PID = os.getpid()\nimport train_runtime")
+    source = "import fsspec, torchvision\n" + SCRIPT.format(in_function="torchvision.__name__")
+    completed = run_plainly(source)
+    assert lines(completed) == ["(rank 0) ['torch'] True", "(rank 1) ['torch'] True"]
+    assert len(imports.read_text().splitlines()) == 2
 
 
 def test_a_library_that_starts_a_thread_is_imported_by_each_worker(run_script: RunScript, imports: Path) -> None:
