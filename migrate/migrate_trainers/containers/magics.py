@@ -38,7 +38,9 @@ _HELP = re.compile(r"[ \t]*(?P<magic>%{0,2}[A-Za-z_][\w.*\[\]'\"]*\?\??)[ \t]*(?
 _ASSIGNMENT = re.compile(rf"[ \t]*[A-Za-z_][\w., \t\[\]*'\"]*=[ \t]*(?P<magic>[!%](?=[^\s=]){_LINE})", re.DOTALL)
 # Line magics that run the rest of their line as Python.
 _PYTHON_LINE = re.compile(r"%(?:time|timeit|prun|memit|mprun|lprun)\b(?:[ \t]+-\w+(?:[ \t]*\d+)?)*[ \t]+(?=\S)")
-_READ_NAME = re.compile(r"[{$]([A-Za-z_]\w*)")
+# Names of the notebook that a shell line reads, and those that a magic may.
+_SHELL_NAME = re.compile(r"[{$]([A-Za-z_]\w*)")
+_MAGIC_NAME = re.compile(r"(?<![\w.%-])([A-Za-z_]\w*)")
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,8 @@ def _magics(text: str, start: int) -> Iterator[tuple[int, int, str]]:
         if python is not None and _is_simple(magic[python.end() :]):
             yield place, place + python.end(), "{}(); "
             continue
-        names = dict.fromkeys(_READ_NAME.findall(magic)) if magic[0] in "!%" else {}
+        pattern = {"!": _SHELL_NAME, "%": _MAGIC_NAME}.get(magic[0])
+        names = dict.fromkeys(pattern.findall(magic)) if pattern is not None else {}
         read = ", ".join(name for name in names if not keyword.iskeyword(name))
         yield place, match.end("magic"), f"{{}}({read}{chr(10) * magic.count(chr(10))})"
 

@@ -137,8 +137,9 @@ def test_new_code_goes_below_a_cell_magic() -> None:
     assert "def train_func" in after[1]
 
 
-def test_a_value_that_a_shell_line_reads_stays() -> None:
-    result = migrate_notebook(LIGHTNING_IMPORTS, CONFIG, "!echo {config}", TRAINER)
+@pytest.mark.parametrize("line", ["!echo {config}", "%store config", "%time for _ in 'ab': print(config)"])
+def test_a_configuration_that_a_magic_reads_is_not_taken_away(line: str) -> None:
+    result = migrate_notebook(LIGHTNING_IMPORTS, CONFIG, line, TRAINER)
 
     assert not result.changed
     assert any(finding.cell in (2, 3) for finding in result.findings)
