@@ -10,6 +10,7 @@ import libcst as cst
 
 from migrate_trainers.reading.cells import landmarks
 from migrate_trainers.reading.program import Program
+from migrate_trainers.reading.scopes import BindingKind
 from migrate_trainers.reading.source import Source
 from migrate_trainers.rules import legacy_uses
 
@@ -33,7 +34,22 @@ def check(before: Program, after: bytes, settings: Settings) -> str | None:
     new_names = program.unresolved_names() - before.unresolved_names() - set(dir(builtins))
     if new_names:
         return f"the output reads unknown names: {', '.join(sorted(new_names))}"
+    early = _read_before_import(program) - _read_before_import(before)
+    if early:
+        return f"the output reads names above their import: {', '.join(sorted(early))}"
     return None
+
+
+def _read_before_import(program: Program) -> set[str]:
+    """The names that the module reads as it runs, and imports below only."""
+    found = set()
+    for name in program.names:
+        start = program.span(name)[0]
+        bindings = program.bindings(name)
+        is_below = all(one.kind is BindingKind.IMPORT and program.span(one.node)[0] > start for one in bindings)
+        if bindings and is_below and program.enclosing(name, (cst.FunctionDef, cst.Lambda)) is None:
+            found.add(name.value)
+    return found
 
 
 def compiles(text: str) -> bool:

@@ -121,7 +121,7 @@ class Rewrite:
         """The name of a class or function for code at a place, and the definition that has to stand there, if any.
 
         `text` gives the definition for a name. It goes to module level, unless the imports that it needs are in a
-        function; a definition that an earlier place in reach has serves again.
+        function, and below these; a definition that an earlier place in reach has serves again.
         """
         if candidate in self._definitions:
             name, block = self._definitions[candidate]
@@ -130,6 +130,10 @@ class Rewrite:
         name = self.new_name(candidate)
         unit = self.program.module.default_indent
         top_level = self.program.top_level_statement(place)
+        if (below := self.imports.statement_below(top_level)) is not None:
+            self._definitions[candidate] = name, self.program.block(top_level)
+            self.edits += definition(self.program, below, [templates.indented(text(name), "", unit)])
+            return name, []
         if top_level is not place and self.imports.are_at_module_level:
             self._definitions[candidate] = name, self.program.block(top_level)
             self.edits += definition(self.program, top_level, [templates.indented(text(name), "", unit)])

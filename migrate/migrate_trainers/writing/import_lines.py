@@ -67,7 +67,7 @@ def has_run_for(program: Program, statement: cst.CSTNode, anchor: _Import) -> bo
     if last <= first:
         return True
     is_in_cell = not crosses_boundary(program.source, program.span(own)[1], program.span(line)[0])
-    return is_in_cell and all(_is_import_line(between) for between in block.body[first : last + 1])
+    return is_in_cell and all(is_import_line(between) for between in block.body[first : last + 1])
 
 
 class ImportWriter:
@@ -298,7 +298,8 @@ def _merge_insertions(edits: list[Edit]) -> list[Edit]:
     return [Edit(start, start, text) for start, text in merged.items()]
 
 
-def _is_import_line(line: cst.CSTNode) -> bool:
+def is_import_line(line: cst.CSTNode) -> bool:
+    """Whether a statement does nothing but import."""
     if not isinstance(line, cst.SimpleStatementLine):
         return False
     return all(isinstance(small, cst.Import | cst.ImportFrom) for small in line.body)

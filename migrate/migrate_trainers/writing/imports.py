@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.reading.scopes import BindingKind, dotted_name
-from migrate_trainers.writing.import_lines import ImportWriter, NewImports, has_run_for
+from migrate_trainers.writing.import_lines import ImportWriter, NewImports, has_run_for, is_import_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from migrate_trainers.reading.program import Program
+    from migrate_trainers.reading.program import Program, Statement
     from migrate_trainers.reading.scopes import Binding, Scope
     from migrate_trainers.reading.source import Edit
 
@@ -63,6 +63,14 @@ class ImportPlan:
         self._anchor = anchor
         place = self._places.setdefault(self._block(anchor), NewImports(anchor))
         self._wanted, self._plain = place.wanted, place.plain
+
+    def statement_below(self, statement: Statement) -> Statement | None:
+        """The first one below the anchor that is no import, if the anchor stands below a statement of its block."""
+        body = list(getattr(self.block, "body", ()))
+        own = self._program.statement(self._anchor)
+        if statement not in body or body.index(own) < body.index(statement):
+            return None
+        return next((line for line in body[body.index(own) :] if not is_import_line(line)), None)
 
     @contextmanager
     def standing_at(self, anchor: cst.Import | cst.ImportFrom) -> Iterator[None]:

@@ -6,8 +6,13 @@ import ast
 from textwrap import dedent
 
 import pytest
-from rewriting import after, lightning, migrate
+from rewriting import SCALING, after, lightning, migrate
 from worker_calls import assert_same_calls
+
+from migrate_trainers import Settings
+from migrate_trainers.reading.program import Program
+from migrate_trainers.reading.source import Source
+from migrate_trainers.verify import check
 
 LEGACY = "from ray.train.lightning import LightningConfigBuilder, LightningTrainer\n"
 CONFIGS = "from ray.air.config import ScalingConfig, RunConfig\n"
@@ -276,3 +281,33 @@ TransformersTrainer(init, scaling_config=ScalingConfig(num_workers=2)).fit()
     )
 
     assert after(migrate(program)).startswith(expected)
+
+
+def test_class_stands_below_the_import_of_what_it_derives_from() -> None:
+    program = f"""\
+from project import make_model
+from transformers import Trainer, TrainingArguments
+
+
+def init(train_dataset=None, eval_dataset=None, **config):
+    args = TrainingArguments("out", save_strategy="epoch", logging_strategy="epoch", evaluation_strategy="epoch")
+    return Trainer(make_model(), args)
+
+
+from ray.air.config import ScalingConfig
+from ray.train.huggingface import TransformersTrainer
+
+TransformersTrainer(init, scaling_config={SCALING}).fit()
+"""
+    output = after(migrate(program))
+
+    assert output.index("import RayTrainReportCallback") < output.index("(RayTrainReportCallback):")
+    assert output.index("(RayTrainReportCallback):") < output.index("TorchTrainer(")
+
+
+def test_output_that_reads_a_name_above_its_import_is_refused() -> None:
+    program = Program(Source.decode(b"import a\n\nprint(a)\n"))
+
+    problem = check(program, b"print(a)\nimport a\n", Settings())
+
+    assert problem == "the output reads names above their import: a"
