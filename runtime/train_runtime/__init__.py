@@ -23,7 +23,14 @@ from train_runtime.config import (
     ScalingConfig,
     SyncConfig,
 )
-from train_runtime.context import TrainContext, get_checkpoint, get_context, get_dataset_shard, report
+from train_runtime.context import (
+    TrainContext,
+    get_all_reported_checkpoints,
+    get_checkpoint,
+    get_context,
+    get_dataset_shard,
+    report,
+)
 from train_runtime.errors import (
     ControllerError,
     NCCLHangError,
@@ -34,6 +41,12 @@ from train_runtime.errors import (
     WorkerHungError,
 )
 from train_runtime.preemption import PreemptionInfo, get_preemption_info
+from train_runtime.report_config import (
+    CheckpointConsistencyMode,
+    CheckpointUploadMode,
+    ReportedCheckpoint,
+    ReportedCheckpointStatus,
+)
 from train_runtime.result import Result
 from train_runtime.torch.config import BackendConfig, TorchConfig
 from train_runtime.torch.trainer import TorchTrainer
@@ -43,6 +56,8 @@ __all__ = [
     "BackendConfig",
     "Checkpoint",
     "CheckpointConfig",
+    "CheckpointConsistencyMode",
+    "CheckpointUploadMode",
     "ControllerError",
     "DataConfig",
     "FailureConfig",
@@ -50,6 +65,8 @@ __all__ = [
     "NCCLHangError",
     "PreemptionError",
     "PreemptionInfo",
+    "ReportedCheckpoint",
+    "ReportedCheckpointStatus",
     "Result",
     "RunConfig",
     "ScalingConfig",
@@ -62,6 +79,7 @@ __all__ = [
     "WorkerDiedError",
     "WorkerGroupError",
     "WorkerHungError",
+    "get_all_reported_checkpoints",
     "get_checkpoint",
     "get_context",
     "get_dataset_shard",

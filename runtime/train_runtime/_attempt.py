@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import enum
-import pickle
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from train_runtime import _blame, _timeouts
 from train_runtime._messages import (
@@ -14,15 +12,17 @@ from train_runtime._messages import (
     Broadcasted,
     Failed,
     Finished,
+    ListCheckpoints,
+    Persisted,
     Rendezvous,
     Report,
-    ReportStored,
     Running,
     StoreListening,
 )
 from train_runtime._progress import WorkerState
+from train_runtime._reports import Reports
 from train_runtime._worker_group import Exited, WorkerEvent, WorkerGroup
-from train_runtime.errors import TrainingFailedError, WorkerGroupError
+from train_runtime.errors import WorkerGroupError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,10 +60,9 @@ class Attempt:
         callbacks: Callbacks | None = None,
     ) -> None:
         self._group = group
-        self._storage = storage
+        self._reports = Reports(group, storage, console, callbacks)
         self._console = console
         self._timeouts = timeouts
-        self._callbacks = callbacks
         self._waiting: dict[int, Report | Broadcast] = {}
         self._finished: dict[int, Finished] = {}
         self._failures: dict[int, Failure] = {}
@@ -83,6 +82,7 @@ class Attempt:
             if not self._failures:
                 self._check_meeting()
                 self._check_time()
+            self._reports.flush_if_due()
         if state is _State.FAILED:
             self._hear_more()
             raise AttemptFailed(_blame.culprits(self._failures.values()))
@@ -115,6 +115,8 @@ class Attempt:
                 if len(self._waiting) == self._group.size:
                     self._check_meeting()
                     self._release()
+            case Persisted() | ListCheckpoints():
+                self._reports.receive(rank, event)
             case _:
                 self._receive_end(rank, event)
         # Only now: what the driver itself does, such as to store a report, is no silence of the workers.
@@ -140,28 +142,10 @@ class Attempt:
         self._waiting.clear()
         reports = [event for event in came if isinstance(event, Report)]
         if reports:
-            self._store_report(reports)
+            self._reports.store(reports)
         else:
             assert isinstance(came[0], Broadcast)
             self._group.broadcast(Broadcasted(came[0].data))
-
-    def _store_report(self, reports: list[Report]) -> None:
-        """Keep rank 0's metrics and all ranks' files."""
-        assert reports[0].metrics is not None
-        metrics: dict[str, Any] = pickle.loads(reports[0].metrics)
-        # Ranks may name the same directory; its files need only be copied once.
-        sources = dict.fromkeys(Path(report.checkpoint_path) for report in reports if report.checkpoint_path)
-        try:
-            checkpoint = self._storage.record(metrics, list(sources), reports[0].checkpoint_dir_name)
-        except OSError as error:
-            raise TrainingFailedError(f"The report could not be stored in {self._storage.path}: {error}") from error
-        name = Path(checkpoint.path).name if checkpoint else None
-        self._console.workers(self._group.size, WorkerState.RUNNING)
-        self._console.report(len(self._storage.reports), metrics, name)
-        self._group.broadcast(ReportStored(checkpoint.path if checkpoint else None))
-        if self._callbacks:
-            everybodys = [pickle.loads(report.metrics) for report in reports if report.metrics is not None]
-            self._callbacks.after_report(everybodys, checkpoint)
 
     def _check_meeting(self) -> None:
         """All ranks must come to the same place: one that has returned, or went elsewhere, never will."""

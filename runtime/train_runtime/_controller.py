@@ -17,7 +17,7 @@ from train_runtime._messages import Assignment, DatasetFolder, ProcessGroupSpec,
 from train_runtime._output import Console
 from train_runtime._progress import WorkerState
 from train_runtime._scratch import Scratch
-from train_runtime._storage import RunStorage
+from train_runtime._storage import RunStorage, StorageError
 from train_runtime._worker_group import WorkerGroup
 from train_runtime.errors import TrainingFailedError, WorkerGroupError
 from train_runtime.result import Result
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from train_runtime._blame import Failure
+    from train_runtime._folder import RunFolder
     from train_runtime._placement import Placement
     from train_runtime._timeouts import Timeouts
     from train_runtime.callback import TrainRunContext, UserCallback
@@ -40,7 +41,7 @@ class RunPlan:
     """Everything that `fit()` decided before a process is started."""
 
     name: str
-    path: Path
+    folder: RunFolder
     train_function: bytes
     placements: Sequence[Placement]
     process_group: ProcessGroupSpec
@@ -65,20 +66,26 @@ def run(plan: RunPlan) -> Result:
     Raises:
         WorkerGroupError: if workers failed more often than the plan allows.
         ControllerError: if a callback raised.
-        TrainingFailedError: if a checkpoint could not be stored, or the return value not be unpickled.
+        TrainingFailedError: if the run could not be stored, or the return value not be unpickled.
     """
-    storage = RunStorage.open(plan.path, plan.checkpoint_config)
-    logs = WorkerLogs(log_directory(plan.path))
-    with _termination.clean(), Console(plan.name, quiet=plan.log_level > logging.INFO, logs=logs) as console:
-        if storage.latest is not None:
-            console.note(
-                f"Continuing the run {plan.name!r} in {plan.path} from {Path(storage.latest.path).name}; "
-                "give RunConfig another name to start anew."
-            )
-        callbacks = Callbacks(plan.callbacks, plan.context, console)
-        with Scratch.make(plan.name, console) as scratch:
-            datasets = _stored_datasets(plan, scratch)
-            return_value = _attempts(plan, storage, scratch, datasets, console, callbacks)
+    logs = None if plan.folder.is_remote else WorkerLogs(log_directory(Path(plan.folder.path)))
+    try:
+        with (
+            _termination.clean(),
+            Console(plan.name, quiet=plan.log_level > logging.INFO, logs=logs) as console,
+            RunStorage.open(plan.folder, plan.checkpoint_config) as storage,
+        ):
+            if storage.latest is not None:
+                console.note(
+                    f"Continuing the run {plan.name!r} in {plan.folder.path} from {Path(storage.latest.path).name}; "
+                    "give RunConfig another name to start anew."
+                )
+            callbacks = Callbacks(plan.callbacks, plan.context, console)
+            with Scratch.make(plan.name, console) as scratch:
+                datasets = _stored_datasets(plan, scratch)
+                return_value = _attempts(plan, storage, scratch, datasets, console, callbacks)
+    except StorageError as error:
+        raise TrainingFailedError(str(error)) from error
     if storage.reports and not storage.last_report_had_checkpoint:
         _note_metrics_without_checkpoint(console)
     return Result.from_storage(storage, _unpickled(return_value))
@@ -112,6 +119,8 @@ def _attempts(
         except WorkerGroupError as error:  # what another attempt would not change
             callbacks.after_exception(error.worker_failures)
             raise
+        finally:
+            storage.abandon()
 
 
 def _attempt(
@@ -139,13 +148,13 @@ def _assignments(plan: RunPlan, storage: RunStorage, datasets: Path | None, grou
                 world_size=len(plan.placements),
                 device_indices=placement.device_indices,
                 experiment_name=plan.name,
-                run_path=str(plan.path),
+                folder=plan.folder,
                 metadata=plan.metadata,
                 reports_metrics=rank == 0 or bool(plan.callbacks),
             ),
             process_group=plan.process_group,
             train_function=plan.train_function,
-            checkpoint_path=checkpoint.path if checkpoint else None,
+            checkpoint=checkpoint,
             datasets=folder,
             serve_ray=plan.serve_ray,
             argv=plan.argv,

@@ -10,12 +10,14 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from train_runtime import _session
+from train_runtime._local_folder import LocalFolder
 from train_runtime._messages import WorkerSpec
 from train_runtime.result import Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from train_runtime._handover import Handover
     from train_runtime.checkpoint import Checkpoint
 
 _OF_TORCHRUN = {"RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}
@@ -26,13 +28,22 @@ class LocalSession(_session.Session):
 
     def __init__(self, worker: WorkerSpec, datasets: Mapping[str, Any]) -> None:
         self.worker = worker
-        self.checkpoint = None
+        self._checkpoint = None
         self.metrics: dict[str, Any] | None = None
         self._all_datasets = datasets
 
-    def report(self, metrics: dict[str, Any], checkpoint: Checkpoint | None, dir_name: str | None) -> None:
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """The last report's checkpoint."""
+        return self._checkpoint
+
+    def report(self, metrics: dict[str, Any], dir_name: str | None, handover: Handover | None) -> None:
         """Keep the metrics and the checkpoint itself."""
-        self.metrics, self.checkpoint = metrics, checkpoint
+        self.metrics, self._checkpoint = metrics, handover.checkpoint if handover else None
+
+    def reported_checkpoints(self, timeout: float | None) -> list[tuple[Checkpoint, dict[str, Any]]]:
+        """The last report's checkpoint, if it had one."""
+        return [(self._checkpoint, self.metrics or {})] if self._checkpoint else []
 
     def broadcast(self, caller: str, data: object) -> Any:
         """The data."""
@@ -61,7 +72,7 @@ def run(function: Callable[[], Any], run_name: str, metadata: dict[str, Any], da
         world_size=size,
         device_indices=(torch.cuda.current_device(),) if torch.cuda.is_available() else (),
         experiment_name=run_name,
-        run_path="",
+        folder=LocalFolder(""),
         metadata=metadata,
     )
     session = LocalSession(worker, {name: value() if callable(value) else value for name, value in datasets.items()})

@@ -8,7 +8,9 @@ User objects travel as cloudpickle bytes inside, so that what cannot be unpickle
       ── Rendezvous ──────────────────────▶
       ◀──────────────────────── Running ──  (joined the process group; the train function is called)
       ◀───────────────────────── Report ──  (as often as the train function reports)
-      ── ReportStored ────────────────────▶  (once all ranks have reported)
+      ── Persist ─────────────────────────▶  (once all ranks have reported, if one of them gave a checkpoint)
+      ◀────────────────────── Persisted ──  (a rank's part is in the run's folder)
+      ── ReportStored, CheckpointStored ──▶  (once everything is)
       ◀────────────────────── Broadcast ──  (as often as it meets the others in `train_runtime.collective`)
       ── Broadcasted ─────────────────────▶  (once all ranks have come)
       ◀──────────────── Finished, Failed ──
@@ -18,7 +20,11 @@ User objects travel as cloudpickle bytes inside, so that what cannot be unpickle
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from train_runtime._folder import RunFolder
+    from train_runtime.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class WorkerSpec:
     world_size: int
     device_indices: tuple[int, ...]
     experiment_name: str
-    run_path: str
+    folder: RunFolder
     metadata: dict[str, Any]
     reports_metrics: bool = True
     """Whether the driver wants its metrics: rank 0's always, everybody's if there is a callback to hand them to."""
@@ -60,7 +66,7 @@ class Assignment:
     worker: WorkerSpec
     process_group: ProcessGroupSpec
     train_function: bytes
-    checkpoint_path: str | None
+    checkpoint: Checkpoint | None
     datasets: DatasetFolder | None
     serve_ray: bool
     argv: tuple[str, ...]
@@ -76,10 +82,38 @@ class Rendezvous:
 
 
 @dataclass(frozen=True)
-class ReportStored:
-    """All ranks have reported; the stored checkpoint, if one was reported."""
+class Persist:
+    """All ranks have reported: those that the call is for store their part of the checkpoint `name` now.
 
-    checkpoint_path: str | None
+    Unless it `is_waited_for`, `report` returns, and `CheckpointStored` follows instead of `ReportStored`.
+    """
+
+    name: str
+    is_yours: bool
+    is_waited_for: bool
+    keeps_source: bool
+    """The reported directory is a registered checkpoint, which must stay."""
+
+
+@dataclass(frozen=True)
+class ReportStored:
+    """All ranks have reported, and everything is stored; the name of the checkpoint, if one was."""
+
+    checkpoint_name: str | None
+
+
+@dataclass(frozen=True)
+class CheckpointStored:
+    """The checkpoint that nobody waits for is stored; None if it could not be."""
+
+    checkpoint_name: str | None
+
+
+@dataclass(frozen=True)
+class CheckpointList:
+    """The answer to `ListCheckpoints`: the checkpoints on disk with their metrics."""
+
+    checkpoints: list[tuple[Checkpoint, dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -108,11 +142,28 @@ class Running:
 
 @dataclass(frozen=True)
 class Report:
-    """One call of `report`; ranks whose metrics nobody wants send none."""
+    """One call of `report`; ranks whose metrics nobody wants send none.
+
+    `source` is the path of the rank's checkpoint, if it gave one.
+    """
 
     metrics: bytes | None
-    checkpoint_path: str | None
+    source: str | None
     checkpoint_dir_name: str | None
+    is_async: bool
+
+
+@dataclass(frozen=True)
+class Persisted:
+    """The rank's part of the checkpoint is in the run's folder, elsewhere than prepared if `stored_as` says so."""
+
+    stored_as: str | None = None
+    has_failed: bool = False
+
+
+@dataclass(frozen=True)
+class ListCheckpoints:
+    """Which checkpoints are on disk?"""
 
 
 @dataclass(frozen=True)
@@ -144,5 +195,7 @@ class Failed:
     causes: tuple[str, ...]
 
 
-WorkerMessage = StoreListening | Running | Report | Broadcast | Finished | Failed
-DriverMessage = Assignment | Rendezvous | ReportStored | Broadcasted | Shutdown
+WorkerMessage = StoreListening | Running | Report | Persisted | ListCheckpoints | Broadcast | Finished | Failed
+DriverMessage = (
+    Assignment | Rendezvous | Persist | ReportStored | CheckpointStored | CheckpointList | Broadcasted | Shutdown
+)

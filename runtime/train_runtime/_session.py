@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import pickle
 import sys
+import threading
 from typing import TYPE_CHECKING, Any, Protocol
 
 from train_runtime._logs import LOG_FOLDER
 from train_runtime._messages import (
     Broadcast,
     Broadcasted,
+    CheckpointList,
+    CheckpointStored,
     DatasetFolder,
     DriverMessage,
+    ListCheckpoints,
+    Persist,
+    Persisted,
     Report,
     ReportStored,
     WorkerMessage,
     WorkerSpec,
 )
-from train_runtime.checkpoint import Checkpoint
+from train_runtime.report_config import CheckpointUploadMode
 
 if TYPE_CHECKING:
+    from train_runtime._handover import Handover
+    from train_runtime.checkpoint import Checkpoint
     from train_runtime.data import DataIterator
     from train_runtime.data._shards import Shards
+
+
+# Most metrics are of these types, which need no closer look.
+_PLAIN = {bool, float, int, str, type(None)}
 
 
 class Channel(Protocol):
@@ -29,7 +43,17 @@ class Channel(Protocol):
 
     def send(self, message: WorkerMessage) -> None: ...
 
-    def receive(self) -> DriverMessage: ...
+    def receive(self) -> DriverMessage:
+        """The driver's next answer."""
+        ...
+
+    def stored_meanwhile(self) -> list[CheckpointStored]:
+        """The news, since the last call, of checkpoints that nobody waited for."""
+        ...
+
+    def fail(self, error: BaseException) -> None:
+        """End the worker with this error, from any thread."""
+        ...
 
 
 class Session:
@@ -43,25 +67,89 @@ class Session:
         datasets: DatasetFolder | None,
     ) -> None:
         self.worker = worker
-        self.checkpoint = checkpoint
+        self._checkpoint = checkpoint
         self._channel = channel
         self._datasets = datasets
         self._shards: Shards | None = None
+        self._upload: threading.Thread | None = None
 
-    def report(self, metrics: dict[str, Any], checkpoint: Checkpoint | None, dir_name: str | None) -> None:
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """The latest stored checkpoint."""
+        for news in self._channel.stored_meanwhile():
+            self._set_checkpoint(news.checkpoint_name)
+        return self._checkpoint
+
+    def report(self, metrics: dict[str, Any], dir_name: str | None, handover: Handover | None) -> None:
         """Hand the report to the driver and wait until all ranks have reported and the checkpoint is stored."""
         _reject_tensors(metrics)
         _check_dir_name(dir_name)
-        message = Report(
-            metrics=_pickled(metrics) if self.worker.reports_metrics else None,
-            checkpoint_path=_local_directory(checkpoint) if checkpoint is not None else None,
-            checkpoint_dir_name=dir_name,
+        if handover is not None:
+            handover.check(self.worker.folder)
+        self.finish_upload()
+        self._channel.send(
+            Report(
+                metrics=_pickled(dict(metrics)) if self.worker.reports_metrics else None,
+                source=handover.checkpoint.path if handover is not None else None,
+                checkpoint_dir_name=dir_name,
+                is_async=handover is not None and handover.mode is CheckpointUploadMode.ASYNC,
+            )
         )
-        self._channel.send(message)
-        stored = self._channel.receive()
-        assert isinstance(stored, ReportStored), stored
-        if stored.checkpoint_path is not None:
-            self.checkpoint = Checkpoint.from_directory(stored.checkpoint_path)
+        answer = self._channel.receive()
+        if isinstance(answer, Persist):
+            if answer.is_yours and handover is not None:
+                handover = dataclasses.replace(handover, give_away=handover.give_away and not answer.keeps_source)
+                if handover.mode is CheckpointUploadMode.ASYNC:
+                    self._start_upload(handover, answer.name)
+                else:
+                    self._persist(handover, answer)
+            if not answer.is_waited_for:
+                return
+            answer = self._channel.receive()
+        assert isinstance(answer, ReportStored), answer
+        self._set_checkpoint(answer.checkpoint_name)
+
+    def finish_upload(self) -> None:
+        """Wait for the upload that runs in a thread, if there is one."""
+        if self._upload is not None:
+            self._upload.join()
+            self._upload = None
+
+    def reported_checkpoints(self, timeout: float | None) -> list[tuple[Checkpoint, dict[str, Any]]]:
+        """The checkpoints on disk with their metrics, once an upload in a thread is over or the time has passed."""
+        if self._upload is not None:
+            self._upload.join(timeout)
+        self._channel.send(ListCheckpoints())
+        answer = self._channel.receive()
+        assert isinstance(answer, CheckpointList), answer
+        return answer.checkpoints
+
+    def _persist(self, handover: Handover, order: Persist) -> None:
+        """Store this rank's part; the other ranks are let go on before an error is raised."""
+        try:
+            stored_as = handover.persist(self.worker.folder, order.name, self.worker.rank)
+        except BaseException:
+            self._channel.send(Persisted(has_failed=True))
+            if order.is_waited_for:
+                self._channel.receive()
+            raise
+        self._channel.send(Persisted(stored_as))
+
+    def _start_upload(self, handover: Handover, name: str) -> None:
+        def upload() -> None:
+            try:
+                stored_as = handover.persist(self.worker.folder, name, self.worker.rank)
+            except BaseException as error:
+                self._channel.fail(error)
+            else:
+                self._channel.send(Persisted(stored_as))
+
+        self._upload = threading.Thread(target=upload, name="train_runtime-upload", daemon=True)
+        self._upload.start()
+
+    def _set_checkpoint(self, name: str | None) -> None:
+        if name is not None:
+            self._checkpoint = self.worker.folder.checkpoint(name)
 
     def broadcast(self, caller: str, data: object) -> Any:
         """Wait until all ranks have come to this or another collective; gives rank 0's data."""
@@ -96,22 +184,17 @@ class Session:
 
 
 def _pickled(metrics: dict[str, Any]) -> bytes:
+    """What the driver can unpickle; numbers and texts take the short way."""
+    if all(type(value) in _PLAIN for value in metrics.values()):
+        return pickle.dumps(metrics)
     from train_runtime import _pickling
 
-    return _pickling.dumps(dict(metrics), "The metrics cannot be sent to the driver", metrics=metrics)
-
-
-def _local_directory(checkpoint: Checkpoint) -> str:
-    if "://" in checkpoint.path:
-        raise ValueError(f"report() takes a checkpoint in a local directory, not {checkpoint.path}.")
-    if not os.path.isdir(checkpoint.path):
-        raise FileNotFoundError(f"The checkpoint's directory does not exist: {checkpoint.path}")
-    return checkpoint.path
+    return _pickling.dumps(metrics, "The metrics cannot be sent to the driver", metrics=metrics)
 
 
 def _check_dir_name(name: str | None) -> None:
-    if name is not None and (name in ("", ".", "..") or os.path.basename(name) != name):
-        raise ValueError(f"checkpoint_dir_name must be a plain directory name, not {name!r}.")
+    if name is not None and (name.startswith(".") or os.path.basename(name) != name or not name):
+        raise ValueError(f"checkpoint_dir_name must be a plain directory name that starts with no dot, not {name!r}.")
     if name == LOG_FOLDER:
         raise ValueError(f"checkpoint_dir_name={name!r} is where the run keeps its workers' output: take another one.")
 
@@ -124,6 +207,8 @@ def _reject_tensors(metrics: object) -> None:
     values = list(metrics.values()) if isinstance(metrics, dict) else [metrics]
     while values:
         value = values.pop()
+        if type(value) in _PLAIN:
+            continue
         if isinstance(value, torch.Tensor):
             raise ValueError("The metrics passed to report() contain a torch tensor: convert it with `.item()` first.")
         if isinstance(value, dict):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 from train_runtime import _pickling, _ray_alias, _session, _stacks, _template
 from train_runtime._messages import (
     Assignment,
+    CheckpointStored,
     DriverMessage,
     Failed,
     Finished,
@@ -25,7 +26,6 @@ from train_runtime._messages import (
     StoreListening,
     WorkerMessage,
 )
-from train_runtime.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -40,20 +40,35 @@ class DriverChannel:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._inbox: queue.SimpleQueue[DriverMessage] = queue.SimpleQueue()
+        self._news: queue.SimpleQueue[CheckpointStored] = queue.SimpleQueue()
+        self._sending = threading.Lock()
         threading.Thread(target=self._read, name="train_runtime-driver", daemon=True).start()
 
     def send(self, message: WorkerMessage) -> None:
         """Send to the driver; blocks only if the driver is behind."""
-        self._connection.send(message)
+        with self._sending:
+            self._connection.send(message)
 
     def receive(self) -> DriverMessage:
         """The next message from the driver."""
         return self._inbox.get()
 
+    def stored_meanwhile(self) -> list[CheckpointStored]:
+        """The news, since the last call, of checkpoints that nobody waited for."""
+        return [self._news.get() for _ in range(self._news.qsize())]
+
+    def fail(self, error: BaseException) -> None:
+        """Have the driver end the group because of this error, from any thread."""
+        self.send(_failure(error))
+
     def _read(self) -> None:
         try:
             while True:
-                self._inbox.put(self._connection.recv())
+                message: DriverMessage = self._connection.recv()
+                if isinstance(message, CheckpointStored):
+                    self._news.put(message)
+                else:
+                    self._inbox.put(message)
         except (EOFError, OSError):
             os._exit(1)
 
@@ -69,7 +84,7 @@ def main(connection: Connection) -> NoReturn:
         _run(assignment, channel)
     except BaseException as error:
         sys.stdout.flush()
-        channel.send(_failure(error))
+        channel.fail(error)
         # Stay until the driver ends the group: closing the process group's sockets now would only have the
         # other ranks complain about this one.
         while True:
@@ -113,12 +128,13 @@ def _run(assignment: Assignment, channel: DriverChannel) -> None:
         port = rendezvous.port
         store = _process_group.connect(port, assignment.process_group)
     os.environ["MASTER_PORT"] = str(port)
-    checkpoint = Checkpoint(assignment.checkpoint_path) if assignment.checkpoint_path else None
-    _session.start(_session.Session(worker, channel, checkpoint, assignment.datasets))
+    session = _session.Session(worker, channel, assignment.checkpoint, assignment.datasets)
+    _session.start(session)
     _process_group.join(store, worker, assignment.process_group)
 
     channel.send(Running())
     value = cloudpickle.loads(assignment.train_function)()
+    session.finish_upload()
     returned = None
     if worker.rank == 0:
         returned = _pickling.dumps(

@@ -10,10 +10,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from train_runtime._folder import is_local, resolve_url, with_fsspec_interface
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_METADATA_FILE = ".metadata.json"
+METADATA_FILE = ".metadata.json"
 
 _REMOVED_METHODS = {
     **dict.fromkeys(
@@ -38,15 +40,21 @@ class _RemovedMethods(type):
 class Checkpoint(metaclass=_RemovedMethods):
     """A reference to a directory of checkpoint files (`ray.train.Checkpoint`, the same from Ray 2.7 to 2.60).
 
-    `path` is a local path or an fsspec URL such as `s3://bucket/run/checkpoint`; `filesystem` defaults to the one that
-    the path names. Two checkpoints are equal only if they are the same object.
+    `path` is a local path, an fsspec URL such as `s3://bucket/run/checkpoint`, or a path on `filesystem`, which may be
+    fsspec's or pyarrow's. As on Ray, the attribute `path` of a URL is the path on its `filesystem`, without the scheme.
+    Two checkpoints are equal only if they are the same object.
+
+    Raises:
+        ImportError: if the URL's driver is not installed; the message names the package.
     """
 
     def __init__(self, path: str | os.PathLike[str], filesystem: Any = None) -> None:
         path = os.fspath(path).removeprefix("file://")
+        if filesystem is None and "://" in path:
+            filesystem, path = resolve_url(path)
         self._filesystem = filesystem
-        self._is_local = type(filesystem).__name__ == "LocalFileSystem" if filesystem else "://" not in path
-        self.path = os.path.abspath(os.path.expanduser(path)) if self._is_local else path
+        self.is_local = filesystem is None or is_local(filesystem)
+        self.path = os.path.abspath(os.path.expanduser(path)) if self.is_local else path.rstrip("/")
 
     @classmethod
     def from_directory(cls, path: str | os.PathLike[str]) -> Checkpoint:
@@ -60,34 +68,31 @@ class Checkpoint(metaclass=_RemovedMethods):
             return self._filesystem
         import fsspec
 
-        return fsspec.core.url_to_fs(self.path)[0]
+        return fsspec.filesystem("file")
 
     def to_directory(self, path: str | os.PathLike[str] | None = None) -> str:
         """Copy the files into `path`, or into a new temporary directory, and return that directory."""
         target = os.path.abspath(os.path.expanduser(path)) if path is not None else tempfile.mkdtemp("-checkpoint")
-        if self._is_local:
+        if self.is_local:
             shutil.copytree(self.path, target, dirs_exist_ok=True)
         else:
             os.makedirs(target, exist_ok=True)
-            self._fsspec_filesystem().get(self.path.rstrip("/") + "/", target, recursive=True)
+            with_fsspec_interface(self.filesystem).get(self.path.rstrip("/") + "/", target, recursive=True)
         return target
 
     @contextlib.contextmanager
     def as_directory(self) -> Iterator[str]:
         """Yield a local directory with the files: the checkpoint itself if it is local, else a temporary copy."""
-        if self._is_local:
+        if self.is_local:
             yield self.path
             return
-        directory = self.to_directory()
-        try:
-            yield directory
-        finally:
-            shutil.rmtree(directory, ignore_errors=True)
+        with tempfile.TemporaryDirectory("-checkpoint", ignore_cleanup_errors=True) as directory:
+            yield self.to_directory(directory)
 
     def get_metadata(self) -> dict[str, Any]:
         """What `set_metadata` stored; empty if nothing is stored."""
         try:
-            text = self._read_text(_METADATA_FILE)
+            text = self._read_text(METADATA_FILE)
         except FileNotFoundError:
             return {}
         metadata: dict[str, Any] = json.loads(text)
@@ -96,29 +101,20 @@ class Checkpoint(metaclass=_RemovedMethods):
     def set_metadata(self, metadata: dict[str, Any]) -> None:
         """Store a dict that JSON can hold beside the files, replacing what was there."""
         text = json.dumps(metadata)
-        if self._is_local:
-            Path(self.path, _METADATA_FILE).write_text(text, encoding="utf-8")
+        if self.is_local:
+            Path(self.path, METADATA_FILE).write_text(text, encoding="utf-8")
         else:
-            self._fsspec_filesystem().pipe_file(f"{self.path}/{_METADATA_FILE}", text.encode())
+            with_fsspec_interface(self.filesystem).pipe_file(f"{self.path}/{METADATA_FILE}", text.encode())
 
     def update_metadata(self, metadata: dict[str, Any]) -> None:
         """Merge `metadata` into what is stored."""
         self.set_metadata({**self.get_metadata(), **metadata})
 
     def _read_text(self, name: str) -> str:
-        if self._is_local:
+        if self.is_local:
             return Path(self.path, name).read_text(encoding="utf-8")
-        content: bytes = self._fsspec_filesystem().cat_file(f"{self.path}/{name}")
+        content: bytes = with_fsspec_interface(self.filesystem).cat_file(f"{self.path}/{name}")
         return content.decode()
-
-    def _fsspec_filesystem(self) -> Any:
-        """`filesystem` with fsspec's interface: Ray's users pass pyarrow ones."""
-        filesystem = self.filesystem
-        if type(filesystem).__module__.startswith("pyarrow"):
-            from fsspec.implementations.arrow import ArrowFSWrapper
-
-            return ArrowFSWrapper(filesystem)
-        return filesystem
 
     def __fspath__(self) -> str:
         raise TypeError("A Checkpoint is not a path: use `checkpoint.path`, or `with checkpoint.as_directory() as d`.")

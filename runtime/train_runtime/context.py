@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from train_runtime import _session
 from train_runtime.config import warn_ignored
+from train_runtime.report_config import (
+    CheckpointConsistencyMode,
+    CheckpointUploadMode,
+    ReportedCheckpoint,
+    ReportedCheckpointStatus,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from train_runtime._messages import WorkerSpec
     from train_runtime.checkpoint import Checkpoint
     from train_runtime.data import DataIterator
@@ -19,9 +27,18 @@ if TYPE_CHECKING:
 class Storage:
     """Where the run is stored (the part of Ray's `StorageContext` that names paths)."""
 
-    storage_path: str
+    storage_fs_path: str
     experiment_dir_name: str
-    experiment_fs_path: str
+    storage_filesystem: Any
+
+    @property
+    def experiment_fs_path(self) -> str:
+        """The run's folder, as a path on `storage_filesystem`."""
+        return f"{self.storage_fs_path.rstrip('/')}/{self.experiment_dir_name}"
+
+    def build_checkpoint_path_from_name(self, checkpoint_name: str) -> str:
+        """Where a checkpoint of that name is stored."""
+        return f"{self.experiment_fs_path}/{checkpoint_name}"
 
 
 class TrainContext:
@@ -59,8 +76,8 @@ class TrainContext:
 
     def get_storage(self) -> Storage:
         """Where the run is stored."""
-        path = self._worker.run_path
-        return Storage(os.path.dirname(path), os.path.basename(path), path)
+        folder = self._worker.folder
+        return Storage(*os.path.split(folder.path), folder.checkpoint("").filesystem)
 
     def get_metadata(self) -> dict[str, Any]:
         """The `metadata` given to the trainer (Ray 2.7)."""
@@ -80,7 +97,7 @@ class TrainContext:
     def get_trial_dir(self) -> str:
         """The run's directory (Ray 2.7: the trial's)."""
         warn_ignored("get_trial_dir()", "there are no trials; this is the run's directory.", stacklevel=3)
-        return self._worker.run_path
+        return self._worker.folder.path
 
     def get_trial_resources(self) -> NoReturn:
         """Gone since Ray's Train V2.
@@ -92,19 +109,50 @@ class TrainContext:
 
 
 def report(
-    metrics: dict[str, Any], checkpoint: Checkpoint | None = None, checkpoint_dir_name: str | None = None
+    metrics: dict[str, Any],
+    checkpoint: Checkpoint | None = None,
+    checkpoint_dir_name: str | None = None,
+    checkpoint_upload_mode: CheckpointUploadMode = CheckpointUploadMode.SYNC,
+    delete_local_checkpoint_after_upload: bool | None = None,
+    checkpoint_upload_fn: Callable[[Checkpoint, str], Checkpoint] | None = None,
+    validation: object = False,
 ) -> None:
     """Report metrics, and a checkpoint if given; a barrier that every rank must reach equally often.
 
     Rank 0's metrics and `checkpoint_dir_name` count. The checkpoint directories of all ranks are copied into one,
     which is there, complete, when the call returns; the originals are left alone (`ray.train.report`).
 
+    With `CheckpointUploadMode.ASYNC` the call returns before the files are copied, and they are deleted afterwards,
+    unless `delete_local_checkpoint_after_upload` is False. If that is True, files are not copied but moved where they
+    are on the storage's own file system. `checkpoint_upload_fn(checkpoint, name)` stores the files itself, in the run's
+    folder, and returns where.
+
     Raises:
-        ValueError: if a torch tensor is among the metrics.
+        ValueError: if a torch tensor is among the metrics, or the other arguments contradict each other.
         FileNotFoundError: if the checkpoint's directory does not exist.
+        OSError: if the files cannot be stored.
+        NotImplementedError: for `validation`, which needs Ray.
         RuntimeError: outside a worker.
     """
-    _session.current("report").report(metrics, checkpoint, checkpoint_dir_name)
+    from train_runtime._handover import Handover
+
+    session = _session.current("report")
+    if not isinstance(checkpoint_upload_mode, CheckpointUploadMode):
+        raise ValueError(f"Invalid checkpoint upload mode: {checkpoint_upload_mode!r}")
+    if validation:
+        if checkpoint is None:
+            raise ValueError("Validation requires a checkpoint to be provided.")
+        raise NotImplementedError(
+            "report(validation=...): this runtime does not validate checkpoints. Validate them in the train function, "
+            "or run the script on Ray (`pip install 'ray[train]'`)."
+        )
+    handover = None
+    if checkpoint is not None:
+        give_away = delete_local_checkpoint_after_upload
+        if give_away is None:
+            give_away = checkpoint_upload_mode.default_delete_local_checkpoint_after_upload()
+        handover = Handover(checkpoint, checkpoint_upload_mode, give_away, checkpoint_upload_fn)
+    session.report(metrics, checkpoint_dir_name, handover)
 
 
 def get_checkpoint() -> Checkpoint | None:
@@ -114,6 +162,26 @@ def get_checkpoint() -> Checkpoint | None:
         RuntimeError: outside a worker.
     """
     return _session.current("get_checkpoint").checkpoint
+
+
+def get_all_reported_checkpoints(
+    consistency_mode: CheckpointConsistencyMode = CheckpointConsistencyMode.VALIDATED, timeout_s: float | None = None
+) -> list[ReportedCheckpoint]:
+    """The checkpoints that are on disk from worst to best (`ray.train.get_all_reported_checkpoints`).
+
+    Waits for an upload of this worker's that runs in a thread, for at most `timeout_s`.
+
+    Raises:
+        ValueError: for another consistency mode.
+        RuntimeError: outside a worker.
+    """
+    session = _session.current("get_all_reported_checkpoints")
+    if not isinstance(consistency_mode, CheckpointConsistencyMode):
+        raise ValueError(f"Unexpected CheckpointConsistencyMode: {consistency_mode!r}")
+    return [
+        ReportedCheckpoint(checkpoint, metrics, ReportedCheckpointStatus.COMMITTED)
+        for checkpoint, metrics in session.reported_checkpoints(timeout_s)
+    ]
 
 
 def get_context() -> TrainContext:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
-import os
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from train_runtime._folder import open_folder
+from train_runtime._metrics import flatten
 from train_runtime._storage import RunStorage
-from train_runtime.config import CheckpointConfig
 
 if TYPE_CHECKING:
+    import os
+
     import pandas
 
     from train_runtime.checkpoint import Checkpoint
@@ -39,6 +39,7 @@ class Result:
     best_checkpoints: list[tuple[Checkpoint, dict[str, Any]]] = field(default_factory=list)
     return_value: Any = None
     _reports: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    _filesystem: Any = field(default=None, repr=False)
 
     @cached_property
     def metrics_dataframe(self) -> pandas.DataFrame | None:
@@ -52,7 +53,9 @@ class Result:
 
     @property
     def filesystem(self) -> Any:
-        """fsspec's filesystem for `path`."""
+        """The filesystem that `path` is on: the one given to `RunConfig`, else fsspec's."""
+        if self._filesystem is not None:
+            return self._filesystem
         import fsspec
 
         return fsspec.filesystem("file")
@@ -67,37 +70,35 @@ class Result:
         raise DeprecationWarning("`Result.config` belonged to Ray Tune. Keep the `train_loop_config` that you passed.")
 
     def get_best_checkpoint(self, metric: str, mode: str) -> Checkpoint | None:
-        """The retained checkpoint whose metric is highest (`mode="max"`) or lowest (`"min"`); None without any.
+        """The retained checkpoint whose metric, which may be nested (`a/b`), is highest ("max") or lowest ("min").
 
         Raises:
             ValueError: for another mode.
-            RuntimeError: if no retained checkpoint was reported with that metric.
+            RuntimeError: if there is no checkpoint, or none was reported with that metric.
         """
+        if not self.best_checkpoints:
+            raise RuntimeError("No checkpoint exists in the run's directory.")
         if mode not in ("max", "min"):
             raise ValueError(f'Unsupported mode {mode!r}: use "max" or "min".')
-        if not self.best_checkpoints:
-            return None
-        scored = [
-            (metrics[metric], checkpoint)
-            for checkpoint, metrics in self.best_checkpoints
-            if metric in metrics and not math.isnan(metrics[metric])
-        ]
-        if not scored:
-            raise RuntimeError(f"No checkpoint was reported with the metric {metric!r}.")
+        scored = [(flatten(metrics).get(metric), checkpoint) for checkpoint, metrics in self.best_checkpoints]
+        numbers = [(value, checkpoint) for value, checkpoint in scored if value is not None and value == value]
+        if not numbers:
+            raise RuntimeError(
+                f"No checkpoint was reported with the metric {metric!r}. There are: "
+                f"{', '.join(flatten(self.best_checkpoints[-1][1])) or 'none'}."
+            )
         best = max if mode == "max" else min
-        return best(scored, key=lambda pair: pair[0])[1]
+        return best(numbers, key=lambda pair: pair[0])[1]
 
     @classmethod
     def from_path(cls, path: str | os.PathLike[str], storage_filesystem: Any = None) -> Result:
-        """Read the result of an earlier run from its directory.
+        """Read the result of an earlier run from its directory or URL.
 
         Raises:
             RuntimeError: if the directory holds no run with a registered checkpoint.
-            NotImplementedError: for a filesystem other than the local one.
+            ImportError: if the URL's driver is not installed; the message names the package.
         """
-        if storage_filesystem is not None or "://" in os.fspath(path):
-            raise NotImplementedError("Result.from_path reads local directories only.")
-        return cls.from_storage(RunStorage.load(Path(path).expanduser().absolute(), CheckpointConfig()))
+        return cls.from_storage(RunStorage.load(open_folder(path, storage_filesystem)))
 
     @classmethod
     def from_storage(cls, storage: RunStorage, return_value: Any = None) -> Result:
@@ -106,8 +107,9 @@ class Result:
             metrics=dict(storage.reports[-1]) if storage.reports else None,
             checkpoint=storage.latest,
             error=None,
-            path=str(storage.path),
+            path=storage.folder.path,
             best_checkpoints=storage.best,
             return_value=return_value,
             _reports=list(storage.reports),
+            _filesystem=storage.folder.filesystem,
         )

@@ -22,22 +22,6 @@ MODULES = {
 # Of `ray.data` there is what training scripts use; of that, these are what a train function calls.
 DATA = ("DataIterator.iter_torch_batches", "DataIterator.iter_batches", "DataIterator.iter_rows")
 
-# What of storage is not here yet, or will differ with it: both is right for now.
-PENDING = {
-    "ray.train.CheckpointUploadMode.default_delete_local_checkpoint_after_upload",
-    "ray.train.Result(_storage_filesystem)",
-    "ray.train.Result: order",
-    "ray.train.CheckpointConsistencyMode",
-    "ray.train.CheckpointUploadMode",
-    "ray.train.ReportedCheckpoint",
-    "ray.train.ReportedCheckpointStatus",
-    "ray.train.get_all_reported_checkpoints",
-    "ray.train.report(checkpoint_upload_fn)",
-    "ray.train.report(checkpoint_upload_mode)",
-    "ray.train.report(delete_local_checkpoint_after_upload)",
-    "ray.train.report(validation)",
-}
-
 _OF_2_7 = "Ray marks what is gone with a string; here 2.7's values are taken, with a warning"
 _SCHEDULING = "read by Ray's scheduler; there is one machine here, and a fixed number of workers"
 _FRAMEWORKS = "read by Ray for backends other than torch"
@@ -79,7 +63,7 @@ DIFFERENCES = {
     "ray.train.TrainingFailedError(args)": "Ray's takes any arguments too, as it inherits them",
     **{
         f"ray.train.Result({name})": "made by the runtime alone; the metrics' frame is computed when it is asked for"
-        for name in ("metrics_dataframe", "best_checkpoints", "_storage_filesystem", "_reports")
+        for name in ("metrics_dataframe", "best_checkpoints", "_storage_filesystem", "_reports", "_filesystem")
     },
     **{
         f"ray.train.{name}": "checkpoints are not validated beside the training; importing it says what to do"
@@ -150,7 +134,7 @@ def test_every_public_name_takes_what_rays_takes() -> None:
                 found.add(path)
             else:
                 found |= set(differences(path, their_thing, our_thing))
-    assert found - PENDING == set(DIFFERENCES) - PENDING
+    assert found == set(DIFFERENCES)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,6 @@ from train_runtime._placement import place_workers
 from train_runtime.torch.trainer import _takes_config
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable
     from pathlib import Path
 
@@ -189,9 +188,17 @@ def test_a_range_gives_as_many_workers_as_fit(
     assert [placement.environment["WORLD_SIZE"] for placement in placements] == [str(count)] * count
 
 
-def test_remote_storage_is_refused(tmp_path: os.PathLike[str]) -> None:
-    with pytest.raises(NotImplementedError, match="s3://bucket"):
-        TorchTrainer(print, run_config=RunConfig(storage_path="s3://bucket")).fit()
+@pytest.mark.parametrize(
+    ("path", "error", "message"),
+    [
+        ("memory://bucket", ValueError, "in the memory of one process"),
+        ("gs://bucket", ImportError, "gs://bucket/run cannot be reached: .*gcsfs"),
+        ("nosuch://bucket", ValueError, "nosuch"),
+    ],
+)
+def test_storage_that_cannot_be_reached_is_refused(path: str, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        TorchTrainer(print, run_config=RunConfig(name="run", storage_path=path)).fit()
 
 
 def test_a_function_that_cannot_be_pickled_is_refused() -> None:

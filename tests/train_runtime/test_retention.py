@@ -15,12 +15,14 @@ NAN = float("nan")
 MISSING = None
 
 
-def keep(scores: list[float | None], **config: object) -> Retained:
+def keep(scores: list[float | None], **settings: object) -> tuple[Retained, list[str]]:
+    """What is on disk after these reports, and the names of the best from worst to best."""
     retained = Retained()
+    config = CheckpointConfig(**settings)
     for index, score in enumerate(scores):
         metrics = {} if score is MISSING else {"score": score}
-        retained = register(retained, TrackedCheckpoint(str(index), metrics, index), CheckpointConfig(**config))
-    return retained
+        retained = register(retained, TrackedCheckpoint(str(index), metrics, index), config)
+    return retained, [tracked.name for tracked in retained.best(config)]
 
 
 @pytest.mark.parametrize(
@@ -42,7 +44,7 @@ def keep(scores: list[float | None], **config: object) -> Retained:
         (
             [NAN, MISSING, 1e9],
             {"checkpoint_score_attribute": "score", "checkpoint_score_order": "min"},
-            "012",
+            "021",
             "012",
         ),
         ([5, NAN, 1], {"num_to_keep": 1, "checkpoint_score_attribute": "score"}, "0", "02"),
@@ -51,8 +53,8 @@ def keep(scores: list[float | None], **config: object) -> Retained:
 def test_best_are_ordered_from_worst_and_latest_stays(
     scores: list[float | None], config: dict[str, object], best: str, on_disk: str
 ) -> None:
-    retained = keep(scores, **config)
-    assert "".join(tracked.name for tracked in retained.best) == best
+    retained, names = keep(scores, **config)
+    assert "".join(names) == best
     assert "".join(sorted(retained.names())) == on_disk
 
 
@@ -60,7 +62,7 @@ def test_a_nested_metric_is_found_by_its_path() -> None:
     config = CheckpointConfig(num_to_keep=1, checkpoint_score_attribute="eval/loss", checkpoint_score_order="min")
     retained = register(Retained(), TrackedCheckpoint("a", {"eval": {"loss": 1.0}}, 0), config)
     retained = register(retained, TrackedCheckpoint("b", {"eval/loss": 2.0}, 1), config)
-    assert [tracked.name for tracked in retained.best] == ["a"]
+    assert [tracked.name for tracked in retained.best(config)] == ["a"]
 
 
 def test_a_score_that_is_missing_is_logged(caplog: pytest.LogCaptureFixture) -> None:
@@ -72,7 +74,7 @@ def test_the_same_directory_again_replaces_the_earlier_entry() -> None:
     config = CheckpointConfig(checkpoint_score_attribute="score")
     retained = register(Retained(), TrackedCheckpoint("a", {"score": 9}, 0), config)
     retained = register(retained, TrackedCheckpoint("a", {"score": 1}, 1), config)
-    assert [tracked.metrics for tracked in retained.best] == [{"score": 1}]
+    assert [tracked.metrics for tracked in retained.ordered] == [{"score": 1}]
 
 
 @given(
@@ -88,13 +90,15 @@ def test_the_latest_is_never_deleted_and_the_k_best_are_kept(
     def badness(index: int) -> tuple[bool, float, int]:
         score = scores[index]
         if score is None:
-            return False, math.inf, -index
+            return False, sign * math.inf, -index  # -inf before the order is looked at, as on Ray
         return math.isnan(score), 0.0 if math.isnan(score) else -sign * score, -index
 
     k_best = sorted(range(len(scores)), key=badness)[:num_to_keep]
-    retained = keep(scores, num_to_keep=num_to_keep, checkpoint_score_attribute="score", checkpoint_score_order=order)
+    retained, best = keep(
+        scores, num_to_keep=num_to_keep, checkpoint_score_attribute="score", checkpoint_score_order=order
+    )
 
     assert retained.latest is not None
     assert retained.latest.name == str(len(scores) - 1)
-    assert {int(tracked.name) for tracked in retained.best} == set(k_best)
+    assert set(map(int, best)) == set(k_best)
     assert retained.names() == {str(index) for index in k_best} | {str(len(scores) - 1)}

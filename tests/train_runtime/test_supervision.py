@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import os
 import pickle
 import re
@@ -13,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from train_runtime import CheckpointConfig, Result, TrainingFailedError, WorkerGroupError
+from train_runtime import CheckpointConfig, TrainingFailedError, WorkerGroupError
 from train_runtime._attempt import Attempt, AttemptFailed
+from train_runtime._folder import open_folder
 from train_runtime._messages import (
     Broadcast,
     Broadcasted,
@@ -58,7 +58,8 @@ class ScriptedGroup:
 
 
 def report(rank: int, directory: Path | None = None, **metrics: Any) -> tuple[int, Report]:
-    return rank, Report(pickle.dumps(metrics) if rank == 0 else None, str(directory) if directory else None, None)
+    source = str(directory) if directory else None
+    return rank, Report(pickle.dumps(metrics) if rank == 0 else None, source, "a", is_async=False)
 
 
 FINISHED: list[tuple[int, WorkerEvent]] = [(0, Finished(pickle.dumps("done"))), (1, Finished(None))]
@@ -66,7 +67,7 @@ FINISHED: list[tuple[int, WorkerEvent]] = [(0, Finished(pickle.dumps("done"))), 
 
 @pytest.fixture
 def storage(tmp_path: Path) -> RunStorage:
-    return RunStorage.open(tmp_path / "run", CheckpointConfig())
+    return RunStorage.open(open_folder(tmp_path / "run"), CheckpointConfig())
 
 
 def test_ranks_meet_at_rank_0s_store_and_in_report(storage: RunStorage) -> None:
@@ -148,52 +149,10 @@ def test_a_worker_lost_after_it_finished_fails_the_attempt(storage: RunStorage) 
 
 
 def test_a_checkpoint_that_cannot_be_stored_is_a_training_failure(storage: RunStorage, tmp_path: Path) -> None:
-    group = ScriptedGroup([report(0, tmp_path / "gone", x=1), report(1)])
-    with pytest.raises(TrainingFailedError, match="could not be stored"):
+    (tmp_path / "run" / ".a.incomplete").touch()
+    group = ScriptedGroup([report(0, tmp_path / "reported", x=1), report(1)])
+    with pytest.raises(TrainingFailedError, match="run cannot be stored in"):
         Attempt(group, storage, Console(), Timeouts()).supervise()
-
-
-def checkpoint(tmp_path: Path) -> Path:
-    directory = tmp_path / "reported"
-    directory.mkdir(exist_ok=True)
-    return directory
-
-
-def test_a_run_survives_a_driver_killed_while_writing(storage: RunStorage, tmp_path: Path) -> None:
-    storage.record({"x": 1}, [checkpoint(tmp_path)], "a")
-    with (storage.path / "result.json").open("a") as file:
-        file.write('{"x": ')
-    (storage.path / ".b.incomplete").mkdir()
-
-    assert Result.from_path(storage.path).metrics == {"x": 1}
-    again = RunStorage.open(storage.path, CheckpointConfig())
-    again.record({"x": 2}, [], None)
-    assert [json.loads(line) for line in (storage.path / "result.json").open()] == [{"x": 1}, {"x": 2}]
-    assert not (storage.path / ".b.incomplete").exists()
-
-
-def test_checkpoints_deleted_by_hand_are_forgotten(storage: RunStorage, tmp_path: Path) -> None:
-    for name in "ab":
-        storage.record({"x": 1}, [checkpoint(tmp_path)], name)
-    (storage.path / "b").rmdir()
-    again = RunStorage.open(storage.path, CheckpointConfig())
-    assert [checkpoint.path for checkpoint, _ in again.best] == [str(storage.path / "a")]
-    assert again.latest is not None
-    assert again.latest.path == str(storage.path / "a")
-
-
-def test_a_run_without_a_checkpoint_starts_anew(storage: RunStorage) -> None:
-    storage.record({"x": 1}, [], None)
-    assert RunStorage.open(storage.path, CheckpointConfig()).reports == []
-    with pytest.raises(RuntimeError, match="no run with a checkpoint"):
-        Result.from_path(storage.path)
-
-
-def test_metrics_that_json_lacks_are_stored_as_plain_values(storage: RunStorage, tmp_path: Path) -> None:
-    numpy = pytest.importorskip("numpy")
-    metrics = {"a": numpy.float32(0.5), "b": numpy.arange(2), "c": tmp_path}
-    storage.record(metrics, [checkpoint(tmp_path)], "a")
-    assert Result.from_path(storage.path).metrics == {"a": 0.5, "b": [0, 1], "c": str(tmp_path)}
 
 
 def test_output_goes_on_without_a_reader_and_with_any_encoding(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import torch
 
 import train_runtime
 from train_runtime import Checkpoint, Result, RunConfig, TorchTrainer, TrainContext
+from train_runtime._local_folder import LocalFolder
 from train_runtime._messages import WorkerSpec
 from train_runtime.torch import TorchCheckpoint
 
@@ -71,7 +72,12 @@ def test_batches_are_moved_whatever_their_shape() -> None:
 
 def test_the_trial_methods_of_ray_2_7_answer_for_the_run() -> None:
     worker = WorkerSpec(
-        rank=1, world_size=2, device_indices=(), experiment_name="run", run_path="/results/run", metadata={"a": 1}
+        rank=1,
+        world_size=2,
+        device_indices=(),
+        experiment_name="run",
+        folder=LocalFolder("/results/run"),
+        metadata={"a": 1},
     )
     context = TrainContext(worker)
     for method, answer in {
@@ -85,7 +91,7 @@ def test_the_trial_methods_of_ray_2_7_answer_for_the_run() -> None:
     with pytest.raises(DeprecationWarning, match="get_trial_resources"):
         context.get_trial_resources()
     storage = context.get_storage()
-    assert (storage.storage_path, storage.experiment_dir_name) == ("/results", "run")
+    assert (storage.storage_fs_path, storage.experiment_dir_name) == ("/results", "run")
 
 
 def test_a_run_starts_from_the_checkpoint_it_is_given(tmp_path: Path) -> None:

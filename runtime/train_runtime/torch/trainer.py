@@ -7,7 +7,6 @@ import linecache
 import logging
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from train_runtime import _ray_alias, _runtime_env
@@ -17,6 +16,7 @@ from train_runtime.torch.config import TorchConfig
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from train_runtime._folder import RunFolder
     from train_runtime.checkpoint import Checkpoint
     from train_runtime.result import Result
 
@@ -31,7 +31,7 @@ class TorchTrainer:
     Raises:
         ValueError: for a function with two or more required parameters, for configuration of other classes, and for
             `datasets` that are none.
-        NotImplementedError: for `validation_config`, and for storage that is not a local directory.
+        NotImplementedError: for `validation_config`.
     """
 
     def __init__(
@@ -66,10 +66,6 @@ class TorchTrainer:
                 "Ray 2.60 wants its path in `train_loop_config`.",
                 stacklevel=3,
             )
-            if "://" in resume_from_checkpoint.path:
-                raise NotImplementedError(
-                    "TorchTrainer(resume_from_checkpoint) takes a checkpoint in a local directory."
-                )
         self._takes_config = _takes_config(train_loop_per_worker)
         self._train_function = train_loop_per_worker
         self._train_loop_config = train_loop_config
@@ -92,8 +88,9 @@ class TorchTrainer:
             WorkerGroupError: if a worker fails more often than `FailureConfig` allows; its message holds the ranks and
                 tracebacks, `worker_failures` and `__cause__` the exceptions.
             ControllerError: if a callback raised.
-            TrainingFailedError: if a checkpoint could not be stored.
+            TrainingFailedError: if the run could not be stored.
             ValueError: if the machine has too few GPUs.
+            ImportError: if `storage_path` is a URL whose driver is not installed; the message names the package.
         """
         from train_runtime import _controller
         from train_runtime._messages import ProcessGroupSpec
@@ -113,7 +110,7 @@ class TorchTrainer:
         to_split = self._dataset_config.datasets_to_split
         plan = _controller.RunPlan(
             name=run.name,
-            path=_local_path(run) / run.name,
+            folder=_run_folder(run),
             train_function=self._packed_function(),
             placements=place_workers(
                 scaling, {**_runtime_env.program_variables(), **(run.worker_runtime_env or {}).get("env_vars", {})}
@@ -230,13 +227,11 @@ def _takes_config(function: Callable[..., Any]) -> bool:
     return bool(required)
 
 
-def _local_path(run: RunConfig) -> Path:
-    path = os.fspath(run.storage_path or "").removeprefix("file://")
-    if run.storage_filesystem is not None or "://" in path:
-        raise NotImplementedError(
-            f"This runtime stores runs in local directories only, not in {run.storage_filesystem or path}."
-        )
-    return Path(path).expanduser().absolute()
+def _run_folder(run: RunConfig) -> RunFolder:
+    from train_runtime._folder import open_folder
+
+    path = os.fspath(run.storage_path or "")
+    return open_folder(f"{path.rstrip('/')}/{run.name}", run.storage_filesystem)
 
 
 def _source_lines(function: Callable[..., Any]) -> dict[str, list[str]]:
