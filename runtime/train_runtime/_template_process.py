@@ -44,6 +44,9 @@ _READ_ONCE = (
     *("HF_", "HUGGINGFACE_", "TRANSFORMERS_", "USE_TORCH", "USE_TF", "SKLEARN_", "SCIPY_"),
 )
 
+# Whose `rank_zero_only` asks for the rank when it is imported, and which variable it asks.
+_RANKS_READ_ONCE = {"lightning_utilities.core.rank_zero": "RANK", "torchmetrics.utilities.prints": "LOCAL_RANK"}
+
 
 def send(driver: socket.socket, message: Mapping[str, Any], fds: list[int]) -> None:
     """Send a message, and file descriptors with it, to the template."""
@@ -290,6 +293,9 @@ def _become_worker(request: Mapping[str, Any], fds: list[int], status: Connectio
     sys.modules["torch"].default_generator.seed()
     if random := sys.modules.get("numpy.random"):
         random.seed()
+    for module, variable in _RANKS_READ_ONCE.items():
+        if rank_zero_only := getattr(sys.modules.get(module), "rank_zero_only", None):
+            rank_zero_only.rank = int(os.environ[variable])
     _use_threads(int(os.environ["OMP_NUM_THREADS"]), int(os.environ.get("OPENBLAS_NUM_THREADS", "0")))
 
 

@@ -232,10 +232,16 @@ def test_a_module_of_the_users_is_left_to_the_workers(run_script: RunScript, tmp
 
 
 @pytest.mark.parametrize("package", ["lightning.pytorch", "pytorch_lightning"])
-def test_it_imports_the_scripts_lightning_package(run_script: RunScript, package: str) -> None:
+def test_it_imports_the_scripts_lightning_package_which_knows_its_rank(run_script: RunScript, package: str) -> None:
     loaded = sorted([package, "torch"])
-    completed = run_script(SCRIPT.format(in_function=f"import {package} as pl"))
-    assert lines(completed) == [f"(rank 0) {loaded} True", f"(rank 1) {loaded} True"]
+    ranks = "from torchmetrics.utilities import prints; print(*(m.rank_zero_only.rank for m in (pl.utilities, prints)))"
+    completed = run_script(SCRIPT.format(in_function=f"import {package} as pl; {ranks}"))
+    assert lines(completed) == [
+        "(rank 0) 0 0",
+        f"(rank 0) {loaded} True",
+        "(rank 1) 1 1",
+        f"(rank 1) {loaded} True",
+    ]
 
 
 def test_a_restarted_group_comes_from_it_too(fit: Fit, tmp_path: Path, template: _template.Template) -> None:
