@@ -10,7 +10,7 @@ LEGACY_INSTALL := $(LEGACY)/bin/python -m pip install --quiet --disable-pip-vers
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test lint bench conformance equivalence faults readme clean
+.PHONY: demo test lint bench fuzz conformance equivalence faults readme clean
 
 demo: $(VENV)/.installed-demo
 	$(BIN)/python fixtures/demo/run.py
@@ -25,6 +25,12 @@ lint: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench
+
+# Over 20,000 generated programs and files of bytes that no other run takes, and 1,000 real files: more than an hour.
+fuzz: $(VENV)/.installed-dev
+	PROGRAMS=20000 $(BIN)/python -m pytest -s tests/migrate_trainers/test_generated_bytes.py
+	PROGRAMS=1000 $(BIN)/python -m pytest tests/migrate_trainers/test_real_files.py
+	PROGRAMS=5000 $(BIN)/python -m pytest -s -n 2 tests/migrate_trainers/test_generated_programs.py
 
 conformance: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m real_ray tests/engines

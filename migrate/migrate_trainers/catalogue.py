@@ -704,9 +704,9 @@ _ENTRIES = (
     Entry(
         "MT907",
         Kind.MANUAL,
-        "Left because a statement is skipped",
-        "A comment keeps the tool from a statement that would have to change with this trainer.",
-        "Take `# migrate-trainers: skip` from that statement, or put it on the trainer's, too.",
+        "Left with what a comment or an option leaves",
+        "A file is migrated whole or not at all, and a part of it is not to be changed.",
+        "Take the comment from that statement, or select its rule; or leave this one by the same means.",
     ),
     Entry(
         "MT908",
@@ -735,6 +735,13 @@ _ENTRIES = (
         "Text speaks of the code that was rewritten",
         "Only code is rewritten: what stands around it, the outputs and the numbers of highlighted lines stay as they were.",
         "Read the text beside the new code, and correct it.",
+    ),
+    Entry(
+        "MT916",
+        Kind.MANUAL,
+        "Left, as you said",
+        "`--interactive` asked, and the answer was not to migrate it.",
+        "Run the tool again when you want to.",
     ),
 )
 CATALOGUE: dict[str, Entry] = {entry.code: entry for entry in _ENTRIES}

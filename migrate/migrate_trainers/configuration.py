@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from migrate_trainers.reading.prefilter import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,35 +19,30 @@ class ConfigurationError(ValueError):
     """The file is no TOML, or its table holds what is no option."""
 
 
-@dataclass(frozen=True)
-class Configuration:
-    """The options that a project has written down, by name, and the folder that their patterns hold for."""
-
-    folder: Path
-    options: Mapping[str, bool | str | list[str]]
-
-
-def find_configuration(paths: Iterable[Path], options: Mapping[str, type]) -> Configuration | None:
-    """The nearest table at or above the folder that some paths have in common; None where there is none.
+def find_configuration(
+    paths: Iterable[str], options: Mapping[str, type]
+) -> tuple[str, dict[str, bool | str | list[str]]] | None:
+    """The nearest table at or above the folder that some paths have in common, behind its folder; None for no table.
 
     `options` are those that it may hold, with the types of their values. Raises `ConfigurationError`.
     """
-    folders = [os.path.abspath(path if path.is_dir() else path.parent) for path in paths]
-    common = Path(os.path.commonpath(folders)) if folders else Path.cwd()
-    for folder in (common, *common.parents):
-        file = folder / "pyproject.toml"
+    folders = [os.path.abspath(path if os.path.isdir(path) else os.path.dirname(path)) for path in paths]
+    folder, below = os.path.commonpath(folders or [os.getcwd()]), ""
+    while folder != below:
+        file = os.path.join(folder, "pyproject.toml")
         try:
-            data = file.read_bytes()
+            data = read(file)
         except OSError:
-            continue
+            data = b""
         # The parser is imported only where there is something to parse.
         table = _table(file, data) if _TABLE.encode() in data else None
         if table is not None:
-            return Configuration(folder, {name: _checked(file, name, table[name], options) for name in table})
+            return folder, {name: _checked(file, name, table[name], options) for name in table}
+        folder, below = os.path.dirname(folder), folder
     return None
 
 
-def _table(file: Path, data: bytes) -> Mapping[str, object] | None:
+def _table(file: str, data: bytes) -> Mapping[str, object] | None:
     if sys.version_info >= (3, 11):
         import tomllib
     else:
@@ -62,9 +56,11 @@ def _table(file: Path, data: bytes) -> Mapping[str, object] | None:
     return table
 
 
-def _checked(file: Path, name: str, value: object, options: Mapping[str, type]) -> bool | str | list[str]:
+def _checked(file: str, name: str, value: object, options: Mapping[str, type]) -> bool | str | list[str]:
     where = f"{file}: [tool.{_TABLE}]"
     if name not in options:
+        import difflib
+
         near = difflib.get_close_matches(name.replace("_", "-"), options, n=1)
         hint = f"did you mean `{near[0]}`?" if near else f"it takes {', '.join(sorted(options))}"
         raise ConfigurationError(f"{where} has no key `{name}`: {hint}")

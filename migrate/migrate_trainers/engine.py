@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from migrate_trainers.containers import container, looks_like_notebook
 from migrate_trainers.findings import FileResult, Finding
-from migrate_trainers.reading.search import may_import_legacy_name, mentions_legacy_name
+from migrate_trainers.reading.prefilter import mentions_legacy_name
+from migrate_trainers.reading.search import may_import_legacy_name
 from migrate_trainers.reading.source import Source, UndecodableError
+from migrate_trainers.reading.syntax import TooLargeError, foreign_code
 from migrate_trainers.settings import Settings
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from migrate_trainers.rules.rewrite import CallSite, Package
 
 
+@foreign_code()
 def migrate_source(data: bytes, settings: Settings | None = None, path: PurePath | None = None) -> FileResult:
     """Rewrite the legacy trainers in the bytes of a Python file, or of what the suffix of its path says.
 
@@ -39,10 +42,12 @@ def migrate_source(data: bytes, settings: Settings | None = None, path: PurePath
     program = read_program(data)
     if isinstance(program, FileResult):
         return program
+    from migrate_trainers.rules.choice import about_comments
     from migrate_trainers.rules.lightning.conversion import package_alone
 
     try:
-        return with_finding(migrate_program(program, settings, package_alone(program, settings)))
+        result = with_finding(migrate_program(program, settings, package_alone(program, settings)))
+        return about_comments(program, result)
     except Exception as error:  # A fault of the tool in one file must not keep it from the others.
         return failure(data, error)
 
@@ -55,17 +60,26 @@ def read_program(data: bytes) -> Program | FileResult:
         source = Source.decode(data)
     except UndecodableError as error:
         return FileResult(data, data, findings=(file_finding("MT901", str(error)),))
-    if not may_import_legacy_name(source.text):
-        return FileResult(data, data)
+    try:
+        if not may_import_legacy_name(source.text):
+            return FileResult(data, data)
+    except TooLargeError as error:
+        return FileResult(data, data, findings=(file_finding("MT914", str(error)),))
+    if "\0" in source.text:
+        return FileResult(data, data, findings=(file_finding("MT900", "it holds null characters"),))
     # Imported late: only a file with a hit pays for libcst.
     import libcst as cst
 
+    from migrate_trainers.reading.directives import may_skip_file, skips_file
     from migrate_trainers.reading.guards import without_guards
     from migrate_trainers.reading.program import Program
 
     try:
-        return without_guards(Program(source))
+        program = without_guards(Program(source))
+        return FileResult(data, data) if skips_file(program) else program
     except cst.ParserSyntaxError as error:
+        if may_skip_file(source.text):
+            return FileResult(data, data)
         finding = file_finding("MT900", error.message, error.editor_line, error.editor_column)
         return FileResult(data, data, findings=(finding,))
     except Exception as error:
@@ -74,6 +88,22 @@ def read_program(data: bytes) -> Program | FileResult:
 
 def migrate_program(program: Program, settings: Settings, package: Package) -> FileResult:
     """The result for a parsed source, whose Lightning package is settled."""
+    from migrate_trainers.rules import legacy_uses
+    from migrate_trainers.rules.choice import kept_by_comment, left_by_choice
+
+    data = program.source.data
+    sites = legacy_uses.call_sites(program)
+    left = left_by_choice(program, settings.rules, sites)
+    if left is not None:
+        return FileResult(data, data, len(left), 0, tuple(left))
+    result = _migrate_whole(program, settings, package)
+    if result.changed and (kept := kept_by_comment(program, result.after)) is not None:
+        return FileResult(data, data, len(sites), 0, (kept,))
+    return result
+
+
+def _migrate_whole(program: Program, settings: Settings, package: Package) -> FileResult:
+    """The result for a program of which everything is to be migrated."""
     from migrate_trainers.refusal import Refusal
     from migrate_trainers.rules import legacy_uses
     from migrate_trainers.rules.checkpoints.restored import continue_by_name

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import io
 import os
-import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+
+from migrate_trainers.reading.prefilter import read
 
 # What a listed file may have become meanwhile, or be: gone, a link to nothing or itself, a folder, a pipe, a socket.
 _NO_FILE = frozenset({errno.ENOENT, errno.ELOOP, errno.EISDIR, errno.ENOTDIR, errno.ENXIO, errno.EINVAL})
@@ -87,21 +87,6 @@ def matching(files: Mapping[Path, bytes], predicate: Callable[[bytes], bool]) ->
         else:
             if predicate(data):
                 yield path, data
-
-
-def read(name: str) -> bytes:
-    """The bytes of a regular file; raises `OSError`, also for what can't be read without waiting."""
-    descriptor = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    try:
-        status = os.fstat(descriptor)
-        if stat.S_ISDIR(status.st_mode):
-            raise IsADirectoryError(errno.EISDIR, "it is a folder", name)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "it is not a regular file", name)
-        data = os.read(descriptor, status.st_size + 1)
-        return data if len(data) == status.st_size else data + io.FileIO(descriptor, closefd=False).readall()
-    finally:
-        os.close(descriptor)
 
 
 def replace_files(changes: Mapping[Path, tuple[bytes, bytes]]) -> None:

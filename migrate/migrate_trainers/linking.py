@@ -11,11 +11,12 @@ import libcst as cst
 from migrate_trainers.engine import explain_refusal
 from migrate_trainers.findings import FileResult
 from migrate_trainers.reading import legacy
-from migrate_trainers.reading.linked import LinkedProgram, file_and_line
+from migrate_trainers.reading.linked import LinkedProgram, file_and_line, line_in_file
 from migrate_trainers.reading.scopes import BindingKind
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules import legacy_uses
 from migrate_trainers.rules.checkpoints.restored import continue_by_name
+from migrate_trainers.rules.choice import kept_by_comment, left_by_choice
 from migrate_trainers.rules.lightning.conversion import convert
 from migrate_trainers.rules.rewrite import Package, finding
 from migrate_trainers.rules.rewriter import rewrite_sites
@@ -92,6 +93,8 @@ def migrate_linked(
     paths = sorted(programs, key=lambda path: not legacy_uses.call_sites(programs[path]))
     linked = LinkedProgram([programs[path] for path in paths], [originals[path] for path in paths])
     sites = legacy_uses.call_sites(linked)
+    if (chosen := left_by_choice(linked, settings.rules, sites)) is not None:
+        return _left(paths, linked, chosen) if chosen else _unchanged(paths, linked)
     try:
         edits, findings = rewrite_sites(linked, settings, sites, package)
     except Refusal as refusal:
@@ -105,10 +108,17 @@ def migrate_linked(
         if problem is not None:
             fault = finding(linked, "MT903", sites[0].call.func, f"`{path}`: {problem}")
             return _left(paths, linked, [fault])
+        if (kept := kept_by_comment(originals[path], after)) is not None:
+            return _left(paths, linked, [replace(kept, line=line_in_file(index, kept.line))])
         own = len(legacy_uses.call_sites(program))
         found = tuple(sorted(_of_file(findings, index)))
         results[path] = FileResult(program.source.data, after, own, own, found)
     return results
+
+
+def _unchanged(paths: Sequence[Path], linked: LinkedProgram) -> dict[Path, FileResult]:
+    sources = [part.source.data for part in linked.parts]
+    return {path: FileResult(data, data) for path, data in zip(paths, sources, strict=True)}
 
 
 def _left(paths: Sequence[Path], linked: LinkedProgram, findings: Sequence[Finding]) -> dict[Path, FileResult]:

@@ -10,7 +10,7 @@ from migrate_trainers.containers.files import PythonFiles
 from migrate_trainers.engine import file_finding, migrate_source, with_finding
 from migrate_trainers.files import matching
 from migrate_trainers.findings import FileResult
-from migrate_trainers.reading.search import may_use_legacy_name
+from migrate_trainers.reading.prefilter import may_use_legacy_name
 from migrate_trainers.settings import Settings
 
 if TYPE_CHECKING:

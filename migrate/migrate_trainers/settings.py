@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from migrate_trainers.reading import legacy
+from migrate_trainers.selection import Rules
 
 Version = tuple[int, int]
+_ALL_RULES = Rules()
 
 
 @dataclass(frozen=True)
@@ -14,13 +16,14 @@ class Settings:
     """The Ray that the code was written for, the Ray that it must run on, and whose package new imports name.
 
     Without a source version, the names that a file uses tell it (2.6 where they don't). Without a release of
-    Transformers that the output must run with, its arguments keep their names.
+    Transformers that the output must run with, its arguments keep their names. `rules` are those that are followed.
     """
 
     source_version: Version | None = None
     target_version: Version = legacy.LATEST_TARGET
     target_transformers: Version | None = None
     bundled: bool = False
+    rules: Rules = _ALL_RULES
 
     @property
     def source(self) -> Version:
@@ -36,6 +39,14 @@ class Settings:
 def parse_version(text: str) -> Version:
     """`2.9` or `latest` for a Ray; raises `ValueError` for anything else."""
     return legacy.LATEST_TARGET if text == "latest" else parse_release(text, "a Ray version such as 2.9")
+
+
+def check_version(option: str, text: str) -> None:
+    """Raise `ValueError` if the text of an option is no version that it takes."""
+    if option == "target_transformers":
+        parse_release(text, "a release of Transformers such as 5.0")
+    elif parse_version(text) < legacy.FIRST_TARGET:
+        raise ValueError("the new API exists since Ray 2.7")
 
 
 def parse_release(text: str, expected: str) -> Version:

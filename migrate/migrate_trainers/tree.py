@@ -17,13 +17,16 @@ import libcst as cst
 from migrate_trainers.engine import failure, migrate_program, read_program
 from migrate_trainers.findings import FileResult, Kind
 from migrate_trainers.linking import made_with_builders, migrate_linked, prepare
+from migrate_trainers.reading.directives import changed_although_skipped, skips_file
 from migrate_trainers.reading.lightning_names import OLD_PACKAGE
 from migrate_trainers.reading.modules import Modules, absolute
 from migrate_trainers.reading.program import Program
 from migrate_trainers.reading.scopes import dotted_name
 from migrate_trainers.reading.source import Source, UndecodableError
+from migrate_trainers.reading.syntax import foreign_code
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules import legacy_uses
+from migrate_trainers.rules.choice import about_comments
 from migrate_trainers.rules.lightning.conversion import (
     convert,
     has_lightning_trainer,
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
 _NEEDLE = OLD_PACKAGE.encode()
 
 
+@foreign_code()
 def migrate_hits(
     hits: Mapping[Path, bytes],
     files: Mapping[Path, bytes],
@@ -69,6 +73,8 @@ def migrate_hits(
             migrated = {path: failure(tree.read(path), error) for unit in group.units for path in unit}
         together = frozenset(tree.name(path) for path, result in migrated.items() if result.changed)
         results |= {tree.name(path): replace(result, together=together) for path, result in migrated.items()}
+    for path, program in programs.items():
+        results[path] = about_comments(program, results.get(path, FileResult(hits[path], hits[path])))
     return {path: result for path, result in results.items() if result.findings or result.changed}
 
 
@@ -350,8 +356,12 @@ class Group:
         where = f"in `{self.tree.name(path)}`, " if path not in self.legacy else ""
         try:
             program = self.tree.program(path)
+            if skips_file(program):
+                raise _Kept(f"a comment skips `{self.tree.name(path)}`")
             conversion = convert(program)
             after = program.source.apply(conversion.edits)
+            if changed_although_skipped(program, Source.decode(after).text) is not None:
+                raise _Kept(f"a comment skips a statement of `{self.tree.name(path)}`")
         except Refusal as refusal:
             raise _Kept(where + refusal.detail) from refusal
         except (UndecodableError, ValueError, OSError) as error:

@@ -55,7 +55,7 @@ def _read_before_import(program: Program) -> set[str]:
 def compiles(text: str) -> bool:
     """Whether this Python accepts a source; newer syntax than its own it does not."""
     try:
-        compile(text, "<migrated>", "exec", flags=ast.PyCF_ONLY_AST)
-    except (SyntaxError, ValueError):
+        ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True

@@ -259,6 +259,21 @@ def test_options_reach_the_rewriter(tmp_path: Path) -> None:
     assert "num_to_keep" not in run("--diff", "--source-version", "2.5", tmp_path).output
 
 
+def test_files_without_a_hit_cost_next_to_no_imports(tmp_path: Path) -> None:
+    write(tmp_path, clean=CLEAN, named="LightningTrainer = 'ours'\n")
+    code = (
+        "import sys\nfrom migrate_trainers.cli import main\ntry:\n    main()\nexcept SystemExit as end:\n"
+        "    assert not end.code\n"
+        "assert not set(sys.modules) & {'libcst', 'rich', 'pathspec', 'dataclasses', 'pathlib', 'tomllib'}"
+    )
+
+    command = [sys.executable, "-S", "-c", code, tmp_path / "clean.py", tmp_path / "named.py"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+
+    assert process.stdout == "2 files looked at: no legacy trainer found.\n"
+
+
 def test_folder_without_git(tmp_path: Path) -> None:
     for folder in ("package/deep", ".hidden", "__pycache__", "node_modules", "venv"):
         (tmp_path / folder).mkdir(parents=True)
@@ -354,16 +369,16 @@ def test_nothing_of_what_is_read_is_run(tmp_path: Path) -> None:
 def test_file_that_changes_while_it_is_migrated_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, legacy=LEGACY)
     file = tmp_path / "legacy.py"
-    import migrate_trainers.cli as cli
+    import migrate_trainers.run as run_module
 
-    migrate = cli.migrate_project
+    migrate = run_module.migrate_project
 
     def meanwhile(*arguments: object) -> object:
         results = migrate(*arguments)  # type: ignore[arg-type]
         file.write_text("changed = True\n")
         return results
 
-    monkeypatch.setattr(cli, "migrate_project", meanwhile)
+    monkeypatch.setattr(run_module, "migrate_project", meanwhile)
 
     assert run(file).exit_code == 2
     assert file.read_text() == "changed = True\n"
@@ -390,16 +405,16 @@ def test_nothing_is_written_where_one_of_the_files_changes_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path, **MODULES, other=LEGACY)
-    import migrate_trainers.cli as cli
+    import migrate_trainers.run as run_module
 
-    migrate = cli.migrate_project
+    migrate = run_module.migrate_project
 
     def meanwhile(*arguments: object) -> object:
         results = migrate(*arguments)  # type: ignore[arg-type]
         (tmp_path / "models.py").write_text("changed = True\n")
         return results
 
-    monkeypatch.setattr(cli, "migrate_project", meanwhile)
+    monkeypatch.setattr(run_module, "migrate_project", meanwhile)
 
     result = run(tmp_path)
 

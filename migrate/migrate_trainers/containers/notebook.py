@@ -13,7 +13,7 @@ from migrate_trainers.containers.magics import is_python, read_cell
 from migrate_trainers.containers.names import LEGACY_NAMES, names_of
 from migrate_trainers.engine import failure, file_finding
 from migrate_trainers.findings import FileResult
-from migrate_trainers.reading.search import mentions_legacy_name
+from migrate_trainers.reading.prefilter import mentions_legacy_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

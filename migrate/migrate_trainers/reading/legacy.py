@@ -116,24 +116,6 @@ MUTATION_ARGUMENTS = frozenset({"hyperparam_mutations", "hyperparam_bounds"})
 # Configurations of a trainer that only remember their arguments.
 TORCH_CONFIGS = frozenset({"ray.train.torch.TorchConfig", "ray.train.torch.config.TorchConfig", "ray.train.DataConfig"})
 
-# Bytes that a file must contain to be looked at more closely.
-NEEDLES: tuple[bytes, ...] = (
-    b"LightningTrainer",
-    b"LightningConfigBuilder",
-    b"TransformersTrainer",
-    b"HuggingFaceTrainer",
-    b"AccelerateTrainer",
-    b"LightningCheckpoint",
-    b"LightningPredictor",
-    b"TransformersCheckpoint",
-    b"HuggingFaceCheckpoint",
-    b"TransformersPredictor",
-    b"HuggingFacePredictor",
-)
-# What each of them starts with: a few short searches rule out what many would.
-STEMS: tuple[bytes, ...] = (b"Lightning", b"Transformers", b"HuggingFace", b"AccelerateTrainer")
-# What they are imported from, or their modules.
-PACKAGE = b"ray"
 # Star imports of these bring legacy names in unseen.
 LEGACY_MODULES: frozenset[str] = frozenset((*_LIGHTNING_MODULES, *_TRANSFORMERS_MODULES, *_ACCELERATE_MODULES))
 

@@ -43,7 +43,7 @@ class LinkedSource(Source):
         """The line and column of an offset in its file; the line says too which file that is (`file_and_line`)."""
         index = self.part_at(offset)
         line, column = self.parts[index].position(offset - self.starts[index])
-        return index * _LINES + line, column
+        return line_in_file(index, line), column
 
     def edits_of(self, index: int, edits: Iterable[Edit]) -> list[Edit]:
         """The edits of one of the sources, among those of all."""
@@ -58,6 +58,11 @@ class LinkedSource(Source):
 def file_and_line(line: int) -> tuple[int, int]:
     """Which of the linked files a line of `LinkedSource.position` is in, and the line there."""
     return divmod(line, _LINES)
+
+
+def line_in_file(index: int, line: int) -> int:
+    """The line of `LinkedSource.position` for a line of one of the files."""
+    return index * _LINES + line
 
 
 class LinkedProgram(Program):
@@ -95,6 +100,9 @@ class LinkedProgram(Program):
 
     def span(self, node: cst.CSTNode) -> tuple[int, int]:
         return self._ranges[node]
+
+    def spans(self) -> Iterator[tuple[cst.CSTNode, tuple[int, int]]]:
+        yield from self._ranges.items()
 
     def bindings(self, name: cst.Name) -> tuple[Binding, ...]:
         return tuple(found for binding in super().bindings(name) for found in self._meaning(binding))

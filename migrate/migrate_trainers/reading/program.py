@@ -10,6 +10,7 @@ import libcst as cst
 from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
 
 from migrate_trainers.reading.scopes import Binding, BindingKind, Scope, build_scopes
+from migrate_trainers.reading.syntax import without_leading_form_feeds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,8 +66,20 @@ class Program:
         self.read_file = read_file
         self.is_taken = is_taken
         self.continues_runs = continues_runs
-        module = cst.parse_module(source.text)
-        if module.code != source.text:
+        readable = without_leading_form_feeds(source.buffer)
+        self._read(readable)
+        if readable != source.buffer:
+            # What was taken from a string was none in front of a statement.
+            spans = [self.span(string) for string in self.strings]
+            changed = [(start, end) for start, end in spans if readable[start:end] != source.buffer[start:end]]
+            if changed:
+                self._read(without_leading_form_feeds(source.buffer, changed))
+
+    def _read(self, data: bytes) -> None:
+        """Parse a text that has the same offsets as the source."""
+        text = data.decode("utf-8")
+        module = cst.parse_module(text)
+        if module.code != text:
             raise ValueError("the parser does not reproduce this file's text")
         wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
         self.module = wrapper.module

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import tokenize
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,6 +11,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+_BARE_CARRIAGE_RETURN = re.compile(rb"\r(?!\n)")
 
 
 class UndecodableError(ValueError):
@@ -52,8 +56,8 @@ def without_nested(edits: Iterable[Edit]) -> list[Edit]:
 class Source:
     """A file's bytes with what is needed to put edited text back as bytes.
 
-    `buffer` is the text as UTF-8 without a byte order mark: all offsets of the tool are offsets in it. A file whose
-    lines end in a bare carriage return is held with `\\n` there, which moves no offset.
+    `buffer` is the text as UTF-8 without a byte order mark: all offsets of the tool are offsets in it. A line end that
+    is a bare carriage return is `\\n` there, which moves no offset; `raw` is the same text with the file's own.
 
     `earlier` is what the buffer held before some `edits`, if it is the text after a first step of the migration.
     """
@@ -62,6 +66,7 @@ class Source:
     encoding: str
     newline: str
     buffer: bytes
+    raw: bytes = b""
     earlier: Source | None = None
     edits: tuple[Edit, ...] = ()
 
@@ -71,12 +76,15 @@ class Source:
         try:
             encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
             text = data.decode(encoding)
-        except (SyntaxError, UnicodeDecodeError, LookupError) as error:
+            if b"coding" in data[:200] and "coding" not in text[:200]:
+                raise UndecodableError(f"a Python file can't be in {encoding}")
+            if text.encode(encoding) != data:
+                raise UndecodableError(f"{encoding} does not give the same bytes back")
+            raw = text.encode("utf-8")
+        except (SyntaxError, UnicodeError, LookupError) as error:
             raise UndecodableError(str(error)) from error
-        newline = _dominant_newline(text)
-        if newline == "\r":
-            text = text.replace("\r", "\n")
-        return cls(data=data, encoding=encoding, newline=newline, buffer=text.encode("utf-8"))
+        buffer = _BARE_CARRIAGE_RETURN.sub(b"\n", raw)
+        return cls(data=data, encoding=encoding, newline=_dominant_newline(text), buffer=buffer, raw=raw)
 
     @cached_property
     def text(self) -> str:
@@ -101,7 +109,9 @@ class Source:
     def rewritten(self, edits: Iterable[Edit]) -> Source:
         """The text after a first step of the migration; positions are still those in the file."""
         ordered = tuple(sorted(edits, key=lambda edit: edit.order))
-        return replace(self, buffer=self._spliced(ordered), earlier=self, edits=ordered)
+        held = "\n" if self.newline == "\r" else self.newline
+        buffer, raw = _spliced(self.buffer, ordered, held), _spliced(self.raw, ordered, self.newline)
+        return replace(self, buffer=buffer, raw=raw, earlier=self, edits=ordered)
 
     def position(self, offset: int) -> tuple[int, int]:
         """1-based line and column (in characters) in the file of what stands at an offset."""
@@ -112,24 +122,8 @@ class Source:
 
     def apply(self, edits: Iterable[Edit]) -> bytes:
         """The file's bytes with the edits made; overlapping edits are a mistake of the caller (`ValueError`)."""
-        text = self._spliced(sorted(edits, key=lambda edit: edit.order)).decode("utf-8")
-        if self.newline == "\r":
-            text = text.replace("\n", "\r")
-        return text.encode(self.encoding)
-
-    def _spliced(self, edits: Iterable[Edit]) -> bytes:
-        parts: list[bytes] = []
-        done = 0
-        for edit in edits:
-            if edit.start < done:
-                raise ValueError(f"edits overlap at offset {edit.start}")
-            text = edit.text
-            if self.newline == "\r\n":
-                text = text.replace("\n", "\r\n")
-            parts += [self.buffer[done : edit.start], text.encode("utf-8")]
-            done = edit.end
-        parts.append(self.buffer[done:])
-        return b"".join(parts)
+        ordered = sorted(edits, key=lambda edit: edit.order)
+        return _spliced(self.raw, ordered, self.newline).decode("utf-8").encode(self.encoding)
 
     def _earlier_offset(self, offset: int) -> int:
         """Where something stood before the edits; the start of an edit for what one has written."""
@@ -142,6 +136,20 @@ class Source:
                 return edit.start
             moved += length - (edit.end - edit.start)
         return offset - moved
+
+
+def _spliced(held: bytes, edits: Iterable[Edit], newline: str) -> bytes:
+    """A text with edits made, in order, whose lines end in a newline of the file."""
+    parts: list[bytes] = []
+    done = 0
+    for edit in edits:
+        if edit.start < done:
+            raise ValueError(f"edits overlap at offset {edit.start}")
+        text = edit.text if newline == "\n" else edit.text.replace("\n", newline)
+        parts += [held[done : edit.start], text.encode("utf-8")]
+        done = edit.end
+    parts.append(held[done:])
+    return b"".join(parts)
 
 
 def _dominant_newline(text: str) -> str:

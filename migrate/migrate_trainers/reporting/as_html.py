@@ -15,8 +15,9 @@ from markupsafe import Markup, escape
 
 from migrate_trainers.catalogue import CATALOGUE
 from migrate_trainers.findings import Kind
-from migrate_trainers.reporting.as_text import counted, summary_line
+from migrate_trainers.reporting.as_text import summary_line
 from migrate_trainers.reporting.highlighting import style_sheet
+from migrate_trainers.reporting.phrases import counted
 from migrate_trainers.reporting.places import shown
 from migrate_trainers.reporting.sections import sections
 from migrate_trainers.reporting.side_by_side import Block, blocks

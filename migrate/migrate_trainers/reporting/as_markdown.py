@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from migrate_trainers.catalogue import CATALOGUE
 from migrate_trainers.findings import Kind
-from migrate_trainers.reporting.as_text import counted, summary_line
+from migrate_trainers.reporting.as_text import summary_line
 from migrate_trainers.reporting.diffs import hunks, split_lines
+from migrate_trainers.reporting.phrases import counted
 from migrate_trainers.reporting.places import shown
 from migrate_trainers.reporting.sections import sections
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from migrate_trainers.findings import Kind
+from migrate_trainers.reporting.phrases import counted, nothing_found
 from migrate_trainers.reporting.places import shown
 from migrate_trainers.reporting.report import Mode
 
@@ -95,7 +96,7 @@ def summary_line(report: Report) -> str:
     """One sentence on the whole run."""
     summary = report.summary
     if not (summary.call_sites or summary.changed or summary.manual or summary.errors):
-        return f"{counted(summary.files, 'file')} looked at: no legacy trainer found."
+        return nothing_found(summary.files)
     verb = "would be migrated" if report.dry else "migrated"
     files = counted(summary.changed, "file")
     trainers = f"{summary.migrated} of {counted(summary.call_sites, 'legacy trainer')}"
@@ -104,8 +105,3 @@ def summary_line(report: Report) -> str:
     parts += [f"{summary.manual} left to you"] if summary.manual else []
     parts += [counted(summary.errors, "error")] if summary.errors else []
     return ", ".join(parts) + "."
-
-
-def counted(number: int, noun: str) -> str:
-    """A number with its noun in the singular or the plural."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

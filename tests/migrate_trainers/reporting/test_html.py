@@ -189,7 +189,7 @@ def test_nothing_found() -> None:
 
 def test_missing_packages_are_named_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "x.py").write_bytes(LEGACY)
-    monkeypatch.setattr(cli, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
 
     result = CliRunner().invoke(cli.main, ["--output-format", "html", str(tmp_path)])
 

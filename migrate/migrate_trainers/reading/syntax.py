@@ -1,0 +1,93 @@
+"""Parsing: with this Python's own parser, which may only rule things out, and as a tree of libcst."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+# What libcst and the rules walk through without running out of stack, far more than people write.
+_DEEPEST = 500
+_DEEPEST_BRACKETS = 200
+# Lines and elements, of which libcst makes some ten kilobytes each.
+_LARGEST = 200_000
+_FRAMES = 12_000
+_TOO_DEEP = "its code is nested too deeply"
+_BRACKETS = re.compile(r"[()\[\]{}]")
+# White space before a statement that holds a form feed, but for lines that go on from the one above.
+_LEADING_FORM_FEEDS = re.compile(rb"(?m)(?<!\\\n)(?<!\\\r\n)^[ \t\f]*\f")
+
+
+class TooLargeError(ValueError):
+    """A source that can't be parsed with the memory and the stack that there are."""
+
+
+def syntax_tree(text: str) -> ast.Module | None:
+    """Python's own tree of a text, or None where this Python can't parse it.
+
+    Raises `TooLargeError` for what libcst could not parse either.
+    """
+    try:
+        tree = ast.parse(text)
+    except (RecursionError, MemoryError) as error:
+        raise TooLargeError(_TOO_DEEP) from error
+    except (SyntaxError, ValueError):
+        depth = deepest = 0
+        for bracket in _BRACKETS.finditer(text):
+            depth += 1 if bracket[0] in "([{" else -1
+            deepest = max(deepest, depth)
+        if deepest > _DEEPEST_BRACKETS:
+            raise TooLargeError(_TOO_DEEP) from None
+        return None
+    return tree
+
+
+def check_size(text: str) -> None:
+    """Raise `TooLargeError` for a text that is too much for what comes."""
+    size = text.count("\n") + text.count(",")
+    if size > _LARGEST:
+        raise TooLargeError(f"it has {size:,} lines and elements")
+
+
+def check_depth(tree: ast.Module) -> None:
+    """Raise `TooLargeError` for a tree that is too deep for what comes."""
+    level: list[ast.AST] = [tree]
+    depth = 0
+    while level:
+        # libcst nests what Python's tree holds as one list: `a and b and c`.
+        depth += 1 + max((len(node.values) for node in level if isinstance(node, ast.BoolOp)), default=0)
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    if depth > _DEEPEST:
+        raise TooLargeError(_TOO_DEEP)
+
+
+@contextmanager
+def foreign_code() -> Iterator[None]:
+    """Room for walks through the deepest tree that `check_depth` lets pass, and silence about what is in it."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, _FRAMES))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+def without_leading_form_feeds(data: bytes, kept: Sequence[tuple[int, int]] = ()) -> bytes:
+    """A text of the same length without form feeds in front of statements, but for some ranges that keep theirs.
+
+    libcst loses them, and Python begins to count the indentation behind one: each becomes the end of a blank line.
+    """
+
+    def replaced(match: re.Match[bytes]) -> bytes:
+        is_kept = any(start <= match.start() < end for start, end in kept)
+        return match[0] if is_kept else match[0].replace(b"\f", b"\n")
+
+    return _LEADING_FORM_FEEDS.sub(replaced, data) if b"\f" in data else data
