@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import libcst as cst
-from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
+from libcst.metadata import ByteSpanPositionProvider
+from libcst.metadata.span_provider import SpanProvidingCodegenState, byte_length_in_utf8
 
 from migrate_trainers.reading.scopes import Binding, BindingKind, Scope, build_scopes
 from migrate_trainers.reading.syntax import without_leading_form_feeds
@@ -15,6 +16,8 @@ from migrate_trainers.reading.syntax import without_leading_form_feeds
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import PurePath
+
+    from libcst.metadata import CodeSpan
 
     from migrate_trainers.reading.source import Edit, Source
 
@@ -79,12 +82,20 @@ class Program:
         """Parse a text that has the same offsets as the source."""
         text = data.decode("utf-8")
         module = cst.parse_module(text)
-        if module.code != text:
+        # Spans come with the generated text: a metadata wrapper would visit the tree once more, and generate it twice.
+        provider = ByteSpanPositionProvider()
+        state = SpanProvidingCodegenState(
+            default_indent=module.default_indent,
+            default_newline=module.default_newline,
+            provider=provider,
+            get_length=len if text.isascii() else byte_length_in_utf8,
+        )
+        module._codegen(state)
+        if "".join(state.tokens) != text:
             raise ValueError("the parser does not reproduce this file's text")
-        wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
-        self.module = wrapper.module
-        self.modules: tuple[cst.Module, ...] = (self.module,)
-        self._spans = wrapper.resolve(ByteSpanPositionProvider)
+        self.module = module
+        self.modules: tuple[cst.Module, ...] = (module,)
+        self._spans = cast("dict[cst.CSTNode, CodeSpan]", provider._computed)
         tree = build_scopes(self.module)
         self._parents = tree.parents
         self._scopes = tree.scopes

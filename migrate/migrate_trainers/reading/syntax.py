@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import re
 import sys
 import warnings
@@ -18,6 +19,7 @@ _DEEPEST_BRACKETS = 200
 # Lines and elements, of which libcst makes some ten kilobytes each.
 _LARGEST = 200_000
 _FRAMES = 12_000
+_OBJECTS = 100_000
 _TOO_DEEP = "its code is nested too deeply"
 _BRACKETS = re.compile(r"[()\[\]{}]")
 # White space before a statement that holds a form feed, but for lines that go on from the one above.
@@ -71,12 +73,16 @@ def check_depth(tree: ast.Module) -> None:
 def foreign_code() -> Iterator[None]:
     """Room for walks through the deepest tree that `check_depth` lets pass, and silence about what is in it."""
     limit = sys.getrecursionlimit()
+    thresholds = gc.get_threshold()
     sys.setrecursionlimit(max(limit, _FRAMES))
+    # A tree is many objects that all stay: looking through them again and again takes longer than to make them.
+    gc.set_threshold(_OBJECTS, *thresholds[1:])
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
+        gc.set_threshold(*thresholds)
         sys.setrecursionlimit(limit)
 
 
