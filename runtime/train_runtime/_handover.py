@@ -54,7 +54,17 @@ class Handover:
         if self.mode is CheckpointUploadMode.NO_UPLOAD:
             return folder.name_of(self.checkpoint)
         if self.upload is None:
-            folder.persist(self.checkpoint, name, rank, give_away=self.give_away)
+            try:
+                folder.persist(self.checkpoint, name, rank, give_away=self.give_away)
+            except OSError as error:
+                if error.errno is None:
+                    raise
+                raise OSError(
+                    error.errno,
+                    f"{error.strerror}: the checkpoint cannot be stored in {folder.path}. What was stored before is "
+                    "kept. Make room there, or choose another RunConfig(storage_path=...)",
+                    error.filename2 or error.filename,
+                ) from error
             return None
         stored = self.upload(self.checkpoint, name)
         if not isinstance(stored, Checkpoint):
