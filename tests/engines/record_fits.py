@@ -54,9 +54,11 @@ def _connect_with_environment(before: dict[str, str]) -> None:
 
     connect, fit = ray.init, TorchTrainer.fit
 
-    def init(*args: Any, **kwargs: Any) -> Any:
+    def init(*args: Any, runtime_env: dict[str, Any] | None = None, **kwargs: Any) -> Any:
         changed = {name: value for name, value in os.environ.items() if before.get(name) != value}
-        return connect(*args, **kwargs, **({"runtime_env": {"env_vars": changed}} if changed else {}))
+        given = runtime_env or {}
+        variables = {**changed, **given.get("env_vars", {})}
+        return connect(*args, **kwargs, runtime_env={**given, "env_vars": variables} if variables else runtime_env)
 
     def fit_connected(self: Any) -> Any:
         if not ray.is_initialized():
