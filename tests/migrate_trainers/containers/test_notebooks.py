@@ -10,6 +10,7 @@ from notebooks import cell, migrate_notebook, notebook, sources, without_sources
 from rewriting import LIGHTNING_IMPORTS, SCALING, codes
 
 from migrate_trainers import Settings, migrate_project, migrate_source
+from migrate_trainers.findings import Kind
 
 CONFIG = "config = LightningConfigBuilder().module(Net).trainer(max_epochs=2).fit_params(datamodule=DM()).build()"
 TRAINER = f"trainer = LightningTrainer(lightning_config=config, scaling_config={SCALING})"
@@ -269,6 +270,19 @@ def test_second_run_changes_nothing() -> None:
 
     assert result.changed
     assert (again.after, again.call_sites, again.findings) == (result.after, 0, ())
+
+
+@pytest.mark.parametrize("directive", ["a statement", "the file"])
+def test_comments_that_say_to_leave_code_alone(directive: str) -> None:
+    cells = list(CELLS)
+    if directive == "the file":
+        cells[0] = f"# migrate-trainers: skip-file\n{cells[0]}"
+    else:
+        cells[3] = f"{cells[3]}  # migrate-trainers: skip"
+    result = migrate_notebook(*cells)
+
+    assert result.after == result.before
+    assert not any(finding.kind is Kind.ERROR for finding in result.findings)
 
 
 def test_notebook_that_takes_its_configuration_from_a_module() -> None:
