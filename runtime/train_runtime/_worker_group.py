@@ -93,10 +93,11 @@ class WorkerGroup:
         for connection in dict.fromkeys([*ready, *ended]):
             rank = self._ranks[connection]
             try:
+                if connection not in ended:
+                    found.append((rank, connection.recv()))
+                    continue
                 while connection.poll():
                     found.append((rank, connection.recv()))
-                if connection not in ended:
-                    continue
             except (EOFError, ConnectionResetError):
                 pass
             del self._ranks[connection]
