@@ -35,12 +35,16 @@ class Janitor:
     @classmethod
     @contextlib.contextmanager
     def beside(cls, folder: Path) -> Iterator[Janitor]:
-        """Have the folder cleared, and watched process groups ended, should this process end within the context."""
+        """Have the folder cleared, and watched process groups ended, should this process end within the context.
+
+        The folder need not be there yet.
+        """
         process = subprocess.Popen(
             [sys.executable, "-I", "-S", __file__, str(os.getpid()), str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            bufsize=0,  # what it cannot be told any more must not come up again when the pipe is closed
             start_new_session=True,  # who kills the driver's group, spares it
         )
         assert process.stdin is not None
@@ -61,7 +65,6 @@ class Janitor:
     def _order(self, text: str) -> None:
         with contextlib.suppress(BrokenPipeError):  # it was killed; the run goes on without it
             self._orders.write(f"{text}\n".encode())
-            self._orders.flush()
 
 
 def end_groups(groups: Collection[int]) -> None:

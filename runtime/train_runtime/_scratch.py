@@ -8,6 +8,7 @@ train_runtime_<random>/
 from __future__ import annotations
 
 import contextlib
+import secrets
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,10 +35,11 @@ class Scratch:
     @contextlib.contextmanager
     def make(cls, run_name: str, console: Console) -> Iterator[Scratch]:
         """A folder for the run of this name; what remains of it at the end is told on the console."""
-        root = Path(tempfile.mkdtemp(prefix="train_runtime_"))
+        root = Path(tempfile.gettempdir(), f"train_runtime_{secrets.token_hex(8)}")
         directory = root / "artifacts" / run_name
         try:
             with Janitor.beside(root) as janitor:
+                root.mkdir(mode=0o700)
                 directory.mkdir(parents=True)
                 (root / "private").mkdir()
                 yield cls(root, directory, janitor)

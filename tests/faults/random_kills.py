@@ -61,7 +61,7 @@ class Run:
             return None
         self.look()
         file = self._folder / "metrics"
-        return file.read_text() if file.exists() else f"exit status {self._driver.returncode}"
+        return file.read_text() if file.exists() else f"none: {(self._folder / 'stderr').read_text()[-2000:]}"
 
     def kill(self, kind: str) -> None:
         """Kill a process of this kind, if there is one."""
@@ -90,9 +90,9 @@ class Run:
             return {}
         children = _children(driver)
         janitors = [pid for pid in children if b"_janitor" in _command(pid)]
-        templates = [pid for pid in children if b"_template_process" in _command(pid)]
-        workers = [pid for template in templates for pid in _children(template)]
-        workers += [pid for pid in children if b"connect_to_driver" in _command(pid)]
+        fresh = [pid for pid in children if b"connect_to_driver" in _command(pid)]
+        templates = [pid for pid in children if pid not in janitors + fresh]
+        workers = [pid for template in templates for pid in _children(template)] + fresh
         kinds = {"worker": workers, "template": templates, "janitor": janitors}
         return {**kinds, "driver, SIGKILL": [driver], "driver, SIGTERM": [driver]}
 
@@ -121,14 +121,16 @@ class Run:
 
     def _cleared_s(self, processes: list[int], since: float) -> float:
         """How long it took until nothing of the killed driver was left."""
-        while time.monotonic() < since + _CLEAR_S:
+        while True:
+            passed = time.monotonic() - since
             left = [pid for pid in processes if os.path.exists(f"/proc/{pid}")]
             folders = list((self._folder / "tmp").glob("train_runtime_*")) if self._has_janitor else []
             if not left and not folders:
-                return time.monotonic() - since
+                return passed
+            if passed > _CLEAR_S:
+                self._tally.problems.append(f"left after {_CLEAR_S} s: {left} {folders}")
+                return passed
             time.sleep(0.01)
-        self._tally.problems.append(f"left after {_CLEAR_S} s: {left} {folders}")
-        return _CLEAR_S
 
     def look(self) -> None:
         """Every checkpoint is whole, and none is older than what was there before."""

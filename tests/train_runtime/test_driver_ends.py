@@ -8,8 +8,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from conftest import Fit
 
 SCRIPT = """
 import os, subprocess, threading
@@ -81,6 +85,20 @@ def test_nothing_is_left(tmp_path: Path, number: signal.Signals, template: str) 
     assert not list(tmp_path.glob("train_runtime_*"))
     memory = [line.split(" memory ")[1].strip() for line in lines]
     assert not [name for name in memory if Path("/dev/shm", name).exists()]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the process in /proc")
+def test_a_run_goes_on_without_its_janitor(fit: Fit) -> None:
+    driver = os.getpid()
+    find = _children
+
+    def train() -> int:
+        janitors = [pid for pid in find(driver) if b"_janitor.py" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        for janitor in janitors:
+            os.kill(janitor, signal.SIGKILL)
+        return len(janitors)
+
+    assert fit(train, workers=1).return_value == 1
 
 
 def _children(pid: int) -> set[int]:
