@@ -81,9 +81,12 @@ class RealRay:
     def __exit__(self, *details: object) -> None:
         self._cluster.__exit__(*details)
 
-    def run(self, script: Path, *, timeout_s: float = 300) -> Run:
-        cluster = self._cluster
-        return _run("ray", script, timeout_s, {**cluster.environment, "RAY_ADDRESS": cluster.address})
+    def run(self, script: Path, *, keeps_row_order: bool = False, timeout_s: float = 300) -> Run:
+        """Run the script, on request with Ray Data dealing out rows in their order, of which it promises none."""
+        variables = {**self._cluster.environment, "RAY_ADDRESS": self._cluster.address}
+        if keeps_row_order:
+            variables["RECORD_FITS_KEEPS_ROW_ORDER"] = "1"
+        return _run("ray", script, timeout_s, variables)
 
 
 class LegacyRay:

@@ -63,7 +63,8 @@ def _connect_with_environment(before: dict[str, str]) -> None:
     def fit_connected(self: Any) -> Any:
         if not ray.is_initialized():
             init()
-        _keep_rows_in_order()
+        if "RECORD_FITS_KEEPS_ROW_ORDER" in os.environ:
+            _keep_rows_in_order()
         return fit(self)
 
     ray.init = init
@@ -71,7 +72,7 @@ def _connect_with_environment(before: dict[str, str]) -> None:
 
 
 def _keep_rows_in_order() -> None:
-    """Have Ray Data deal out rows in their order: it promises none, and what a training gives depends on it."""
+    """Have Ray Data deal out rows in their order, on which what a training gives depends."""
     data = sys.modules.get("ray.data")
     if data is not None:
         data.DataContext.get_current().execution_options.preserve_order = True
