@@ -23,7 +23,7 @@ from migrate_trainers.reading.modules import Modules, absolute
 from migrate_trainers.reading.program import Program
 from migrate_trainers.reading.scopes import dotted_name
 from migrate_trainers.reading.source import Source, UndecodableError
-from migrate_trainers.reading.syntax import foreign_code
+from migrate_trainers.reading.syntax import foreign_code, is_python
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules import legacy_uses
 from migrate_trainers.rules.choice import about_comments
@@ -35,7 +35,6 @@ from migrate_trainers.rules.lightning.conversion import (
     prefers_lightning,
 )
 from migrate_trainers.rules.rewrite import Package, finding
-from migrate_trainers.verify import compiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -366,7 +365,7 @@ class Group:
             raise _Kept(where + refusal.detail) from refusal
         except (UndecodableError, ValueError, OSError) as error:
             raise _Kept(f"`{self.tree.name(path)}` can't be read: {error}") from error
-        if compiles(program.source.text) and not compiles(Source.decode(after).text):
+        if is_python(program.source.text) and not is_python(Source.decode(after).text):
             raise _Kept(f"`{self.tree.name(path)}` would not compile")
         return FileResult(program.source.data, after, findings=tuple(sorted(conversion.findings)))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import builtins
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from migrate_trainers.reading.cells import landmarks
 from migrate_trainers.reading.program import Program
 from migrate_trainers.reading.scopes import BindingKind
 from migrate_trainers.reading.source import Source
+from migrate_trainers.reading.syntax import is_python
 from migrate_trainers.rules import legacy_uses
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def check(before: Program, after: bytes, settings: Settings) -> str | None:
         program = Program(source)
     except cst.ParserSyntaxError as error:
         return f"the output does not parse: {error.message}"
-    if compiles(before.source.text) and not compiles(source.text):
+    if is_python(before.source.text) and not is_python(source.text):
         return "the output does not compile"
     if landmarks(Source.decode(before.source.data).text) != landmarks(source.text):
         return "the output's cells are not those of the input"
@@ -50,12 +50,3 @@ def _read_before_import(program: Program) -> set[str]:
         if bindings and is_below and program.enclosing(name, (cst.FunctionDef, cst.Lambda)) is None:
             found.add(name.value)
     return found
-
-
-def compiles(text: str) -> bool:
-    """Whether this Python accepts a source; newer syntax than its own it does not."""
-    try:
-        ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True

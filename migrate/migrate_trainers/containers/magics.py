@@ -9,13 +9,13 @@ Each becomes the call of a function that doesn't exist, on as many lines and at 
 
 from __future__ import annotations
 
-import ast
 import keyword
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migrate_trainers.reading.cells import PLACEHOLDER
+from migrate_trainers.reading.syntax import is_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -90,15 +90,6 @@ def read_cell(text: str, first: int = 1) -> MagicText | None:
         found.append((begin, len(line), "{}()"))
     found += _magics(text, start)
     return _replaced(text, found, first)
-
-
-def is_python(text: str) -> bool:
-    """Whether this Python can parse a text."""
-    try:
-        ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
 
 
 def _replaced(text: str, found: Iterable[tuple[int, int, str]], first: int) -> MagicText:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from migrate_trainers.containers.joined import Joined
 from migrate_trainers.containers.json_text import Style, elements, loads, members
-from migrate_trainers.containers.magics import is_python, read_cell
+from migrate_trainers.containers.magics import read_cell
 from migrate_trainers.containers.names import LEGACY_NAMES, names_of
 from migrate_trainers.engine import failure, file_finding
 from migrate_trainers.findings import FileResult
 from migrate_trainers.reading.prefilter import mentions_legacy_name
+from migrate_trainers.reading.syntax import is_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

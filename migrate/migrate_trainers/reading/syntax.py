@@ -30,6 +30,15 @@ class TooLargeError(ValueError):
     """A source that can't be parsed with the memory and the stack that there are."""
 
 
+def is_python(text: str) -> bool:
+    """Whether this Python can parse a text; newer syntax than its own it can't."""
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
 def syntax_tree(text: str) -> ast.Module | None:
     """Python's own tree of a text, or None where this Python can't parse it.
 
