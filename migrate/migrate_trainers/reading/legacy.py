@@ -350,8 +350,6 @@ STRATEGIES: dict[str, str] = {
     "fsdp": "RayFSDPStrategy",
     "deepspeed": "RayDeepSpeedStrategy",
 }
-# The two ways to spell a release: what `--target-version` and `--source-version` accept.
-SOURCE_VERSIONS = ("2.4", "2.5", "2.6", "2.7", "2.8")
 # A builder method that only Ray 2.4 had, and classes that `ray.train` has since Ray 2.7: they tell a file's version.
 FIRST_STRATEGY_METHOD = "ddp_strategy"
 NEW_CONFIGS = frozenset({"ray.train.RunConfig", "ray.train.ScalingConfig", "ray.train.CheckpointConfig"})

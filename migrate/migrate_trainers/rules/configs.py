@@ -10,7 +10,7 @@ import libcst as cst
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.scopes import Binding, BindingKind
 from migrate_trainers.refusal import Refusal
-from migrate_trainers.rules.literals import display_of, is_flag, is_none, keywords_of
+from migrate_trainers.rules.literals import entries_of, is_flag, is_none
 from migrate_trainers.writing.arguments import bound_arguments
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _scaling_entries(
         return {}
     dictionary = dictionary_behind(rewrite.program, scaling_config)
     if dictionary is not None:
-        return keywords_of(dictionary) if isinstance(dictionary, cst.Call) else display_of(dictionary)
+        return entries_of(rewrite.program, dictionary)
     arguments = arguments_behind(rewrite, scaling_config, "ScalingConfig")
     return None if arguments is None else {name: argument.value for name, argument in arguments.items()}
 

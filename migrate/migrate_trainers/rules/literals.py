@@ -15,14 +15,6 @@ if TYPE_CHECKING:
     from migrate_trainers.rules.rewrite import Rewrite
 
 
-def written_out(rewrite: Rewrite, node: cst.BaseExpression) -> dict[str, cst.BaseExpression] | None:
-    """The entries of a dictionary by key, or None where they can't all be read.
-
-    A variable is followed if nothing but this use reads it; its assignment is then removed from the file.
-    """
-    return entries_of(rewrite.program, inlined(rewrite, node) if isinstance(node, cst.Name) else node)
-
-
 def entries_of(program: Program, node: cst.BaseExpression) -> dict[str, cst.BaseExpression] | None:
     """The entries of `{...}` or `dict(...)` by key, or None where they can't all be read."""
     if isinstance(node, cst.Dict):
