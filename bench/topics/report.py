@@ -13,8 +13,8 @@ _SCRIPT = "reports.py"
 def measure(rounds: int) -> Table:
     """A row an engine; Ray is run once, with fewer reports."""
     commands = {
-        "bundled": replace(bundled(_SCRIPT), variables={"BENCH_REPORTS": "5000", "BENCH_CHECKPOINTS": "9"}),
-        "Ray": replace(real_ray(_SCRIPT), variables={"BENCH_REPORTS": "3", "BENCH_CHECKPOINTS": "3"}),
+        "bundled": replace(bundled(_SCRIPT), variables={"BENCH_REPORTS": "5000", "BENCH_CHECKPOINTS": "25"}),
+        "Ray": replace(real_ray(_SCRIPT), variables={"BENCH_REPORTS": "3", "BENCH_CHECKPOINTS": "5"}),
     }
     table = Table(
         "Reports on 2 workers; copy: shutil.copytree of the checkpoint's 100 MB on the same file system",
