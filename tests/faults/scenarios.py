@@ -198,7 +198,8 @@ class _DyingDataset(torch.utils.data.Dataset[int]):
 
 
 def loses_its_data_loader(fault: Fault) -> None:
-    for _ in torch.utils.data.DataLoader(_DyingDataset(fault), num_workers=1):
+    # Batches of plain numbers: taking a tensor over from a process that dies is another error, of the same worker.
+    for _ in torch.utils.data.DataLoader(_DyingDataset(fault), batch_size=None, num_workers=1):
         pass
 
 

@@ -20,6 +20,7 @@ _BOUNDARY = re.compile(
     r"#[ ]?%%|# COMMAND -{5,}|# (?:DBTITLE|MAGIC)\b|# Databricks notebook source|# In\[[ \d]*\]:"
     r"|#[ ]?@(?:markdown|title)\b|#\||" + _OWN
 )
+_BOUNDARY_BELOW = re.compile(rf"\n(?:{_BOUNDARY.pattern})")
 _LANDMARK = re.compile(rf"^(?:{_BOUNDARY.pattern}).*|{PLACEHOLDER.pattern}", re.MULTILINE)
 OWN_BOUNDARY = re.compile(rf"^{_OWN}\n", re.MULTILINE)
 
@@ -36,7 +37,7 @@ def is_boundary(line: str) -> bool:
 
 def crosses_boundary(source: Source, start: int, end: int) -> bool:
     """Whether a line between two offsets parts two cells."""
-    return any(map(is_boundary, source.slice(start, end).split("\n")[1:]))
+    return _BOUNDARY_BELOW.search(source.slice(start, end)) is not None
 
 
 def landmarks(text: str) -> list[str]:

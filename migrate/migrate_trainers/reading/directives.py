@@ -65,13 +65,12 @@ def _directives(program: Program) -> Iterator[tuple[cst.Comment, str]]:
 def _statement_beside(program: Program, comment: cst.Comment) -> Statement | None:
     """The innermost statement that has a line of its own on which a comment stands."""
     place = program.span(comment)[0]
-    around = []
-    for node, (start, _) in program.spans():
-        if isinstance(node, cst.SimpleStatementLine | cst.BaseCompoundStatement):
-            first, last = _own_lines(program, node)
+    for above in program.ancestors(comment):
+        if isinstance(above, cst.SimpleStatementLine | cst.BaseCompoundStatement):
+            first, last = _own_lines(program, above)
             if first <= place < last:
-                around.append((start, node))
-    return max(around, key=lambda found: found[0])[1] if around else None
+                return above
+    return None
 
 
 def _own_lines(program: Program, statement: Statement) -> tuple[int, int]:

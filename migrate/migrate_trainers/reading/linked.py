@@ -85,9 +85,9 @@ class LinkedProgram(Program):
         self.modules = tuple(part.module for part in parts)
         self._parents, self._scopes, self.names = {}, {}, {}
         self.attributes, self.calls, self.imports, self.comments, self.strings = [], [], [], [], []
-        self._ranges: dict[cst.CSTNode, tuple[int, int]] = {}
+        self._spans = {}
         for part, offset in zip(parts, self.source.starts, strict=True):
-            self._ranges |= {node: (start + offset, end + offset) for node, (start, end) in part.spans()}
+            self._spans |= {key: (start + offset, end + offset) for key, (start, end) in part._spans.items()}
             self._parents |= part._parents
             self._scopes |= {**part._scopes, part.module: part.module_scope}
             self.names |= part.names
@@ -97,12 +97,6 @@ class LinkedProgram(Program):
             self.comments += part.comments
             self.strings += part.strings
         self._meanings: dict[Binding, tuple[Binding, ...]] = {}
-
-    def span(self, node: cst.CSTNode) -> tuple[int, int]:
-        return self._ranges[node]
-
-    def spans(self) -> Iterator[tuple[cst.CSTNode, tuple[int, int]]]:
-        yield from self._ranges.items()
 
     def bindings(self, name: cst.Name) -> tuple[Binding, ...]:
         return tuple(found for binding in super().bindings(name) for found in self._meaning(binding))

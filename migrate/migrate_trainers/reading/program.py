@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 import libcst as cst
-from libcst.metadata import ByteSpanPositionProvider
-from libcst.metadata.span_provider import SpanProvidingCodegenState, byte_length_in_utf8
 
+from migrate_trainers.reading.layout import Layout
 from migrate_trainers.reading.scopes import Binding, BindingKind, Scope, build_scopes
 from migrate_trainers.reading.syntax import without_leading_form_feeds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import PurePath
-
-    from libcst.metadata import CodeSpan
 
     from migrate_trainers.reading.source import Edit, Source
 
@@ -82,22 +79,11 @@ class Program:
         """Parse a text that has the same offsets as the source."""
         text = data.decode("utf-8")
         module = cst.parse_module(text)
-        # Spans come with the generated text: a metadata wrapper would visit the tree once more, and generate it twice.
-        provider = ByteSpanPositionProvider()
-        state = SpanProvidingCodegenState(
-            default_indent=module.default_indent,
-            default_newline=module.default_newline,
-            provider=provider,
-            get_length=len if text.isascii() else byte_length_in_utf8,
-        )
-        module._codegen(state)
-        if "".join(state.tokens) != text:
-            raise ValueError("the parser does not reproduce this file's text")
+        layout = Layout(module, text)
         self.module = module
         self.modules: tuple[cst.Module, ...] = (module,)
-        self._spans = cast("dict[cst.CSTNode, CodeSpan]", provider._computed)
-        tree = build_scopes(self.module)
-        self._parents = tree.parents
+        self._spans, self._parents = layout.spans, layout.parents
+        tree = build_scopes(module, layout)
         self._scopes = tree.scopes
         self.module_scope = tree.module_scope
         self.names = tree.names
@@ -116,13 +102,7 @@ class Program:
     # Places
 
     def span(self, node: cst.CSTNode) -> tuple[int, int]:
-        span = self._spans[node]
-        return span.start, span.start + span.length
-
-    def spans(self) -> Iterator[tuple[cst.CSTNode, tuple[int, int]]]:
-        """Every node that has a place, with its span."""
-        for node, span in self._spans.items():
-            yield node, (span.start, span.start + span.length)
+        return self._spans[id(node)]
 
     def outer_span(self, node: cst.BaseExpression) -> tuple[int, int]:
         """The span with the parentheses around the expression."""
@@ -138,7 +118,7 @@ class Program:
         return self.source.slice(*self.outer_span(node))
 
     def parent(self, node: cst.CSTNode) -> cst.CSTNode | None:
-        return self._parents.get(node)
+        return self._parents.get(id(node))
 
     def ancestors(self, node: cst.CSTNode) -> Iterator[cst.CSTNode]:
         above = self.parent(node)

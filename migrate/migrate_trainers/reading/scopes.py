@@ -7,8 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING
 
 import libcst as cst
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from migrate_trainers.reading.layout import Layout
 
 
 class BindingKind(Enum):
@@ -81,7 +87,6 @@ class ScopeTree:
 
     module_scope: Scope
     scopes: dict[cst.CSTNode, Scope] = field(default_factory=dict)
-    parents: dict[cst.CSTNode, cst.CSTNode] = field(default_factory=dict)
     names: dict[cst.Name, Scope] = field(default_factory=dict)
     attributes: list[cst.Attribute] = field(default_factory=list)
     calls: list[cst.Call] = field(default_factory=list)
@@ -90,10 +95,10 @@ class ScopeTree:
     strings: list[cst.SimpleString | cst.FormattedString] = field(default_factory=list)
 
 
-def build_scopes(module: cst.Module) -> ScopeTree:
-    """Walk a module once and collect its scopes, bindings, parents and the nodes that rules look at."""
+def build_scopes(module: cst.Module, layout: Layout) -> ScopeTree:
+    """Walk a module once and collect its scopes, bindings and the nodes that rules look at."""
     tree = ScopeTree(Scope(module, None))
-    _Walker(tree).walk(module, tree.module_scope)
+    _Walker(tree, layout).walk(module, tree.module_scope)
     return tree
 
 
@@ -122,21 +127,24 @@ def own_returns(node: cst.CSTNode) -> list[cst.Return]:
 
 
 class _Walker:
-    def __init__(self, tree: ScopeTree) -> None:
+    def __init__(self, tree: ScopeTree, layout: Layout) -> None:
         self.tree = tree
+        self._held = layout.children
 
     def walk(self, node: cst.CSTNode, scope: Scope) -> None:
-        handler = getattr(self, f"_visit_{type(node).__name__}", None)
+        handler = _HANDLERS.get(type(node))
         if handler is not None:
-            handler(node, scope)
-        else:
+            handler(self, node, scope)
+        elif id(node) in self._held:
             self._children(node, scope)
 
-    def _children(self, node: cst.CSTNode, scope: Scope, *, but: tuple[cst.CSTNode | None, ...] = ()) -> None:
-        for child in node.children:
-            self.tree.parents[child] = node
-            if not any(child is skipped for skipped in but):
+    def _children(self, node: cst.CSTNode, scope: Scope, *, but: cst.CSTNode | None = None) -> None:
+        for child in self._children_of(node):
+            if child is not but:
                 self.walk(child, scope)
+
+    def _children_of(self, node: cst.CSTNode) -> Sequence[cst.CSTNode]:
+        return self._held.get(id(node), ())
 
     def _open(self, node: cst.CSTNode, parent: Scope) -> Scope:
         scope = Scope(node, parent)
@@ -168,8 +176,7 @@ class _Walker:
             self._bind(scope, target.value, kind, node, value)
             self._children(target, scope)
         elif isinstance(target, cst.Tuple | cst.List | cst.Element | cst.StarredElement):
-            for child in target.children:
-                self.tree.parents[child] = target
+            for child in self._children_of(target):
                 if isinstance(child, cst.BaseExpression | cst.BaseElement):
                     self._bind_target(child, scope, node)
                 else:
@@ -185,14 +192,14 @@ class _Walker:
 
     def _visit_Attribute(self, node: cst.Attribute, scope: Scope) -> None:
         self.tree.attributes.append(node)
-        self._children(node, scope, but=(node.attr,))
+        self._children(node, scope, but=node.attr)
 
     def _visit_Call(self, node: cst.Call, scope: Scope) -> None:
         self.tree.calls.append(node)
         self._children(node, scope)
 
     def _visit_Arg(self, node: cst.Arg, scope: Scope) -> None:
-        self._children(node, scope, but=(node.keyword,))
+        self._children(node, scope, but=node.keyword)
 
     def _visit_Comment(self, node: cst.Comment, scope: Scope) -> None:
         self.tree.comments.append(node)
@@ -229,9 +236,8 @@ class _Walker:
             self._bind(scope, local, BindingKind.IMPORT, alias, imported=f"{module}{separator}{name}")
 
     def _register(self, node: cst.CSTNode) -> None:
-        """Note the parents below a node whose names are not reads, and its comments."""
-        for child in node.children:
-            self.tree.parents[child] = node
+        """Note the comments of a node whose names are not reads."""
+        for child in self._children_of(node):
             if isinstance(child, cst.Comment):
                 self.tree.comments.append(child)
             self._register(child)
@@ -242,8 +248,7 @@ class _Walker:
         self._bind(scope, node.name.value, BindingKind.FUNCTION, node)
         inner = self._open(node, scope)
         self._declarations(node.body, inner)
-        for child in node.children:
-            self.tree.parents[child] = node
+        for child in self._children_of(node):
             if child is node.body:
                 self.walk(child, inner)
             elif child is node.params:
@@ -253,8 +258,7 @@ class _Walker:
 
     def _visit_Lambda(self, node: cst.Lambda, scope: Scope) -> None:
         inner = self._open(node, scope)
-        for child in node.children:
-            self.tree.parents[child] = node
+        for child in self._children_of(node):
             if child is node.params:
                 self._parameters(node.params, inner, scope)
             else:
@@ -262,19 +266,17 @@ class _Walker:
 
     def _parameters(self, parameters: cst.Parameters, inner: Scope, outer: Scope) -> None:
         """Bind the parameters inside; defaults and annotations are read outside."""
-        for child in parameters.children:
-            self.tree.parents[child] = parameters
+        for child in self._children_of(parameters):
             if isinstance(child, cst.Param):
                 self._bind(inner, child.name.value, BindingKind.PARAMETER, child)
-                self._children(child, outer, but=(child.name,))
+                self._children(child, outer, but=child.name)
             else:
                 self.walk(child, outer)
 
     def _visit_ClassDef(self, node: cst.ClassDef, scope: Scope) -> None:
         self._bind(scope, node.name.value, BindingKind.CLASS, node)
         inner = self._open(node, scope)
-        for child in node.children:
-            self.tree.parents[child] = node
+        for child in self._children_of(node):
             if child is node.body:
                 self.walk(child, inner)
             elif child is not node.name:
@@ -282,12 +284,12 @@ class _Walker:
 
     def _declarations(self, body: cst.CSTNode, scope: Scope) -> None:
         """Find `global` and `nonlocal` before the names that they concern are bound."""
-        for child in body.children:
+        for child in self._children_of(body):
             if isinstance(child, cst.Global):
                 scope.declared_global.update(item.name.value for item in child.names)
             elif isinstance(child, cst.Nonlocal):
                 scope.declared_nonlocal.update(item.name.value for item in child.names)
-            elif not isinstance(child, cst.FunctionDef | cst.ClassDef | cst.BaseExpression):
+            elif isinstance(child, _HOLDERS_OF_STATEMENTS):
                 self._declarations(child, scope)
 
     def _visit_Global(self, node: cst.Global, scope: Scope) -> None:
@@ -299,11 +301,9 @@ class _Walker:
     # Assignments
 
     def _visit_Assign(self, node: cst.Assign, scope: Scope) -> None:
-        for child in node.children:
-            self.tree.parents[child] = node
+        for child in self._children_of(node):
             if isinstance(child, cst.AssignTarget):
-                for part in child.children:
-                    self.tree.parents[part] = child
+                for part in self._children_of(child):
                     if part is child.target:
                         self._bind_target(part, scope, node, node.value)
                     else:
@@ -312,8 +312,7 @@ class _Walker:
                 self.walk(child, scope)
 
     def _visit_AnnAssign(self, node: cst.AnnAssign, scope: Scope) -> None:
-        for child in node.children:
-            self.tree.parents[child] = node
+        for child in self._children_of(node):
             if child is node.target:
                 if node.value is not None or not isinstance(child, cst.Name):
                     self._bind_target(child, scope, node, node.value)
@@ -326,18 +325,18 @@ class _Walker:
             self._bind(scope, node.target.value, BindingKind.OTHER, node)
 
     def _visit_NamedExpr(self, node: cst.NamedExpr, scope: Scope) -> None:
-        self._children(node, scope, but=(node.target,))
+        self._children(node, scope, but=node.target)
         owner = scope
         while isinstance(owner.node, cst.BaseComp | cst.DictComp) and owner.parent is not None:
             owner = owner.parent
         self._bind_target(node.target, owner, node)
 
     def _visit_For(self, node: cst.For, scope: Scope) -> None:
-        self._children(node, scope, but=(node.target,))
+        self._children(node, scope, but=node.target)
         self._bind_target(node.target, scope, node)
 
     def _visit_AsName(self, node: cst.AsName, scope: Scope) -> None:
-        self._children(node, scope, but=(node.name,))
+        self._children(node, scope, but=node.name)
         self._bind_target(node.name, scope, node)
 
     def _visit_Del(self, node: cst.Del, scope: Scope) -> None:
@@ -352,43 +351,67 @@ class _Walker:
 
     def _comprehension(self, node: cst.BaseComp | cst.DictComp, scope: Scope) -> None:
         inner = self._open(node, scope)
-        for child in node.children:
-            self.tree.parents[child] = node
+        for child in self._children_of(node):
             self.walk(child, inner)
 
     _visit_ListComp = _visit_SetComp = _visit_DictComp = _visit_GeneratorExp = _comprehension
 
     def _visit_CompFor(self, node: cst.CompFor, scope: Scope) -> None:
-        self._children(node, scope, but=(node.target,))
+        self._children(node, scope, but=node.target)
         self._bind_target(node.target, scope, node)
 
     # Patterns and type parameters
 
     def _visit_MatchAs(self, node: cst.MatchAs, scope: Scope) -> None:
-        self._children(node, scope, but=(node.name,))
+        self._children(node, scope, but=node.name)
         if node.name is not None:
             self._bind(scope, node.name.value, BindingKind.OTHER, node)
 
     def _visit_MatchStar(self, node: cst.MatchStar, scope: Scope) -> None:
-        self._children(node, scope, but=(node.name,))
+        self._children(node, scope, but=node.name)
         if node.name is not None:
             self._bind(scope, node.name.value, BindingKind.OTHER, node)
 
     def _visit_MatchMapping(self, node: cst.MatchMapping, scope: Scope) -> None:
-        self._children(node, scope, but=(node.rest,))
+        self._children(node, scope, but=node.rest)
         if node.rest is not None:
             self._bind(scope, node.rest.value, BindingKind.OTHER, node)
 
     def _visit_MatchKeywordElement(self, node: cst.MatchKeywordElement, scope: Scope) -> None:
-        self._children(node, scope, but=(node.key,))
+        self._children(node, scope, but=node.key)
 
     def _type_parameter(self, node: cst.TypeVar | cst.TypeVarTuple | cst.ParamSpec, scope: Scope) -> None:
         # Bound in the scope around the definition: close enough, as nothing but the definition reads them.
-        self._children(node, scope, but=(node.name,))
+        self._children(node, scope, but=node.name)
         self._bind(scope, node.name.value, BindingKind.OTHER, node)
 
     _visit_TypeVar = _visit_TypeVarTuple = _visit_ParamSpec = _type_parameter
 
     def _visit_TypeAlias(self, node: cst.TypeAlias, scope: Scope) -> None:
-        self._children(node, scope, but=(node.name,))
+        self._children(node, scope, but=node.name)
         self._bind(scope, node.name.value, BindingKind.OTHER, node)
+
+
+# What may hold `global` and `nonlocal` of a function: all blocks but those of functions and classes in it.
+_HOLDERS_OF_STATEMENTS = (
+    cst.BaseSuite,
+    cst.SimpleStatementLine,
+    cst.If,
+    cst.Else,
+    cst.For,
+    cst.While,
+    cst.With,
+    cst.Try,
+    cst.TryStar,
+    cst.ExceptHandler,
+    cst.ExceptStarHandler,
+    cst.Finally,
+    cst.Match,
+    cst.MatchCase,
+)
+# A node's class says what is done with it; with all others only what they hold is looked at.
+_HANDLERS = {
+    getattr(cst, name.removeprefix("_visit_")): visit
+    for name, visit in vars(_Walker).items()
+    if name.startswith("_visit_")
+}

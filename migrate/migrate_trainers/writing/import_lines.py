@@ -66,8 +66,9 @@ def has_run_for(program: Program, statement: cst.CSTNode, anchor: _Import) -> bo
     first, last = block.body.index(own), block.body.index(line)
     if last <= first:
         return True
-    is_in_cell = not crosses_boundary(program.source, program.span(own)[1], program.span(line)[0])
-    return is_in_cell and all(is_import_line(between) for between in block.body[first : last + 1])
+    return all(is_import_line(between) for between in block.body[first : last + 1]) and not crosses_boundary(
+        program.source, program.span(own)[1], program.span(line)[0]
+    )
 
 
 class ImportWriter:

@@ -159,8 +159,8 @@ class ImportPlan:
 
     def _existing(self, qualified: str) -> str | None:
         """The local name of something that the file imports (and still will)."""
-        for local, bindings in self._visible_bindings():
-            if len(bindings) != 1 or bindings[0].kind is not BindingKind.IMPORT:
+        for local, bindings in self._visible_imports():
+            if len(bindings) != 1:
                 continue
             alias, imported = bindings[0].node, bindings[0].imported
             if alias in self._removed or imported is None or not isinstance(alias, cst.ImportAlias):
@@ -171,11 +171,11 @@ class ImportPlan:
 
     def _module_alias(self, module: str) -> str | None:
         """How the file reaches a module: by an alias, by `from ray import train`, or through `import ray`."""
-        for local, bindings in self._visible_bindings():
+        for local, bindings in self._visible_imports():
             if len({binding.imported for binding in bindings}) != 1:
                 continue
             binding = bindings[0]
-            if binding.kind is not BindingKind.IMPORT or not isinstance(binding.node, cst.ImportAlias):
+            if not isinstance(binding.node, cst.ImportAlias):
                 continue
             if all(other.node in self._removed for other in bindings):
                 continue
@@ -222,11 +222,13 @@ class ImportPlan:
             for binding in scope.bindings.get(local, [])
         )
 
-    def _visible_bindings(self) -> Iterator[tuple[str, list[Binding]]]:
-        """The variables that code beside the anchor can read; imports under a condition may not have run."""
+    def _visible_imports(self) -> Iterator[tuple[str, list[Binding]]]:
+        """What code beside the anchor can read that is imported first; what is under a condition may not have run."""
         scope: Scope | None = self._program.scope(self._anchor)
         while scope is not None:
             for name, bindings in scope.bindings.items():
+                if bindings[0].kind is not BindingKind.IMPORT:
+                    continue
                 if all(self._runs(binding) for binding in bindings) and any(map(self._has_run, bindings)):
                     yield name, bindings
             scope = scope.parent
