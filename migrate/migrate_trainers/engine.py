@@ -11,7 +11,7 @@ from migrate_trainers.findings import FileResult, Finding
 from migrate_trainers.reading.prefilter import mentions_legacy_name
 from migrate_trainers.reading.search import may_import_legacy_name
 from migrate_trainers.reading.source import Source, UndecodableError
-from migrate_trainers.reading.syntax import TooLargeError, foreign_code
+from migrate_trainers.reading.syntax import TooLargeError, foreign_code, syntax_error
 from migrate_trainers.settings import Settings
 
 if TYPE_CHECKING:
@@ -80,8 +80,9 @@ def read_program(data: bytes) -> Program | FileResult:
     except cst.ParserSyntaxError as error:
         if may_skip_file(source.text):
             return FileResult(data, data)
-        finding = file_finding("MT900", error.message, error.editor_line, error.editor_column)
-        return FileResult(data, data, findings=(finding,))
+        # libcst lists all tokens that it would have taken, and may name another line.
+        message, line, column = syntax_error(source.text) or (error.message, error.editor_line, error.editor_column)
+        return FileResult(data, data, findings=(file_finding("MT900", message, line, column),))
     except Exception as error:
         return failure(data, error)
 
@@ -163,7 +164,7 @@ def _migrate_sites(program: Program, settings: Settings, sites: list[CallSite], 
         return FileResult(data, data, len(sites), 0, tuple(sorted(findings)))
     try:
         after = program.source.apply(edits)
-        problem = check(program, after, settings)
+        problem = check(program, edits, after)
     except (ValueError, UnicodeEncodeError, RecursionError) as error:
         problem = str(error)
     if problem is not None:

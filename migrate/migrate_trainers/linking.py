@@ -103,8 +103,9 @@ def migrate_linked(
     results = {}
     for index, path in enumerate(paths):
         program = linked.parts[index]
-        after = program.source.apply(linked.source.edits_of(index, edits))
-        problem = check(program, after, settings)
+        own_edits = linked.source.edits_of(index, edits)
+        after = program.source.apply(own_edits)
+        problem = check(program, own_edits, after)
         if problem is not None:
             fault = finding(linked, "MT903", sites[0].call.func, f"`{path}`: {problem}")
             return _left(paths, linked, [fault])

@@ -15,14 +15,16 @@ from migrate_trainers.reading.syntax import is_python
 from migrate_trainers.rules import legacy_uses
 
 if TYPE_CHECKING:
-    from migrate_trainers.settings import Settings
+    from migrate_trainers.reading.source import Edit
 
 
-def check(before: Program, after: bytes, settings: Settings) -> str | None:
-    """What is wrong with the rewritten bytes, or None: they parse, hold no legacy name, and every name resolves."""
+def check(before: Program, edits: list[Edit], after: bytes) -> str | None:
+    """What is wrong with the bytes that edits have made, or None: they parse, and all names in them resolve."""
     source = Source.decode(after)
     try:
-        program = Program(source)
+        program = before.edited(edits)
+        if program.source.buffer != source.buffer:
+            program = Program(source)
     except cst.ParserSyntaxError as error:
         return f"the output does not parse: {error.message}"
     if is_python(before.source.text) and not is_python(source.text):

@@ -130,6 +130,15 @@ def test_what_is_no_python_is_an_error_and_stays(data: bytes, code: str) -> None
     assert result.findings[0].kind is Kind.ERROR
 
 
+def test_a_syntax_error_is_told_as_python_tells_it() -> None:
+    lines = ["from ray.train.lightning import LightningTrainer", "x = 1", "print 'old'", "", ""]
+
+    (finding,) = migrate_source("\n".join(lines).encode()).findings
+
+    assert (finding.line, finding.column) == (3, 1)
+    assert "Missing parentheses in call to 'print'" in finding.message
+
+
 def test_form_feed_before_a_statement_is_never_lost() -> None:
     data = lightning(before="\n\x0cvalue = 1\n").encode()
 

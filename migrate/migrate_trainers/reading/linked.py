@@ -85,7 +85,7 @@ class LinkedProgram(Program):
         self.modules = tuple(part.module for part in parts)
         self._parents, self._scopes, self.names = {}, {}, {}
         self.attributes, self.calls, self.imports, self.comments, self.strings = [], [], [], [], []
-        self._spans = {}
+        self._spans, self._qualified = {}, {}
         for part, offset in zip(parts, self.source.starts, strict=True):
             self._spans |= {key: (start + offset, end + offset) for key, (start, end) in part._spans.items()}
             self._parents |= part._parents

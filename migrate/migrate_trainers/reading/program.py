@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import libcst as cst
 
-from migrate_trainers.reading.layout import Layout
+from migrate_trainers.reading.parsing import Parsed
 from migrate_trainers.reading.scopes import Binding, BindingKind, Scope, build_scopes
 from migrate_trainers.reading.syntax import without_leading_form_feeds
 
@@ -48,7 +48,8 @@ class Program:
 
     `elsewhere` finds what a name is that is imported from another file, `read_file` gives what a file holds that the
     program names, `is_taken` says whether another file imports a name of its own; `continues_runs` says that the
-    trainers continue earlier runs, as an earlier step of the migration has seen. Raises `libcst.ParserSyntaxError` if
+    trainers continue earlier runs, as an earlier step of the migration has seen; `parsed` is the source's tree where
+    that is there already. Raises `libcst.ParserSyntaxError` if
     the source isn't Python, and `ValueError` if libcst can't give its text back exactly (spans would be wrong then).
     """
 
@@ -60,30 +61,19 @@ class Program:
         is_taken: IsTaken = _not_taken,
         *,
         continues_runs: bool = False,
+        parsed: Parsed | None = None,
     ) -> None:
         self.source = source
         self.elsewhere = elsewhere
         self.read_file = read_file
         self.is_taken = is_taken
         self.continues_runs = continues_runs
-        readable = without_leading_form_feeds(source.buffer)
-        self._read(readable)
-        if readable != source.buffer:
-            # What was taken from a string was none in front of a statement.
-            spans = [self.span(string) for string in self.strings]
-            changed = [(start, end) for start, end in spans if readable[start:end] != source.buffer[start:end]]
-            if changed:
-                self._read(without_leading_form_feeds(source.buffer, changed))
-
-    def _read(self, data: bytes) -> None:
-        """Parse a text that has the same offsets as the source."""
-        text = data.decode("utf-8")
-        module = cst.parse_module(text)
-        layout = Layout(module, text)
-        self.module = module
-        self.modules: tuple[cst.Module, ...] = (module,)
-        self._spans, self._parents = layout.spans, layout.parents
-        tree = build_scopes(module, layout)
+        self._parsed = parsed or _parsed(source)
+        self.module = self._parsed.module
+        self.modules: tuple[cst.Module, ...] = (self.module,)
+        self._spans, self._parents = self._parsed.spans, self._parsed.parents
+        self._qualified: dict[int, str | None] = {}
+        tree = build_scopes(self.module, self._parsed.children)
         self._scopes = tree.scopes
         self.module_scope = tree.module_scope
         self.names = tree.names
@@ -95,9 +85,15 @@ class Program:
 
     def edited(self, edits: Iterable[Edit], *, continues_runs: bool = False) -> Program:
         """The program after a first step of its migration, at the same place."""
-        continues_runs = continues_runs or self.continues_runs
-        source, surroundings = self.source.rewritten(edits), (self.elsewhere, self.read_file, self.is_taken)
-        return Program(source, *surroundings, continues_runs=continues_runs)
+        source = self.source.rewritten(edits)
+        return Program(
+            source,
+            self.elsewhere,
+            self.read_file,
+            self.is_taken,
+            continues_runs=continues_runs or self.continues_runs,
+            parsed=None if b"\f" in source.buffer else self._parsed.edited(source.edits, source.buffer),
+        )
 
     # Places
 
@@ -241,6 +237,15 @@ class Program:
 
         None too where one of several bindings of the name is something else.
         """
+        key = id(node)
+        if key in self._qualified:
+            return self._qualified[key]
+        qualified = self._looked_up(node)
+        if key in self._spans:  # Another node may get the `id` of one that isn't the tree's.
+            self._qualified[key] = qualified
+        return qualified
+
+    def _looked_up(self, node: cst.CSTNode) -> str | None:
         if isinstance(node, cst.Attribute):
             base = self.qualified_name(node.value)
             return None if base is None else f"{base}.{node.attr.value}"
@@ -323,3 +328,20 @@ class Program:
     def unresolved_names(self) -> set[str]:
         """Names that are read somewhere and bound nowhere that the reader could see."""
         return {name.value for name in self.names if not self.scope(name).lookup(name.value)}
+
+
+def _parsed(source: Source) -> Parsed:
+    """The tree of a source; in front of statements libcst can't read form feeds."""
+    readable = without_leading_form_feeds(source.buffer)
+    parsed = Parsed.of(readable)
+    if readable == source.buffer:
+        return parsed
+    # What was taken from a string was none in front of a statement.
+    strings = (
+        parsed.spans[id(node)]
+        for nodes in parsed.children.values()
+        for node in nodes
+        if isinstance(node, cst.SimpleString | cst.FormattedString)
+    )
+    changed = [(start, end) for start, end in strings if readable[start:end] != source.buffer[start:end]]
+    return Parsed.of(without_leading_form_feeds(source.buffer, changed)) if changed else parsed

@@ -14,7 +14,7 @@ import libcst as cst
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from migrate_trainers.reading.layout import Layout
+    from migrate_trainers.reading.layout import Children
 
 
 class BindingKind(Enum):
@@ -95,10 +95,10 @@ class ScopeTree:
     strings: list[cst.SimpleString | cst.FormattedString] = field(default_factory=list)
 
 
-def build_scopes(module: cst.Module, layout: Layout) -> ScopeTree:
+def build_scopes(module: cst.Module, children: Children) -> ScopeTree:
     """Walk a module once and collect its scopes, bindings and the nodes that rules look at."""
     tree = ScopeTree(Scope(module, None))
-    _Walker(tree, layout).walk(module, tree.module_scope)
+    _Walker(tree, children).walk(module, tree.module_scope)
     return tree
 
 
@@ -127,9 +127,9 @@ def own_returns(node: cst.CSTNode) -> list[cst.Return]:
 
 
 class _Walker:
-    def __init__(self, tree: ScopeTree, layout: Layout) -> None:
+    def __init__(self, tree: ScopeTree, children: Children) -> None:
         self.tree = tree
-        self._held = layout.children
+        self._held = children
 
     def walk(self, node: cst.CSTNode, scope: Scope) -> None:
         handler = _HANDLERS.get(type(node))

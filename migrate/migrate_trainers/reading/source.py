@@ -59,7 +59,8 @@ class Source:
     `buffer` is the text as UTF-8 without a byte order mark: all offsets of the tool are offsets in it. A line end that
     is a bare carriage return is `\\n` there, which moves no offset; `raw` is the same text with the file's own.
 
-    `earlier` is what the buffer held before some `edits`, if it is the text after a first step of the migration.
+    `earlier` is what the buffer held before some `edits`, if it is the text after a first step of the migration; their
+    line ends are those of the buffer, and they are in order.
     """
 
     data: bytes
@@ -108,10 +109,11 @@ class Source:
 
     def rewritten(self, edits: Iterable[Edit]) -> Source:
         """The text after a first step of the migration; positions are still those in the file."""
-        ordered = tuple(sorted(edits, key=lambda edit: edit.order))
+        ordered = sorted(edits, key=lambda edit: edit.order)
         held = "\n" if self.newline == "\r" else self.newline
-        buffer, raw = _spliced(self.buffer, ordered, held), _spliced(self.raw, ordered, self.newline)
-        return replace(self, buffer=buffer, raw=raw, earlier=self, edits=ordered)
+        made = tuple(replace(edit, text=edit.text.replace("\n", held)) for edit in ordered)
+        buffer, raw = _spliced(self.buffer, made, "\n"), _spliced(self.raw, ordered, self.newline)
+        return replace(self, buffer=buffer, raw=raw, earlier=self, edits=made)
 
     def position(self, offset: int) -> tuple[int, int]:
         """1-based line and column (in characters) in the file of what stands at an offset."""

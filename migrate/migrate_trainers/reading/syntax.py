@@ -39,6 +39,17 @@ def is_python(text: str) -> bool:
     return True
 
 
+def syntax_error(text: str) -> tuple[str, int, int] | None:
+    """What this Python says against a text, with the line and the column; None if it can parse it."""
+    try:
+        ast.parse(text)
+    except SyntaxError as error:
+        return error.msg, error.lineno or 1, max(error.offset or 1, 1)
+    except (ValueError, RecursionError, MemoryError):
+        return None
+    return None
+
+
 def syntax_tree(text: str) -> ast.Module | None:
     """Python's own tree of a text, or None where this Python can't parse it.
 

@@ -9,9 +9,8 @@ import pytest
 from rewriting import SCALING, after, lightning, migrate
 from worker_calls import assert_same_calls
 
-from migrate_trainers import Settings
 from migrate_trainers.reading.program import Program
-from migrate_trainers.reading.source import Source
+from migrate_trainers.reading.source import Edit, Source
 from migrate_trainers.verify import check
 
 LEGACY = "from ray.train.lightning import LightningConfigBuilder, LightningTrainer\n"
@@ -306,8 +305,10 @@ TransformersTrainer(init, scaling_config={SCALING}).fit()
 
 
 def test_output_that_reads_a_name_above_its_import_is_refused() -> None:
-    program = Program(Source.decode(b"import a\n\nprint(a)\n"))
+    text = "import a\n\nprint(a)\n"
+    program = Program(Source.decode(text.encode()))
+    edits = [Edit(0, text.index("print"), ""), Edit(len(text), len(text), "import a\n")]
 
-    problem = check(program, b"print(a)\nimport a\n", Settings())
+    problem = check(program, edits, program.source.apply(edits))
 
     assert problem == "the output reads names above their import: a"
