@@ -48,6 +48,7 @@ from ray.train.lightning import LightningConfigBuilder, LightningTrainer
 
 """
 _CHECKPOINT = "from ray.train.lightning import LightningCheckpoint\n"
+_TORCH_CHECKPOINT = "from digits import Net\nfrom ray.train.torch import TorchCheckpoint\n"
 _TRANSFORMERS = """\
 from ray.air.config import ScalingConfig
 from ray.train.huggingface import TransformersTrainer
@@ -146,6 +147,13 @@ trainer = TransformersTrainer(make_trainer, datasets={{"train": {train}{others}}
 _READS_SHARD = """\
     for batch in session.get_dataset_shard("train").iter_torch_batches(batch_size=32):
         train_on(accelerator, batch)
+"""
+
+
+_REPORTS_MODEL = """\
+    model = accelerator.prepare(Net())
+    loss = train_one_epoch(accelerator, model)
+    session.report({"loss": loss}, checkpoint=TorchCheckpoint.from_state_dict(model.state_dict()))
 """
 
 
@@ -571,6 +579,53 @@ predictions = [dataset.map_batches(Predictor, **arguments) for dataset in datase
     "MT430": Example(
         "from ray.air import Checkpoint, session\n"
         + _accelerate("{}", '    session.report({"loss": 0.1}, checkpoint=Checkpoint.from_dict({"epoch": 1}))\n')
+    ),
+    "MT431": Example(
+        _TORCH_CHECKPOINT + _accelerate("{}", _REPORTS_MODEL) + "model = trainer.fit().checkpoint.get_model(Net())\n"
+    ),
+    "MT432": Example(
+        _TORCH_CHECKPOINT
+        + "from ray.train.torch import TorchPredictor\n"
+        + _accelerate("{}", _REPORTS_MODEL)
+        + "predictor = TorchPredictor.from_checkpoint(trainer.fit().checkpoint, Net())\n"
+    ),
+    "MT433": Example(
+        _TORCH_CHECKPOINT
+        + "from ray.train.torch import TorchPredictor\n\n"
+        + _accelerate("{}", "    train_one_epoch(accelerator)\n")
+        + """
+
+class Predictor(TorchPredictor):
+    def call_model(self, inputs):
+        return super().call_model(inputs)[0]
+""",
+        instead="""\
+import torch
+from digits import Net
+
+
+class Predictor:
+    def __init__(self, weights):
+        self.model = Net()
+        self.model.load_state_dict(weights)
+
+    def __call__(self, batch):
+        with torch.no_grad():
+            return {"predictions": self.model(torch.as_tensor(batch["x"]))[0].numpy()}
+""",
+    ),
+    "MT434": Example(
+        _TORCH_CHECKPOINT
+        + _accelerate("{}", _REPORTS_MODEL)
+        + 'model = TorchCheckpoint.from_uri("s3://bucket/run/checkpoint_000001").get_model(Net())\n',
+    ),
+    "MT435": Example(
+        "from ray.air import Checkpoint\n"
+        + _accelerate(
+            "{}",
+            "    accelerator.save(train_one_epoch(accelerator), 'model/weights.pt')\n"
+            "    session.report({}, checkpoint=Checkpoint.from_directory('model'))\n",
+        )
     ),
     # Tune
     "MT500": Example(_tuned()),

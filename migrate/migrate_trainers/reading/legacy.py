@@ -64,10 +64,21 @@ TRANSFORMERS_PREDICTORS: frozenset[str] = frozenset(
     )
     for name in ("TransformersPredictor", "HuggingFacePredictor")
 )
+# What a train function of the user's own reported as a checkpoint, and what reads it.
+TORCH_CHECKPOINTS: frozenset[str] = frozenset(
+    f"{module}.{name}"
+    for module in ("ray.train.torch", "ray.train.torch.torch_checkpoint")
+    for name in ("TorchCheckpoint", "LegacyTorchCheckpoint")
+)
+TORCH_PREDICTORS: frozenset[str] = frozenset(
+    f"{module}.TorchPredictor" for module in ("ray.train.torch", "ray.train.torch.torch_predictor")
+)
 BATCH_PREDICTOR = "ray.train.batch_predictor.BatchPredictor"
-CHECKPOINT_CLASSES: frozenset[str] = LIGHTNING_CHECKPOINTS | TRANSFORMERS_CHECKPOINTS
+CHECKPOINT_CLASSES: frozenset[str] = LIGHTNING_CHECKPOINTS | TRANSFORMERS_CHECKPOINTS | TORCH_CHECKPOINTS
 # The classes of which a file has use without making a trainer.
-READERS: frozenset[str] = CHECKPOINT_CLASSES | LIGHTNING_PREDICTORS | TRANSFORMERS_PREDICTORS | {BATCH_PREDICTOR}
+READERS: frozenset[str] = (
+    CHECKPOINT_CLASSES | LIGHTNING_PREDICTORS | TRANSFORMERS_PREDICTORS | TORCH_PREDICTORS | {BATCH_PREDICTOR}
+)
 
 # Qualified names without a counterpart in current Ray: code around them can't be kept running by renaming.
 UNSUPPORTED: dict[str, str] = {
@@ -77,7 +88,6 @@ UNSUPPORTED: dict[str, str] = {
             ("ray.train.lightning._lightning_utils",),
             ("RayModelCheckpoint", "RayDataModule", "RayIterableDataset", "RayEnvironment"),
         ),
-        (("ray.train.torch", "ray.train.torch.torch_predictor"), ("TorchPredictor",)),
         (("ray.air", "ray.air.config"), ("DatasetConfig",)),
     )
     for module in modules
@@ -139,6 +149,10 @@ CONFIG_CLASSES: dict[str, str] = {
     **{f"ray.train.{name}": name for name in _CONFIG_HOMES},
 }
 
+# Ray's own checkpoint class, which any code may make: as it was, and as a directory.
+CHECKPOINTS = frozenset({"ray.air.Checkpoint", "ray.air.checkpoint.Checkpoint", "ray.train.Checkpoint"})
+TORCH_TRAINERS = frozenset({"ray.train.torch.TorchTrainer", "ray.train.torch.torch_trainer.TorchTrainer"})
+
 SESSION_MODULE = "ray.air.session"
 # Modules that a file has no more use for once the names above are rewritten.
 EMPTIED_MODULES = frozenset({"ray.air", "ray.air.config", "ray.air.result", "ray.air.checkpoint", SESSION_MODULE})
@@ -154,6 +168,7 @@ TARGET_MODULES = frozenset(
 )
 SESSION_FUNCTIONS = frozenset({"report", "get_checkpoint", "get_dataset_shard"})
 REPORTS = frozenset({f"{SESSION_MODULE}.report", "ray.train.report"})
+CHECKPOINT_GETTERS = frozenset({f"{SESSION_MODULE}.get_checkpoint", "ray.train.get_checkpoint"})
 SESSION_GETTERS = frozenset(
     {
         "get_world_rank",
@@ -187,6 +202,11 @@ REMOVED_CHECKPOINT_METHODS = frozenset(
         "get_model",
         "get_tokenizer",
         "get_training_arguments",
+        "_data_dict",
+        "_local_path",
+        "_metadata",
+        "_obj_ref",
+        "_uri",
     }
 )
 
@@ -342,6 +362,8 @@ FIRST_THAT_KEEPS_BLOCK_ORDER = (2, 6)
 # TransformersTrainer took datasets of other names; it fed datasets while they were read.
 FIRST_WITH_OTHER_DATASETS = (2, 5)
 FIRST_THAT_STREAMS = (2, 6)
+# From this release on all workers' files go into a checkpoint, not only the first one's.
+FIRST_THAT_MERGES_RANKS = (2, 7)
 # From this release on trainers refused `preprocessor=`.
 FIRST_WITHOUT_PREPROCESSOR = (2, 7)
 

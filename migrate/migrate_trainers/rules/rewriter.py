@@ -67,6 +67,7 @@ _GONE_NAMES = legacy.TRAINERS.keys() | legacy.BUILDERS | legacy.READERS
 _GONE_MODULES = (legacy.LEGACY_MODULES | {name.rpartition(".")[0] for name in legacy.READERS}) - {
     "ray.train.lightning",
     "ray.train.huggingface.transformers",
+    "ray.train.torch",
 }
 
 

@@ -108,21 +108,12 @@ def {name}(checkpoint, model_class, **kwargs):
             path = {os}.path.join(folder, "{other}")
         return model_class.load_from_checkpoint(path, **kwargs)
 '''
-REPORT_DICTIONARY = '''\
-def {name}(metrics, data):
-    """Report metrics, and the first worker's dictionary as a checkpoint."""
-    with {tempfile}.TemporaryDirectory() as folder:
-        checkpoint = None
-        if data is not None and {get_context}().get_world_rank() == 0:
-            {torch}.save(data, {os}.path.join(folder, "checkpoint.pt"))
-            checkpoint = {checkpoint_class}.from_directory(folder)
-        {report}(metrics, checkpoint=checkpoint)
-'''
-LOAD_DICTIONARY = '''\
-def {name}(checkpoint):
-    """The dictionary that a checkpoint holds."""
+UPLOAD_CHECKPOINT = '''\
+def {name}(checkpoint, uri):
+    """Copy the files of a checkpoint to a URI, and give that."""
     with checkpoint.as_directory() as folder:
-        return {torch}.load({os}.path.join(folder, "checkpoint.pt"), weights_only=False)
+        {copy_files}(folder, uri)
+    return uri
 '''
 CHECKPOINT_OF_FILE = '''\
 def {name}(path):
@@ -134,15 +125,15 @@ def {name}(path):
 
 PREDICTOR = '''\
 class {name}:
-    """Predicts with a Lightning module as Ray's LightningPredictor did."""
+    """Predicts with a {kind} as Ray's {predictor} did."""
 
     def __init__(self, model, use_gpu=False):
         self.device = {torch}.device("cuda" if use_gpu else "cpu")
         self.model = model.to(self.device).eval()
 
     @classmethod
-    def from_checkpoint(cls, checkpoint, model_class, use_gpu=False, **kwargs):
-        return cls({load_model}(checkpoint, model_class, **kwargs), use_gpu)
+    def from_checkpoint(cls, {parameters}):
+        return cls({load_model}({arguments}), use_gpu)
 
     def predict(self, data, dtype=None):
         """A dictionary of arrays for an array or a dictionary of them, a data frame for a data frame."""
@@ -169,11 +160,11 @@ class {name}:
 '''
 BATCH_PREDICTOR = '''\
 class {name}:
-    """Predicts with the Lightning module of a checkpoint, for each batch that Ray Data gives it."""
+    """Predicts with the {kind} of a checkpoint, for each batch that Ray Data gives it."""
 
-    def __init__(self, checkpoint, model_class, use_gpu=False, **kwargs):
+    def __init__(self, {parameters}):
         self.device = {torch}.device("cuda" if use_gpu else "cpu")
-        self.model = {load_model}(checkpoint, model_class, **kwargs).to(self.device).eval()
+        self.model = {load_model}({arguments}).to(self.device).eval()
 
     def __call__(self, batch, dtype=None, feature_columns=None, keep_columns=()):
         inputs = {{

@@ -1,4 +1,4 @@
-"""`LightningCheckpoint`, `TransformersCheckpoint` and the ways to make one: a checkpoint is only a directory now."""
+"""`LightningCheckpoint`, `Checkpoint.from_uri` and the other ways to make one: a checkpoint is only a directory now."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from migrate_trainers.reading import legacy
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.checkpoints.families import LIGHTNING, TRANSFORMERS
@@ -30,10 +31,28 @@ def migrate_classes(readers: Readers) -> None:
     program = readers.program
     for call in sorted(program.calls, key=lambda call: program.span(call)[0]):
         module, _, method = (program.qualified_name(call.func) or "").rpartition(".")
+        if call.func in readers.explained:
+            continue
         if f"{module}.{method}" in readers.family.checkpoints:
             _write_constructor(readers, call, call.func)
         elif module in readers.family.checkpoints:
             assert isinstance(call.func, cst.Attribute)
+            _write_method(readers, call, method, call.func.value)
+
+
+def migrate_plain_classes(readers: Readers) -> None:
+    """Rewrite every construction of Ray's own Checkpoint that the directory checkpoint knows in another form."""
+    program = readers.program
+    for call in program.calls:
+        module, _, method = (program.qualified_name(call.func) or "").rpartition(".")
+        keywords = {one.keyword.value for one in call.args if one.keyword is not None}
+        if call.func in readers.explained:
+            continue
+        if f"{module}.{method}" in legacy.CHECKPOINTS and not keywords <= {"path", "filesystem"}:
+            _write_constructor(readers, call, call.func)
+        elif module in legacy.CHECKPOINTS and method in ("from_uri", "from_checkpoint"):
+            assert isinstance(call.func, cst.Attribute)
+            readers.explained.add(call.func)
             _write_method(readers, call, method, call.func.value)
 
 

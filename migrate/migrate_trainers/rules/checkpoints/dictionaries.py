@@ -1,9 +1,12 @@
-"""Checkpoints that are dictionaries: AccelerateTrainer's train functions reported and read them.
+"""Checkpoints that are dictionaries: what train functions of the user's own reported and read.
 
     session.report(metrics, checkpoint=Checkpoint.from_dict(state))      report_dictionary(metrics, state)
     session.get_checkpoint().to_dict()                                   load_dictionary(ray.train.get_checkpoint())
+    Checkpoint.from_dict(state)                                          dictionary_checkpoint(state)
+    TorchCheckpoint.from_model(model)                                    the same for {"model": model}
+    checkpoint.get_model(model)                                          load_model(checkpoint, model)
 
-Current Ray's checkpoints are folders: two functions of the file write the dictionary into one, and read it from there.
+Current Ray's checkpoints are folders: functions of the file write the dictionary into one, and read it from there.
 """
 
 from __future__ import annotations
@@ -14,18 +17,20 @@ import libcst as cst
 
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.source import Edit
+from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.checkpoints.families import ACCELERATE, families_in
-from migrate_trainers.rules.checkpoints.opening import write_call
-from migrate_trainers.rules.checkpoints.removed import is_checkpoint, is_made_by
-from migrate_trainers.rules.literals import is_none
-from migrate_trainers.writing import templates
-from migrate_trainers.writing.arguments import bound_arguments
+from migrate_trainers.rules.checkpoints.kinds import Held
+from migrate_trainers.rules.checkpoints.opening import loading_calls, write_call
+from migrate_trainers.rules.checkpoints.removed import is_checkpoint
+from migrate_trainers.rules.checkpoints.reported import folder_calls, made_dictionaries, read_reports, sources
+from migrate_trainers.rules.checkpoints.wrapped import may_be_wrapped
+from migrate_trainers.writing import dictionary_templates as templates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    from migrate_trainers.reading.program import Program
     from migrate_trainers.rules.checkpoints.readers import Readers
+    from migrate_trainers.rules.checkpoints.reported import MadeDictionary, Reported
 
 
 def migrate_dictionaries(readers: Readers) -> None:
@@ -33,102 +38,133 @@ def migrate_dictionaries(readers: Readers) -> None:
     program = readers.program
     if families_in(program) != [ACCELERATE]:
         return
-    reported = _reported(program)
-    if not reported:
+    made = made_dictionaries(program)
+    reported = read_reports(program, readers.held, made)
+    if reported is None or not _can_be_told_apart(readers, reported, made):
         return
-    given = [argument for _, argument in reported]
-    made = {call for argument in given for call in _made(program, argument.value)}
-    readers.rewrite.review("MT430", reported[0][0], "")
-    for report, argument in reported:
-        readers.edit(report, Edit(*program.outer_span(report.func), _reporter(readers, report)))
-        _give_dictionary(readers, argument)
-    for call in made:
+    written: list[cst.BaseExpression] = [one.call for one in reported.reports]
+    written = written or [one.func for one in made]
+    if written:
+        readers.rewrite.review("MT430", min(written, key=lambda node: program.span(node)[0]), "")
+    unwrap = any(may_be_wrapped(program, one.value) for one in made.values())
+    for report in reported.reports:
+        readers.edit(report.call, Edit(*program.outer_span(report.call.func), _reporter(readers, report.call, unwrap)))
+        _give_dictionary(readers, report.argument, made)
+    for annotation in reported.annotations:
+        _name_dictionary(readers, annotation)
+    given = {report.argument.value for report in reported.reports}
+    for call, one in made.items():
         readers.explained.add(call.func)
-        if program.parent(call) not in given:
-            readers.edit(call, Edit(*program.span(call), readers.rewrite.text_of(_dictionary(call))))
-    for call in program.calls:
-        if isinstance(call.func, cst.Attribute) and call.func.attr.value == "to_dict" and not call.args:
-            owner = call.func.value
-            if readers.held.is_checkpoint(owner) or is_checkpoint(program, owner):
-                readers.explained.add(call.func)
-                write_call(readers, call, _loader(readers, call))
+        if isinstance(call.func, cst.Attribute):
+            readers.explained.add(call.func.value)
+        before, behind = one.brackets
+        text = f"{before}{readers.rewrite.text_of(one.value)}{behind}"
+        if call not in reported.made:
+            readers.edit(call, Edit(*program.span(call), f"{_maker(readers, call, unwrap)}({text})"))
+        elif call not in given:
+            readers.edit(call, Edit(*program.span(call), text))
+    _read_dictionaries(readers, reported, is_only=not reported.others)
 
 
-def _reported(program: Program) -> list[tuple[cst.Call, cst.Arg]]:
-    """The reports with their checkpoints, if all of these are dictionaries."""
-    reported = []
-    for call in program.calls:
-        if program.qualified_name(call.func) not in legacy.REPORTS:
-            continue
-        arguments = bound_arguments(call, ("metrics", "checkpoint"))
-        if arguments is None:
-            return []
-        argument = arguments.get("checkpoint")
-        if argument is None or is_none(argument.value):
-            continue
-        if not _made(program, argument.value):
-            return []
-        reported.append((call, argument))
-    return reported
+def _can_be_told_apart(readers: Readers, reported: Reported, made: Iterable[cst.Call]) -> bool:
+    """Whether it is known of each report whether its checkpoint is a dictionary, and none of them is the other kind."""
+    if reported.reports or not any(True for _ in made):
+        return not (reported.reports and reported.others)
+    program, folders = readers.program, folder_calls(readers.program)
+    return all(sources(program, readers.held, other.argument.value, folders) for other in reported.others)
 
 
-def _made(program: Program, given: cst.BaseExpression) -> list[cst.Call]:
-    """The calls of `Checkpoint.from_dict` behind what a report is given, if there is nothing else behind it."""
-    if isinstance(given, cst.Call):
-        return [given] if is_made_by(program, given, "from_dict") and _has_dictionary(given) else []
-    if isinstance(given, cst.IfExp):
-        return _made_of_all(program, [given.body, given.orelse])
-    if not isinstance(given, cst.Name):
-        return []
-    values = []
-    for binding in program.bindings(given):
-        if not isinstance(binding.node, cst.Assign | cst.AnnAssign) or binding.value is None:
-            return []
-        if not all(_is_reported(program, use) for use in program.uses(binding)):
-            return []
-        values.append(binding.value)
-    return _made_of_all(program, values)
-
-
-def _made_of_all(program: Program, values: Iterable[cst.BaseExpression]) -> list[cst.Call]:
-    """The calls behind several values, of which each but None has to be made by some."""
-    found = [_made(program, value) for value in values if not is_none(value)]
-    return [call for calls in found for call in calls] if all(found) else []
-
-
-def _is_reported(program: Program, use: cst.Name) -> bool:
-    argument = program.parent(use)
-    call = program.parent(argument) if isinstance(argument, cst.Arg) else None
-    return isinstance(call, cst.Call) and program.qualified_name(call.func) in legacy.REPORTS
-
-
-def _has_dictionary(call: cst.Call) -> bool:
-    return len(call.args) == 1 and not call.args[0].star
-
-
-def _dictionary(call: cst.Call) -> cst.BaseExpression:
-    return call.args[0].value
-
-
-def _give_dictionary(readers: Readers, argument: cst.Arg) -> None:
+def _give_dictionary(readers: Readers, argument: cst.Arg, made: Mapping[cst.Call, MadeDictionary]) -> None:
     """Give the report the dictionary where it was given a checkpoint."""
     program = readers.program
     report = program.parent(argument)
     assert isinstance(report, cst.Call)
     keyword = "" if report.args[0].keyword is None else "data="
     start, end = program.span(argument)
-    value = _dictionary(argument.value) if isinstance(argument.value, cst.Call) else argument.value
+    one = made.get(argument.value) if isinstance(argument.value, cst.Call) else None
+    value, (before, behind) = (one.value, one.brackets) if one is not None else (argument.value, ("", ""))
     value_start, value_end = program.outer_span(value)
     # What was said of the call is said of the dictionary.
     gone = [*program.comments_in(start, value_start), *program.comments_in(value_end, end)]
     comments = "".join(f"{comment}\n{program.source.indent_at(start)}" for comment in gone)
-    readers.edit(report, Edit(start, value_start, comments + keyword))
+    readers.edit(report, Edit(start, value_start, comments + keyword + before))
     if value_end < end:
-        readers.edit(report, Edit(value_end, end, ""))
+        readers.edit(report, Edit(value_end, end, behind))
 
 
-def _reporter(readers: Readers, report: cst.Call) -> str:
+def _name_dictionary(readers: Readers, annotation: cst.Annotation) -> None:
+    """Say `dict` in a type hint that names the class of the checkpoint."""
+    program = readers.program
+    classes = legacy.CHECKPOINTS | legacy.TORCH_CHECKPOINTS
+    for node in (*program.names, *program.attributes):
+        if program.qualified_name(node) in classes and program.contains(annotation, node):
+            readers.explained.add(node)
+            readers.edit(annotation, Edit(*program.span(node), "dict"))
+
+
+# Reading them
+
+
+def _read_dictionaries(readers: Readers, reported: Reported, *, is_only: bool) -> None:
+    """Rewrite `to_dict` and `get_model` where the checkpoint surely holds a dictionary."""
+    program = readers.program
+    has_trainer = any(program.qualified_name(call.func) in legacy.TRAINERS for call in program.calls)
+    own_are = bool(reported.reports) or (is_only and not has_trainer)
+    for call in program.calls:
+        if isinstance(call.func, cst.Attribute) and call.func.attr.value == "to_dict" and not call.args:
+            owner = call.func.value
+            held = readers.held.of(owner)
+            if held is Held.OLD_CHECKPOINT or (own_are and (held is Held.CHECKPOINT or is_checkpoint(program, owner))):
+                readers.explained.add(call.func)
+                review_old(readers, owner)
+                write_call(readers, call, _loader(readers, call))
+    for call in loading_calls(readers, ("get_model",)):
+        assert isinstance(call.func, cst.Attribute)
+        if own_are or readers.held.of(call.func.value) is Held.OLD_CHECKPOINT:
+            readers.explained.add(call.func)
+            readers.rewrite.review("MT431", call.func, "")
+            review_old(readers, call.func.value)
+            write_call(readers, call, torch_model_loader(readers, call))
+
+
+def review_old(readers: Readers, checkpoint: cst.BaseExpression) -> None:
+    """Say that the dictionary of a checkpoint can't be read if an earlier Ray wrote it."""
+    program, held = readers.program, readers.held
+    if held.of(checkpoint) is Held.CHECKPOINT or is_checkpoint(program, checkpoint):
+        return
+    if not sources(program, held, checkpoint, made_dictionaries(program)):
+        readers.rewrite.review("MT434", checkpoint, "")
+
+
+def torch_model_loader(readers: Readers, node: cst.CSTNode) -> str:
+    """The name of a function of the file that gives the model of a dictionary, for code at a node."""
+    if families_in(readers.program) != [ACCELERATE]:
+        raise Refusal("MT401", node, "the checkpoint may be of another trainer")
+    load_dictionary, torch = _loader(readers, node), readers.rewrite.imports.module("torch")
+    return readers.definition(
+        "load_model",
+        node,
+        lambda name: templates.LOAD_TORCH_MODEL.format(name=name, load_dictionary=load_dictionary, torch=torch),
+    )
+
+
+def _loader(readers: Readers, call: cst.CSTNode) -> str:
+    imports = readers.rewrite.imports
+    return readers.definition(
+        "load_dictionary",
+        call,
+        lambda name: templates.LOAD_DICTIONARY.format(
+            name=name, os=imports.module("os"), torch=imports.module("torch")
+        ),
+    )
+
+
+# Writing them
+
+
+def _reporter(readers: Readers, report: cst.Call, unwrap: bool) -> str:
     rewrite = readers.rewrite
+    line = _unwrapping(readers, report, " " * 12) if unwrap else ""
     return readers.definition(
         "report_dictionary",
         report,
@@ -140,16 +176,33 @@ def _reporter(readers: Readers, report: cst.Call) -> str:
             get_context=rewrite.function_named("ray.train.get_context"),
             checkpoint_class=rewrite.class_named("ray.train.Checkpoint"),
             report=rewrite.function_named("ray.train.report"),
+            unwrap=line,
         ),
     )
 
 
-def _loader(readers: Readers, call: cst.Call) -> str:
-    imports = readers.rewrite.imports
+def _maker(readers: Readers, call: cst.Call, unwrap: bool) -> str:
+    rewrite = readers.rewrite
+    line = _unwrapping(readers, call, " " * 4) if unwrap else ""
     return readers.definition(
-        "load_dictionary",
+        "dictionary_checkpoint",
         call,
-        lambda name: templates.LOAD_DICTIONARY.format(
-            name=name, os=imports.module("os"), torch=imports.module("torch")
+        lambda name: templates.DICTIONARY_CHECKPOINT.format(
+            name=name,
+            os=rewrite.imports.module("os"),
+            tempfile=rewrite.imports.module("tempfile"),
+            torch=rewrite.imports.module("torch"),
+            checkpoint_class=rewrite.class_named("ray.train.Checkpoint"),
+            unwrap=line,
         ),
     )
+
+
+def _unwrapping(readers: Readers, node: cst.CSTNode, indent: str) -> str:
+    """The line that takes models out of their wrappers, as Ray did with what it was given."""
+    name = readers.definition(
+        "without_wrapper",
+        node,
+        lambda name: templates.WITHOUT_WRAPPER.format(name=name, torch=readers.rewrite.imports.module("torch")),
+    )
+    return templates.UNWRAP.format(indent=indent, name=name)

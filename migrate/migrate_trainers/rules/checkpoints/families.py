@@ -55,9 +55,17 @@ TRANSFORMERS = Family(
     predicts="MT422",
     unfollowed="MT423",
 )
-ACCELERATE = Family(legacy.ACCELERATE_TRAINER)
+# Its checkpoints are what the user's own train function reports: folders, or dictionaries.
+ACCELERATE = Family(
+    legacy.ACCELERATE_TRAINER,
+    legacy.TORCH_CHECKPOINTS,
+    legacy.TORCH_PREDICTORS,
+    loaded="MT431",
+    predicts="MT432",
+    unfollowed="MT433",
+)
 
 
 def families_in(program: Program) -> list[Family]:
-    """The families of which a program imports something."""
-    return [family for family in (LIGHTNING, TRANSFORMERS, ACCELERATE) if family.is_in(program)]
+    """The families of which a program imports something; without any, its train functions are the user's own."""
+    return [family for family in (LIGHTNING, TRANSFORMERS, ACCELERATE) if family.is_in(program)] or [ACCELERATE]

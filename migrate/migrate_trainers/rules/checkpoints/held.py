@@ -9,8 +9,9 @@ import libcst as cst
 
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.scopes import Binding, BindingKind, own_returns
-from migrate_trainers.rules.checkpoints.families import families_in
+from migrate_trainers.rules.checkpoints.families import ACCELERATE, families_in
 from migrate_trainers.rules.checkpoints.kinds import (
+    ALL_CHECKPOINTS,
     CHECKPOINTS,
     Held,
     Kind,
@@ -56,7 +57,12 @@ class Holdings:
         return self._known[node]
 
     def is_checkpoint(self, node: cst.CSTNode) -> bool:
+        """Whether an expression surely is a checkpoint of the trainer."""
         return self.of(node) in CHECKPOINTS
+
+    def is_any_checkpoint(self, node: cst.CSTNode) -> bool:
+        """Whether an expression surely is a checkpoint, if only of another trainer."""
+        return self.of(node) in ALL_CHECKPOINTS
 
     def _look(self, node: cst.CSTNode) -> Kind | None:
         if isinstance(node, cst.Name):
@@ -87,12 +93,18 @@ class Holdings:
         qualified = self._program.qualified_name(node.func) or ""
         if legacy.TRAINERS.get(qualified) == self._family.trainer:
             return Held.TRAINER
+        if self._family is ACCELERATE and qualified in legacy.TORCH_TRAINERS:
+            return Held.TRAINER
         if qualified in legacy.TUNERS | legacy.TUNER_RESTORES:
             given = {self.of(argument.value) for argument in node.args}
             return Held.TUNER if Held.TRAINER in given else None
+        if self._family is ACCELERATE and qualified in legacy.CHECKPOINT_GETTERS:
+            return Held.CHECKPOINT
         module, _, method = qualified.rpartition(".")
         if qualified in self._family.checkpoints or module in self._family.checkpoints:
             return self._of_constructor(node, method)
+        if legacy.CHECKPOINTS & {qualified, module}:
+            return self._of_constructor(node, method) if self._is_of_only_family else Held.ANY_CHECKPOINT
         if legacy.TRAINERS.get(module) == self._family.trainer and method == "restore":
             return Held.TRAINER
         if isinstance(node.func, cst.Attribute):
@@ -102,7 +114,7 @@ class Holdings:
         if isinstance(node.func, cst.Name) and not self._program.bindings(node.func):
             held = self.of(node.args[0].value) if node.args else None
             return given_by_builtin(held, node.func.value) if held is not None else None
-        function = self._own_function(node.func)
+        function = self.own_function(node.func)
         return self._of_function(function) if function is not None else None
 
     def _of_constructor(self, node: cst.Call, method: str) -> Held:
@@ -216,13 +228,13 @@ class Holdings:
         function = self._program.enclosing(parameter, (cst.FunctionDef, cst.Lambda))
         given: list[cst.BaseExpression] | None = None
         if isinstance(function, cst.FunctionDef):
-            given = self._arguments_for(function, parameter)
+            given = self.arguments_for(function, parameter)
         if given:
             values = [*given, parameter.default] if parameter.default is not None else given
             return self._common(values)
         return self._of_annotation(parameter.annotation) if given is not None else None
 
-    def _arguments_for(self, function: cst.FunctionDef, parameter: cst.Param) -> list[cst.BaseExpression] | None:
+    def arguments_for(self, function: cst.FunctionDef, parameter: cst.Param) -> list[cst.BaseExpression] | None:
         """What the calls of a function give for one of its parameters; None where the function is used otherwise."""
         parameters = [*function.params.posonly_params, *function.params.params]
         names = [one.name.value for one in (*parameters, *function.params.kwonly_params)]
@@ -230,7 +242,7 @@ class Holdings:
             return None
         is_method = isinstance(self._program.parent(self._program.block(function)), cst.ClassDef)
         found = []
-        for use in self._uses_of_function(function):
+        for use in self.uses_of_function(function):
             call = self._program.parent(use)
             if not isinstance(call, cst.Call) or call.func is not use or any(one.star for one in call.args):
                 return None
@@ -243,7 +255,7 @@ class Holdings:
                     found.append(argument.value)
         return found
 
-    def _uses_of_function(self, function: cst.FunctionDef) -> Iterator[cst.CSTNode]:
+    def uses_of_function(self, function: cst.FunctionDef) -> Iterator[cst.CSTNode]:
         program, name = self._program, function.name.value
         owner = program.parent(program.block(function))
         if isinstance(owner, cst.ClassDef) and name == "__init__":
@@ -279,6 +291,8 @@ class Holdings:
             qualified = self._program.qualified_name(hint)
         if qualified in self._family.checkpoints:
             return Held.OLD_CHECKPOINT
+        if qualified in legacy.CHECKPOINTS:
+            return Held.OLD_CHECKPOINT if self._is_of_only_family else Held.ANY_CHECKPOINT
         is_result = legacy.CONFIG_CLASSES.get(qualified or "") == "Result"
         return Held.RESULT if is_result and self._is_of_only_family else None
 
@@ -289,7 +303,7 @@ class Holdings:
 
     # Functions and attributes of the file
 
-    def _own_function(self, node: cst.BaseExpression) -> cst.FunctionDef | None:
+    def own_function(self, node: cst.BaseExpression) -> cst.FunctionDef | None:
         """The function or method of the file that an expression calls."""
         if isinstance(node, cst.Name):
             bindings = self._program.bindings(node)

@@ -7,12 +7,16 @@ from enum import Enum
 
 
 class Held(Enum):
-    """What there is to hold. `OLD_CHECKPOINT` may be of any run, also one that a legacy trainer made."""
+    """What there is to hold.
+
+    `OLD_CHECKPOINT` may be of any run of the trainer, also one before the migration, `ANY_CHECKPOINT` of any trainer.
+    """
 
     TRAINER = "a trainer"
     RESULT = "the result of a run"
     CHECKPOINT = "a checkpoint of this file's run"
     OLD_CHECKPOINT = "a checkpoint of some run"
+    ANY_CHECKPOINT = "a checkpoint of some trainer"
     TUNER = "a tuner of a trainer"
     TRIALS = "the results of all trials"
     TRIAL = "the result of a trial"
@@ -41,7 +45,9 @@ class Named:
 
 Kind = Held | Parts | Listed | Named
 
+# What surely was made by the trainer in question; all that surely is a checkpoint.
 CHECKPOINTS = frozenset({Held.CHECKPOINT, Held.OLD_CHECKPOINT})
+ALL_CHECKPOINTS = CHECKPOINTS | {Held.ANY_CHECKPOINT}
 # The best checkpoints with their metrics.
 _PAIRS = Listed(Parts((Held.CHECKPOINT, None)))
 _ATTRIBUTES: dict[tuple[Kind, str], Kind] = {
@@ -112,4 +118,6 @@ def merged(found: set[Kind | None]) -> Kind | None:
     """One answer for several places: old and new checkpoints together may be either."""
     if len(found) == 1:
         return next(iter(found))
-    return Held.OLD_CHECKPOINT if found and found <= CHECKPOINTS else None
+    if not found or not found <= ALL_CHECKPOINTS:
+        return None
+    return Held.OLD_CHECKPOINT if found <= CHECKPOINTS else Held.ANY_CHECKPOINT

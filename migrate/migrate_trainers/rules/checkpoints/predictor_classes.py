@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migrate_trainers.rules.checkpoints.families import LIGHTNING, TRANSFORMERS
+from migrate_trainers.rules.checkpoints.dictionaries import torch_model_loader
+from migrate_trainers.rules.checkpoints.families import ACCELERATE, LIGHTNING, TRANSFORMERS
 from migrate_trainers.rules.checkpoints.models import model_loader
 from migrate_trainers.rules.checkpoints.pretrained import opening_of
 from migrate_trainers.writing import pretrained_templates, templates
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import libcst as cst
 
     from migrate_trainers.rules.checkpoints.readers import Readers
@@ -32,10 +35,38 @@ class BatchForm:
 
 BATCH_FORMS = {
     LIGHTNING: BatchForm("numpy", frozenset({"model_class"}), ("dtype", "feature_columns", "keep_columns"), False),
+    ACCELERATE: BatchForm("numpy", frozenset(), ("dtype", "feature_columns", "keep_columns"), False),
     TRANSFORMERS: BatchForm("pandas", frozenset(), ("feature_columns", "keep_columns"), True),
 }
 
 
+@dataclass(frozen=True)
+class _ModelForm:
+    """How a predictor's model is called and loaded: by the `parameters` of the class, and the loader's `arguments`."""
+
+    kind: str
+    predictor: str
+    loader: Callable[[Readers, cst.CSTNode], str]
+    parameters: str
+    arguments: str
+
+
+_MODEL_FORMS = {
+    LIGHTNING: _ModelForm(
+        "Lightning module",
+        "LightningPredictor",
+        model_loader,
+        "checkpoint, model_class, use_gpu=False, **kwargs",
+        "checkpoint, model_class, **kwargs",
+    ),
+    ACCELERATE: _ModelForm(
+        "torch module",
+        "TorchPredictor",
+        torch_model_loader,
+        "checkpoint, model=None, use_gpu=False",
+        "checkpoint, model",
+    ),
+}
 _CLASS_ARGUMENTS = frozenset({"model_cls", "pipeline_cls", "pretrained_model_kwargs"})
 
 
@@ -55,11 +86,20 @@ def batch_class(readers: Readers, node: cst.CSTNode) -> str:
 
 def _model_class(readers: Readers, node: cst.CSTNode, candidate: str, template: str) -> str:
     imports = readers.rewrite.imports
-    load_model = model_loader(readers, node)
+    form = _MODEL_FORMS[readers.family]
+    load_model = form.loader(readers, node)
 
     def text(name: str) -> str:
-        torch, numpy = imports.module("torch"), imports.module("numpy")
-        return template.format(name=name, load_model=load_model, torch=torch, numpy=numpy)
+        return template.format(
+            name=name,
+            load_model=load_model,
+            torch=imports.module("torch"),
+            numpy=imports.module("numpy"),
+            kind=form.kind,
+            predictor=form.predictor,
+            parameters=form.parameters,
+            arguments=form.arguments,
+        )
 
     return readers.definition(candidate, node, text)
 

@@ -1,4 +1,4 @@
-"""LightningPredictor and TransformersPredictor become classes of the script, with the methods that Ray's had."""
+"""Lightning-, Torch- and TransformersPredictor become classes of the script, with the methods that Ray's had."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import libcst as cst
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
-from migrate_trainers.rules.checkpoints.families import TRANSFORMERS
+from migrate_trainers.rules.checkpoints.dictionaries import review_old
+from migrate_trainers.rules.checkpoints.families import ACCELERATE, TRANSFORMERS
 from migrate_trainers.rules.checkpoints.kinds import Held
 from migrate_trainers.rules.checkpoints.predictor_classes import predictor_class
 from migrate_trainers.rules.legacy_uses import reader_references
@@ -68,6 +69,8 @@ def check_predictor(readers: Readers, made: cst.Call, checkpoint: cst.BaseExpres
             is_trainer = legacy.TRAINERS.get(program.qualified_name(call.func) or "") == readers.family.trainer
             if is_trainer and given and not is_none(given[0].value):
                 raise Refusal(readers.family.unfollowed, made, "it applied the preprocessor of the trainer")
+    if checkpoint is not None and readers.family is ACCELERATE:
+        review_old(readers, checkpoint)
     if readers.family is TRANSFORMERS and any(name in program.source.buffer for name in _TABLES):
         raise Refusal(readers.family.unfollowed, made, "its pipeline takes tables")
 

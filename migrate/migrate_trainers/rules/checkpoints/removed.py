@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from migrate_trainers.rules.checkpoints.readers import Readers
 
 
-# The modules whose `Checkpoint` is Ray's.
-_HOMES = ("ray.air", "ray.air.checkpoint", "ray.train")
+# The file in which the old class kept a dictionary.
+_DICTIONARY_FILE = "dict_checkpoint.pkl"
 # What the families' own checkpoint classes loaded.
 _LOADING = {
     "get_model": (LIGHTNING, TRANSFORMERS),
@@ -32,14 +32,17 @@ def refuse_removed_methods(program: Program, readers: Sequence[Readers]) -> None
     """Raise `Refusal` for methods that no rule has rewritten, where the object is surely a checkpoint of Ray."""
     explained = {node for one in readers for node in one.explained}
     families = families_in(program)
+    for node in program.strings:
+        if _DICTIONARY_FILE in program.text(node):
+            raise Refusal("MT401", node, f"the file `{_DICTIONARY_FILE}` of a checkpoint")
     for attribute in program.attributes:
         name = attribute.attr.value
         if name not in legacy.REMOVED_CHECKPOINT_METHODS or attribute in explained:
             continue
         owner = attribute.value
         loading = next((family for family in _LOADING.get(name, ()) if family in families), None)
-        is_class = (program.qualified_name(owner) or "").rpartition(".")[0] in _HOMES
-        if is_class or any(one.held.is_checkpoint(owner) for one in readers) or is_checkpoint(program, owner):
+        is_class = program.qualified_name(owner) in legacy.CHECKPOINTS
+        if is_class or any(one.held.is_any_checkpoint(owner) for one in readers) or is_checkpoint(program, owner):
             if loading is not None:
                 raise Refusal(loading.unseen, attribute, f"`{program.text(owner)}` may be of another trainer")
             raise Refusal("MT401", attribute, f"`{name}` of a checkpoint")
@@ -55,19 +58,12 @@ def _may_be_checkpoint(program: Program, node: cst.BaseExpression, family: Famil
     return "checkpoint" in text or "ckpt" in text or not family.checkpoints.isdisjoint(program.imported_names)
 
 
-def is_made_by(program: Program, call: cst.Call, method: str) -> bool:
-    """Whether a call is `Checkpoint.method(…)` of Ray's class."""
-    owner, _, name = (program.qualified_name(call.func) or "").rpartition(".")
-    return name == method and owner in {f"{home}.Checkpoint" for home in _HOMES}
-
-
 def is_checkpoint(program: Program, node: cst.BaseExpression) -> bool:
     """Whether an expression is surely a checkpoint of Ray: a result's, or what a worker got."""
     if isinstance(node, cst.Attribute):
         return node.attr.value == "checkpoint"
     if isinstance(node, cst.Call):
-        qualified = program.qualified_name(node.func) or ""
-        return qualified in ("ray.air.session.get_checkpoint", "ray.train.get_checkpoint")
+        return program.qualified_name(node.func) in legacy.CHECKPOINT_GETTERS
     if isinstance(node, cst.Name):
         return any(
             binding.value is not None and binding.value is not node and is_checkpoint(program, binding.value)

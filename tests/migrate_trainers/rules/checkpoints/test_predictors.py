@@ -210,7 +210,9 @@ class Doubled(torch.nn.Module):  # type: ignore[misc]
 
 def _predictor(template: str, model: Any) -> Any:
     names: dict[str, Any] = {"numpy": np, "torch": torch, "load": lambda checkpoint, model_class, **kwargs: checkpoint}
-    exec(template.format(name="Predictor", load_model="load", torch="torch", numpy="numpy"), names)
+    form = {"kind": "", "predictor": "", "parameters": "checkpoint, model_class, use_gpu=False, **kwargs"}
+    loading = {"load_model": "load", "arguments": "checkpoint, model_class, **kwargs"}
+    exec(template.format(name="Predictor", torch="torch", numpy="numpy", **form, **loading), names)
     if template is templates.PREDICTOR:
         return names["Predictor"].from_checkpoint(model, None, a=1).predict
     return names["Predictor"](model, None, a=1)
