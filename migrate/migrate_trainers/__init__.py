@@ -5,8 +5,9 @@ bytes of many files.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+# As in `typing`, which takes as long to import as the search of a few files.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from migrate_trainers.engine import migrate_source
     from migrate_trainers.findings import FileResult, Finding, Kind

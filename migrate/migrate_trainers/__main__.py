@@ -1,5 +1,5 @@
 """`python -m migrate_trainers`."""
 
-from migrate_trainers.cli import main
+from migrate_trainers.start import main
 
 main()

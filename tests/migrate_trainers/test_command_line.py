@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 from rewriting import LIGHTNING_IMPORTS, SCALING, lightning
 
+from migrate_trainers import start
 from migrate_trainers.catalogue import CATALOGUE
 from migrate_trainers.cli import main
 
@@ -262,9 +263,8 @@ def test_options_reach_the_rewriter(tmp_path: Path) -> None:
 def test_files_without_a_hit_cost_next_to_no_imports(tmp_path: Path) -> None:
     write(tmp_path, clean=CLEAN, named="LightningTrainer = 'ours'\n")
     code = (
-        "import sys\nfrom migrate_trainers.cli import main\ntry:\n    main()\nexcept SystemExit as end:\n"
-        "    assert not end.code\n"
-        "assert not set(sys.modules) & {'libcst', 'rich', 'pathspec', 'dataclasses', 'pathlib', 'tomllib'}"
+        "import sys\nfrom migrate_trainers.start import main\nmain()\n"
+        "assert not set(sys.modules) & {'click', 'libcst', 'rich', 'typing', 'dataclasses', 'pathlib', 'tomllib'}"
     )
 
     command = [sys.executable, "-S", "-c", code, tmp_path / "clean.py", tmp_path / "named.py"]
@@ -272,6 +272,47 @@ def test_files_without_a_hit_cost_next_to_no_imports(tmp_path: Path) -> None:
     process = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
 
     assert process.stdout == "2 files looked at: no legacy trainer found.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "configuration"),
+    [
+        (["clean.py"], ""),
+        (["--check", "clean.py", "clean.py"], ""),
+        (["--force-exclude", "clean.py"], "[tool.migrate-trainers]\nexclude = ['clean.py']\n"),
+        (["clean.py"], "[tool.migrate-trainers]\nexclud = []\n"),
+        (["clean.py"], "[project]\nname = 'migrate-trainers'\n"),
+        (["clean.py"], "[tool.migrate-trainers\n"),
+        (["--check", "legacy.py", "clean.py"], ""),
+        (["clean.py", "missing.py"], ""),
+        (["--check", "."], ""),
+        (["--check"], ""),
+        (["--no-such-option", "clean.py"], ""),
+        (["--", "clean.py"], ""),
+        (["-h"], ""),
+    ],
+)
+def test_the_short_way_to_an_end_prints_what_the_command_line_does(
+    arguments: list[str],
+    configuration: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    write(tmp_path, clean=CLEAN, legacy=LEGACY)
+    (tmp_path / "pyproject.toml").write_text(configuration)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["migrate-trainers", *arguments])
+    outcomes = []
+    for command in (start.main, main):
+        try:
+            command()
+            code: object = 0
+        except SystemExit as end:
+            code = end.code or 0
+        outcomes.append((code, *capfd.readouterr()))
+
+    assert outcomes[0] == outcomes[1]
 
 
 def test_folder_without_git(tmp_path: Path) -> None:

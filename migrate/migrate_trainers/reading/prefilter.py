@@ -6,8 +6,9 @@ import errno
 import io
 import os
 import stat
-from typing import TYPE_CHECKING
 
+# As in `typing`, which takes as long to import as the search of a few files.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+# As in `typing`, which takes as long to import as the search of a few files.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
