@@ -6,11 +6,11 @@ import contextlib
 import errno
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
-from migrate_trainers.reading.prefilter import read
+from migrate_trainers.reading.prefilter import Search, may_use_legacy_name, read
 
 # What a listed file may have become meanwhile, or be: gone, a link to nothing or itself, a folder, a pipe, a socket.
 _NO_FILE = frozenset({errno.ENOENT, errno.ELOOP, errno.EISDIR, errno.ENOTDIR, errno.ENXIO, errno.EINVAL})
@@ -48,22 +48,23 @@ class FilesOnDisk(Mapping[Path, bytes]):
     def __len__(self) -> int:
         return len(self.names)
 
-    def matching(self, predicate: Callable[[bytes], bool]) -> Iterator[tuple[Path, bytes | OSError]]:
-        """The files whose bytes fulfil a predicate, with them, and those that can't be read, with the reason.
+    def hits(self) -> Iterator[tuple[Path, bytes | OSError]]:
+        """The files that may use a legacy name, with their bytes, and those that can't be read, with the reason.
 
         A file that has several names (by symbolic links) comes once, by its own if that is among them.
         """
         # Strings instead of paths: this loop runs once for each file of the largest trees.
         real: dict[str, str] = {}
         found: dict[str, bytes | OSError] = {}
+        search = Search()
         for name in self.names:
             try:
-                data = read(name)
+                data = search.hit(name)
             except OSError as error:
                 if name in self._expected or error.errno not in _NO_FILE:
                     found[name] = error
                 continue
-            if predicate(data):
+            if data is not None:
                 own = os.path.realpath(name)
                 known = real.setdefault(own, name)
                 if known != name and os.path.islink(known) and not os.path.islink(name):
@@ -74,10 +75,10 @@ class FilesOnDisk(Mapping[Path, bytes]):
         yield from ((Path(name), data) for name, data in found.items())
 
 
-def matching(files: Mapping[Path, bytes], predicate: Callable[[bytes], bool]) -> Iterator[tuple[Path, bytes | OSError]]:
-    """The files whose bytes fulfil a predicate, with them, and those that can't be read, with the reason."""
+def hits(files: Mapping[Path, bytes]) -> Iterator[tuple[Path, bytes | OSError]]:
+    """The files that may use a legacy name, with their bytes, and those that can't be read, with the reason."""
     if isinstance(files, FilesOnDisk):
-        yield from files.matching(predicate)
+        yield from files.hits()
         return
     for path in files:
         try:
@@ -85,7 +86,7 @@ def matching(files: Mapping[Path, bytes], predicate: Callable[[bytes], bool]) ->
         except OSError as error:
             yield path, error
         else:
-            if predicate(data):
+            if may_use_legacy_name(data):
                 yield path, data
 
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from migrate_trainers.containers import is_notebook, is_page
 from migrate_trainers.containers.files import PythonFiles
 from migrate_trainers.engine import file_finding, migrate_source, with_finding
-from migrate_trainers.files import matching
+from migrate_trainers.files import hits as hits_among
 from migrate_trainers.findings import FileResult
-from migrate_trainers.reading.prefilter import may_use_legacy_name
 from migrate_trainers.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def migrate_project(
     settings = settings or Settings()
     results: dict[Path, FileResult] = {}
     hits: dict[Path, bytes] = {}
-    for path, data in matching(files, may_use_legacy_name):
+    for path, data in hits_among(files):
         if isinstance(data, OSError):
             message = data.strerror or str(data)
             results[path] = FileResult(b"", b"", findings=(file_finding("MT902", message),))

@@ -11,7 +11,7 @@ from repositories import git, make_repository, write_tree
 from migrate_trainers.discovery import Patterns, Selection, files_around, find_files
 from migrate_trainers.files import FilesOnDisk, read
 
-CODE = "x = 1\n"
+CODE = "x = 1  # ray, LightningTrainer\n"
 TREE = {
     ".gitignore": "*.gen.py\n/local/\n!kept.gen.py\n",
     "a.py": CODE,
@@ -163,7 +163,7 @@ def test_what_is_no_file_is_passed_over_and_never_waited_for(tmp_path: Path) -> 
     (tmp_path / "above").symlink_to(tmp_path)
     listed = [*find_files([tmp_path]).names, str(tmp_path / "gone.py"), str(tmp_path / "pipe.py")]
 
-    matches = dict(FilesOnDisk(listed).matching(lambda data: True))
+    matches = dict(FilesOnDisk(listed).hits())
 
     assert {path.relative_to(tmp_path).as_posix() for path in matches} == {"a.py", "folder.py/b.py"}
 
@@ -171,7 +171,7 @@ def test_what_is_no_file_is_passed_over_and_never_waited_for(tmp_path: Path) -> 
 def test_a_named_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
     missing = str(tmp_path / "missing.py")
 
-    ((path, error),) = FilesOnDisk([missing], [missing]).matching(lambda data: True)
+    ((path, error),) = FilesOnDisk([missing], [missing]).hits()
 
     assert path == Path(missing)
     assert isinstance(error, FileNotFoundError)
@@ -183,7 +183,7 @@ def test_a_file_with_several_names_comes_once_by_its_own(tmp_path: Path) -> None
     (tmp_path / "z_link.py").symlink_to("real.py")
     names = find_files([tmp_path]).names
 
-    matches = dict(FilesOnDisk(names).matching(lambda data: True))
+    matches = dict(FilesOnDisk(names).hits())
 
     assert len(names) == 4
     assert set(matches) == {tmp_path / "real.py", tmp_path / "package" / "x.py"}

@@ -26,36 +26,83 @@ NEEDLES: tuple[bytes, ...] = (
     b"TransformersPredictor",
     b"HuggingFacePredictor",
 )
-# What each of them starts with: a few short searches rule out what many would.
-STEMS: tuple[bytes, ...] = (b"Lightning", b"Transformers", b"HuggingFace", b"AccelerateTrainer")
+# What they start with: a few searches rule out what many would.
+STEMS: dict[bytes, tuple[bytes, ...]] = {
+    stem: tuple(needle for needle in NEEDLES if needle.startswith(stem))
+    for stem in (b"Lightning", b"Transformers", b"HuggingFace", b"Accelerate")
+}
 # What they are imported from, or their modules.
 PACKAGE = b"ray"
 
 
+# More than nearly every source file has.
+_BUFFER_SIZE = 1 << 17
+_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
 def mentions_legacy_name(data: bytes) -> bool:
     """Whether the bytes hold the name of a legacy trainer or builder anywhere."""
-    return any(stem in data for stem in STEMS) and any(needle in data for needle in NEEDLES)
+    return any(stem in data and any(needle in data for needle in needles) for stem, needles in STEMS.items())
 
 
 def may_use_legacy_name(data: bytes) -> bool:
-    """Whether the bytes hold such a name, and that of the package that it is imported from.
-
-    The shortest search comes first: it tells most files of a large tree apart.
-    """
+    """Whether the bytes hold such a name, and that of the package that it is imported from."""
     return PACKAGE in data and mentions_legacy_name(data)
+
+
+class Search:
+    """Reads files and says which may use a legacy name, one after the other in the same memory.
+
+    New memory for each file of a large tree would cost more than the search itself.
+    """
+
+    def __init__(self) -> None:
+        self._buffer = bytearray(_BUFFER_SIZE)
+
+    def hit(self, name: str) -> bytes | None:
+        """The bytes of a file that may use a legacy name, else None; raises `OSError` as `read` does."""
+        size = self._fill(name)
+        if size is not None and not self._may_use_legacy_name(size):
+            return None
+        data = read(name)
+        return data if size is not None or may_use_legacy_name(data) else None
+
+    def _fill(self, name: str) -> int | None:
+        """Put a file into the buffer; gives how many bytes it has, None if they are too many or it is no file."""
+        if not hasattr(os, "readv"):
+            return None
+        descriptor = os.open(name, _OPEN_FLAGS)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return None
+            size = os.readv(descriptor, [self._buffer])
+        finally:
+            os.close(descriptor)
+        return size if size < _BUFFER_SIZE else None
+
+    def _may_use_legacy_name(self, size: int) -> bool:
+        """The same as the function of that name, without a copy of the bytes."""
+        find = self._buffer.find
+        if find(PACKAGE, 0, size) < 0:
+            return False
+        for stem, needles in STEMS.items():
+            if find(stem, 0, size) >= 0 and any(find(needle, 0, size) >= 0 for needle in needles):
+                return True
+        return False
 
 
 def hold_no_legacy_name(paths: Iterable[str]) -> bool:
     """Whether some paths are all files that can be read, and that surely use no legacy name; False for no path."""
+    search = Search()
     try:
-        return bool(paths) and not any(may_use_legacy_name(read(path)) for path in paths)
+        return bool(paths) and all(search.hit(path) is None for path in paths)
     except OSError:
         return False
 
 
 def read(name: str) -> bytes:
     """The bytes of a regular file; raises `OSError`, also for what can't be read without waiting."""
-    descriptor = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    descriptor = os.open(name, _OPEN_FLAGS)
     try:
         status = os.fstat(descriptor)
         if stat.S_ISDIR(status.st_mode):
