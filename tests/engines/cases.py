@@ -31,7 +31,7 @@ class Case:
     folder: Path
     description: str
     runnable: bool
-    usual_run: bool  # trains as many others do: only the long suite runs it
+    usual_run: bool  # trains as many others do: only the long suites run it
     tuned: bool  # runs trials, which the bundled runtime doesn't
     refused: str | None  # the finding that says why it is left as it was
     metrics: tuple[str, ...]

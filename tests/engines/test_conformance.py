@@ -14,10 +14,16 @@ if TYPE_CHECKING:
 
 SCRIPTS = Path(__file__).parent / "scripts"
 
-pytestmark = pytest.mark.real_ray
 
-
-@pytest.mark.parametrize("case", runnable_cases(), ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case",
+    [
+        # A script takes half a minute on real Ray: what trains as others do waits for `make equivalence`.
+        pytest.param(case, marks=pytest.mark.legacy_ray if case.usual_run else pytest.mark.real_ray)
+        for case in runnable_cases()
+    ],
+    ids=lambda case: case.name,
+)
 def test_same_results(case: Case, real_ray: RealRay, bundled_runs: BundledRuns) -> None:
     ours = bundled_runs.fits(case.after)
     theirs = real_ray.run(case.after, keeps_row_order=True).check().fits
@@ -31,6 +37,7 @@ def test_same_results(case: Case, real_ray: RealRay, bundled_runs: BundledRuns) 
             assert our_fit.metrics[name] == pytest.approx(their_fit.metrics[name], rel=1e-6, abs=1e-6), name
 
 
+@pytest.mark.real_ray
 @pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.py")), ids=lambda script: script.stem)
 def test_same_reports(script: Path, real_ray: RealRay, bundled_runs: BundledRuns) -> None:
     """Of scripts that report what they see, everything is equal."""
@@ -40,6 +47,7 @@ def test_same_reports(script: Path, real_ray: RealRay, bundled_runs: BundledRuns
     assert [fit.metrics for fit in ours] == [fit.metrics for fit in theirs]
 
 
+@pytest.mark.real_ray
 @pytest.mark.parametrize("case", tuned_cases(), ids=lambda case: case.name)
 def test_trials_give_what_the_legacy_trials_gave(case: Case, real_ray: RealRay) -> None:
     run = real_ray.run(case.after).check()
