@@ -641,8 +641,8 @@ _ENTRIES = (
     Entry(
         "MT504",
         Kind.REVIEW,
-        "The trials of a population hand their checkpoints to Tune themselves",
-        "The scheduler starts trials from other trials' checkpoints, and Ray's own report callback doesn't hand those on. A callback class and a function in the file do.",
+        "Trials that a scheduler starts again hand their checkpoints to Tune themselves",
+        "The scheduler starts trials from checkpoints, their own or other trials', and Ray's own report callback doesn't hand those on. A callback class and a function in the file do.",
         "Nothing to do. Each checkpoint is stored twice: by the trial's run of Ray Train, and by Tune.",
     ),
     Entry(
@@ -656,8 +656,22 @@ _ENTRIES = (
         "MT506",
         Kind.MANUAL,
         "A trainer is run as a trainable",
-        "Trainers of current Ray have no `as_trainable()`.",
+        "Trainers of current Ray have no `as_trainable()`, and a function that `tune.run` runs takes fewer settings.",
         "Give the trainer itself to `Tuner(trainer, param_space=...)`, with what `tune.run` had as `config`; its other arguments belong to `TuneConfig` and `RunConfig`.",
+    ),
+    Entry(
+        "MT507",
+        Kind.REVIEW,
+        "The folder of a trial has no checkpoints",
+        "Each trial's training is a run of Ray Train now, which keeps its checkpoints in a folder of its own, beside Tune's.",
+        'Take a checkpoint from the result: its path is in `result.metrics["checkpoint_path"]`.',
+    ),
+    Entry(
+        "MT508",
+        Kind.REVIEW,
+        "Only searches of the new function can be restored",
+        "A search of the legacy trainer was of another trainable: Tune refuses to go on with it.",
+        "Finish old searches with the old code.",
     ),
     Entry(
         "MT900",

@@ -664,13 +664,18 @@ tune.Tuner(
     "MT506": Example(
         "from ray import tune\n"
         + _accelerate("{}")
-        + 'tune.run(trainer.as_trainable(), config={"train_loop_config": {"lr": tune.uniform(0, 1)}}, num_samples=4)\n',
-        instead="from ray import tune\n"
+        + "tune.run(\n    trainer.as_trainable(),\n"
+        + '    config={"train_loop_config": {"lr": tune.uniform(0, 1)}},\n'
+        + "    num_samples=4,\n    keep_checkpoints_num=2,\n)\n",
+        instead="from ray import tune\nfrom ray.air.config import CheckpointConfig, RunConfig\n"
         + _accelerate("{}")
         + "tune.Tuner(\n    trainer,\n"
         + '    param_space={"train_loop_config": {"lr": tune.uniform(0, 1)}},\n'
-        + "    tune_config=tune.TuneConfig(num_samples=4),\n).fit()\n",
+        + "    tune_config=tune.TuneConfig(num_samples=4),\n"
+        + "    run_config=RunConfig(checkpoint_config=CheckpointConfig(num_to_keep=2)),\n).fit()\n",
     ),
+    "MT507": Example(_tuned() + "print(results.get_best_result().log_dir)\n"),
+    "MT508": Example(_tuned() + 'tune.Tuner.restore("/runs/search", trainable=trainer, resume_errored=True).fit()\n'),
     "MT505": Example(
         "from ray import tune\n"
         + _accelerate("{}")

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import PurePath
 
-    from migrate_trainers.reading.program import Elsewhere, IsTaken, ReadFile
+    from migrate_trainers.reading.program import Elsewhere, ReadFile, Users
     from migrate_trainers.settings import Settings
 
 _NEEDLE = OLD_PACKAGE.encode()
@@ -97,7 +97,7 @@ class Tree:
         self._read_data = read_data
         self._programs = {absolute(path): program for path, program in programs.items()}
         for path, program in self._programs.items():
-            program.elsewhere, program.read_file, program.is_taken = self._surroundings(path)
+            program.elsewhere, program.read_file, program.users = self._surroundings(path)
 
     @cached_property
     def _names(self) -> dict[Path, Path]:
@@ -124,13 +124,15 @@ class Tree:
                 raise ValueError(error.message) from error
         return self._programs[path]
 
-    def _surroundings(self, path: Path) -> tuple[Elsewhere, ReadFile, IsTaken]:
+    def _surroundings(self, path: Path) -> tuple[Elsewhere, ReadFile, Users]:
         """What a program asks about the files around it."""
-        return partial(self._find, path), partial(self._files_named, path), partial(self._is_taken, path)
+        return partial(self._find, path), partial(self._files_named, path), partial(self._users, path)
 
-    def _is_taken(self, path: Path, name: str) -> bool:
-        """Whether a file imports a name from another one."""
-        return any(any(self._taken(user, path, {name})) for user in self._mentioning(path, {name}))
+    def _users(self, path: Path, name: str, mentioned: str) -> Iterator[Program]:
+        """The files that import a name from another one, of those that mention some text."""
+        for user in self._mentioning(path, {name}, mentioned):
+            if any(self._taken(user, path, {name})):
+                yield self.program(user)
 
     def _find(self, path: Path, imported: str) -> tuple[Program, str] | None:
         """The program that defines what a file imports, and the name there; None if there is none, or several."""
@@ -181,12 +183,13 @@ class Tree:
                     made[user] = names | made.get(user, set())
                     pending.append(user)
 
-    def _mentioning(self, path: Path, names: set[str]) -> list[Path]:
-        """The files that import another file, and mention one of some names."""
+    def _mentioning(self, path: Path, names: set[str], mentioned: str = "") -> list[Path]:
+        """The files that import another file, and mention one of some names, and a text."""
         needles = [name.encode() for name in names]
         found = []
         for user in self._names:
-            if user != path and any(needle in self._read_or_nothing(user) for needle in needles):
+            data = self._read_or_nothing(user) if user != path else b""
+            if mentioned.encode() in data and any(needle in data for needle in needles):
                 found += [user] if path in self._modules.imported_by(user) and self._is_readable(user) else []
         return found
 

@@ -30,11 +30,11 @@ def main() -> None:
         sys.path.insert(0, "")  # the runtime puts the script's folder here
         runpy.run_module("train_runtime", run_name="__main__", alter_sys=True)
     else:
+        from ray import tune
         from ray.train.torch import TorchTrainer
-        from ray.tune import Tuner
 
         _record_fits(TorchTrainer, Path(record))
-        _record_trials(Tuner, Path(record))
+        _record_trials(tune, Path(record))
         if engine == "legacy":
             _start_cluster()
         else:
@@ -126,12 +126,11 @@ def _record_fits(trainer_class: Any, record: Path) -> None:
     trainer_class.fit = fit
 
 
-def _record_trials(tuner_class: Any, record: Path) -> None:
-    """Make a Tuner's `fit` write what each trial gave, in the order of the trials."""
-    original = tuner_class.fit
+def _record_trials(tune: Any, record: Path) -> None:
+    """Make a Tuner's `fit`, and `tune.run`, write what each trial gave, in the order of the trials."""
+    original_fit, original_run = tune.Tuner.fit, tune.run
 
-    def fit(self: Any) -> Any:
-        results = original(self)
+    def write(results: Any) -> None:
         trials = [
             {
                 "metrics": result.metrics,
@@ -142,9 +141,18 @@ def _record_trials(tuner_class: Any, record: Path) -> None:
             for result in results
         ]
         record.write_text(json.dumps(trials, default=_plain), encoding="utf-8")
+
+    def fit(self: Any) -> Any:
+        results = original_fit(self)
+        write(results)
         return results
 
-    tuner_class.fit = fit
+    def run(*args: Any, **kwargs: Any) -> Any:
+        analysis = original_run(*args, **kwargs)
+        write(tune.ResultGrid(analysis))
+        return analysis
+
+    tune.Tuner.fit, tune.run = fit, run
 
 
 def _plain(value: Any) -> Any:

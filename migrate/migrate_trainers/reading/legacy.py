@@ -99,6 +99,19 @@ TUNER_RESTORES = frozenset(f"{tuner}.restore" for tuner in TUNERS)
 TUNE_RUNS = frozenset({"ray.tune.run", "ray.tune.run_experiments", "ray.tune.tune.run", "ray.tune.register_trainable"})
 TUNE_WRAPPERS = frozenset({"ray.tune.with_resources", "ray.tune.with_parameters"})
 TUNER_ARGUMENTS = ("trainable", "param_space", "tune_config", "run_config")
+# The older function that runs trials; its arguments that a function can be run with as well as a trainer could.
+TUNE_RUN = frozenset({"ray.tune.run", "ray.tune.tune.run"})
+TUNE_RUN_ARGUMENTS = frozenset(
+    {
+        *("run_or_experiment", "name", "metric", "mode", "stop", "time_budget_s", "config", "num_samples"),
+        *("storage_path", "storage_filesystem", "local_dir", "search_alg", "scheduler", "checkpoint_config"),
+        *("verbose", "progress_reporter", "log_to_file", "trial_name_creator", "trial_dirname_creator"),
+        *("max_failures", "fail_fast", "resume", "reuse_actors", "raise_on_failed_trial", "callbacks"),
+        "max_concurrent_trials",
+    }
+)
+# Those of them that start trials again.
+CONTINUING_ARGUMENTS = frozenset({"max_failures", "resume"})
 # Search space entries that only remember their arguments; the first ones never give a dictionary.
 TUNE_NUMBERS = frozenset(
     {
@@ -121,8 +134,48 @@ POPULATION_SCHEDULERS = frozenset(
         )
     }
 )
+# Schedulers that stop a trial for a while, and start it again from its own checkpoint.
+PAUSING_SCHEDULERS = frozenset(
+    {
+        f"ray.tune.schedulers.{path}"
+        for path in (
+            *("HyperBandScheduler", "hyperband.HyperBandScheduler"),
+            *("HyperBandForBOHB", "hb_bohb.HyperBandForBOHB"),
+        )
+    }
+)
+# Schedulers that stop trials for good, unless an argument says otherwise.
+STOPPING_SCHEDULERS = frozenset(
+    f"ray.tune.schedulers.{path}" for path in ("MedianStoppingRule", "median_stopping_rule.MedianStoppingRule")
+)
+HARD_STOP, HARD_STOP_POSITION = "hard_stop", 6
+# Schedulers that follow a file of the legacy trainer's configurations, or change what a trial reserves.
+UNKNOWN_SCHEDULERS = frozenset(
+    {
+        f"ray.tune.schedulers.{path}"
+        for path in (
+            *("PopulationBasedTrainingReplay", "pbt.PopulationBasedTrainingReplay"),
+            *("ResourceChangingScheduler", "resource_changing_scheduler.ResourceChangingScheduler"),
+        )
+    }
+)
+SCHEDULER_MAKERS = frozenset({"ray.tune.create_scheduler", "ray.tune.schedulers.create_scheduler"})
+# The names of schedulers that never start a trial again.
+PLAIN_SCHEDULER_NAMES = frozenset(
+    {"fifo", "async_hyperband", "asynchyperband", "asha", "medianstopping", "median_stopping_rule"}
+)
 
+# The arguments of population based schedulers before their mutations, which nobody gives by position.
+POPULATION_POSITIONS = 4
 MUTATION_ARGUMENTS = frozenset({"hyperparam_mutations", "hyperparam_bounds"})
+# Search algorithms: where they are, who makes them by name, which take a search space as their first argument.
+SEARCH_MODULES = ("ray.tune.search.", "ray.tune.suggest.")
+SEARCHER_MAKERS = frozenset({"ray.tune.create_searcher"})
+SEARCHERS_OF_SPACES = frozenset(
+    {"AxSearch", "BayesOptSearch", "HEBOSearch", "HyperOptSearch", "OptunaSearch", "TuneBOHB"}
+)
+SEARCH_SPACE_ARGUMENTS = frozenset({"space", "dim_dict"})
+STARTING_POINTS = "points_to_evaluate"
 # Configurations of a trainer that only remember their arguments.
 TORCH_CONFIGS = frozenset({"ray.train.torch.TorchConfig", "ray.train.torch.config.TorchConfig", "ray.train.DataConfig"})
 

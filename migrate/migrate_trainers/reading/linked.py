@@ -80,7 +80,7 @@ class LinkedProgram(Program):
         self.source = LinkedSource.of([part.source for part in parts])
         self.module, self.module_scope = parts[0].module, parts[0].module_scope
         self.elsewhere, self.read_file = parts[0].elsewhere, parts[0].read_file
-        self.is_taken = parts[0].is_taken
+        self.users = parts[0].users
         self.continues_runs = any(part.continues_runs for part in parts)
         self.modules = tuple(part.module for part in parts)
         self._parents, self._scopes, self.names = {}, {}, {}

@@ -23,8 +23,8 @@ Elsewhere = Callable[[str], "tuple[Program, str] | None"]
 # Reads a file that is no module: its path, and whether that starts in the folder of the program's own file, or in the
 # one in which the program is run. Gives what the files hold that the path may mean.
 ReadFile = Callable[["PurePath", bool], Iterable[bytes]]
-# Whether another file imports a name from the program's own.
-IsTaken = Callable[[str], bool]
+# The programs of a tree that import a name from the program's own file, of those that mention some text.
+Users = Callable[[str, str], "Iterable[Program]"]
 Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
 _Node = TypeVar("_Node", bound=cst.CSTNode)
 
@@ -38,16 +38,16 @@ def _no_file(path: PurePath, beside: bool) -> Iterable[bytes]:
     return ()
 
 
-def _not_taken(name: str) -> bool:
+def _no_users(name: str, mentioned: str) -> Iterable[Program]:
     """The answer for a program whose other files aren't known."""
-    return False
+    return ()
 
 
 class Program:
     """One module: its tree, byte spans, parents, scopes and imports.
 
     `elsewhere` finds what a name is that is imported from another file, `read_file` gives what a file holds that the
-    program names, `is_taken` says whether another file imports a name of its own; `continues_runs` says that the
+    program names, `users` the programs that import a name of its own; `continues_runs` says that the
     trainers continue earlier runs, as an earlier step of the migration has seen; `parsed` is the source's tree where
     that is there already. Raises `libcst.ParserSyntaxError` if
     the source isn't Python, and `ValueError` if libcst can't give its text back exactly (spans would be wrong then).
@@ -58,7 +58,7 @@ class Program:
         source: Source,
         elsewhere: Elsewhere = _nothing,
         read_file: ReadFile = _no_file,
-        is_taken: IsTaken = _not_taken,
+        users: Users = _no_users,
         *,
         continues_runs: bool = False,
         parsed: Parsed | None = None,
@@ -66,7 +66,7 @@ class Program:
         self.source = source
         self.elsewhere = elsewhere
         self.read_file = read_file
-        self.is_taken = is_taken
+        self.users = users
         self.continues_runs = continues_runs
         self._parsed = parsed or _parsed(source)
         self.module = self._parsed.module
@@ -90,7 +90,7 @@ class Program:
             source,
             self.elsewhere,
             self.read_file,
-            self.is_taken,
+            self.users,
             continues_runs=continues_runs or self.continues_runs,
             parsed=None if b"\f" in source.buffer else self._parsed.edited(source.edits, source.buffer),
         )
@@ -169,6 +169,10 @@ class Program:
                 return above
             inner = above
         return None
+
+    def is_taken(self, name: str) -> bool:
+        """Whether another file imports a name from this one."""
+        return any(True for _ in self.users(name, name))
 
     def file_of(self, node: cst.CSTNode) -> Program:
         """The program of the file that a node is in."""

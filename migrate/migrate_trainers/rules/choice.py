@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from migrate_trainers.reading.directives import changed_although_skipped, misunderstood, skipped_statements
 from migrate_trainers.reading.linked import file_and_line
 from migrate_trainers.reading.source import Source
+from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules import legacy_uses
 from migrate_trainers.rules.rewrite import finding
 from migrate_trainers.rules.tuning.sites import tuned_trainers
 from migrate_trainers.selection import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from migrate_trainers.findings import FileResult, Finding
     from migrate_trainers.reading.program import Program
@@ -34,7 +35,7 @@ def left_by_choice(program: Program, rules: Rules, sites: Sequence[CallSite]) ->
         is_left = legacy_uses.only_reads(program) and not any(map(rules.follows, _READERS))
         return [] if is_left else None
     skipped = skipped_statements(program)
-    tuned = {} if rules.follows(_TUNED) else tuned_trainers(program, list(sites))
+    tuned: Container[CallSite] = () if rules.follows(_TUNED) else _tuned(program, sites)
     reasons = {
         site: "a comment skips it" if site.statement in skipped else "its rule is not selected"
         for site in sites
@@ -46,6 +47,14 @@ def left_by_choice(program: Program, rules: Rules, sites: Sequence[CallSite]) ->
     _, line = file_and_line(program.source.position(program.span(first.call)[0])[0])
     detail = f"`{program.text(first.call.func)}` in line {line} is left, as {why}"
     return [finding(program, "MT907", site.call.func, detail) for site in sites if site not in reasons]
+
+
+def _tuned(program: Program, sites: Sequence[CallSite]) -> Container[CallSite]:
+    """The sites whose trainer is tuned: all of them where that can't be told."""
+    try:
+        return tuned_trainers(program, list(sites))
+    except Refusal:
+        return sites
 
 
 def kept_by_comment(program: Program, after: bytes) -> Finding | None:

@@ -113,6 +113,9 @@ def rewrite_sites(
             migrate()
         for one in trials:
             rewrite.findings.append(finding(program, "MT500", one.site.call.func, ""))
+            for call in one.given_to:
+                if program.qualified_name(call.func) in legacy.TUNER_RESTORES:
+                    rewrite.review("MT508", call.func, "")
         for site in own:
             check_workers(rewrite, site)
             rewrite.findings.append(finding(program, code, site.call.func, ""))

@@ -64,14 +64,6 @@ def drop_absent(rewrite: Rewrite, site: CallSite, arguments: dict[str, cst.Arg],
             rewrite.arguments_of(site.call).remove(arguments[name])
 
 
-def refuse_datasets(rewrite: Rewrite, site: CallSite, arguments: dict[str, cst.Arg], code: str, *names: str) -> None:
-    """Raise `Refusal` for a trainer that is given datasets; drop the arguments where they say nothing."""
-    for name in names:
-        if not is_absent(arguments, name):
-            raise Refusal(code, arguments[name], f"`{name}=...`")
-    drop_absent(rewrite, site, arguments, *names)
-
-
 def refuse_unsupported(
     rewrite: Rewrite, site: CallSite, arguments: dict[str, cst.Arg], *, preprocesses: bool = False
 ) -> None:

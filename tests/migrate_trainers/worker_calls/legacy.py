@@ -134,6 +134,13 @@ def builder_class() -> type:
 _STRATEGIES = {"ddp": "RayDDPStrategy", "fsdp": "RayFSDPStrategy", "deepspeed": "RayDeepSpeedStrategy"}
 
 
+@dataclass
+class Trainable:
+    """A trainer that was made a trainable."""
+
+    trainer: Any
+
+
 class _Trainer:
     """What the legacy trainers have in common."""
 
@@ -176,6 +183,10 @@ class _Trainer:
     def can_restore(cls, path: str) -> bool:
         """No experiment has run before a program here."""
         return False
+
+    def as_trainable(self) -> Any:
+        """What `tune.run` takes."""
+        return Trainable(self)
 
     def fit(self) -> Any:
         run = copy.copy(self.run_config)

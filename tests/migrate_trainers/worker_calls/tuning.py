@@ -9,9 +9,10 @@ import copy
 import dataclasses
 import itertools
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from worker_calls import current
+from worker_calls import current, legacy
 from worker_calls.libraries import Anything
 from worker_calls.recorder import Made
 
@@ -97,6 +98,48 @@ class _Trials:
         return self.results[0]
 
 
+class _Analysis:
+    """What `tune.run` gives."""
+
+    def __init__(self, results: list[Any]) -> None:
+        self.results = results
+
+    @property
+    def best_config(self) -> dict[str, Any]:
+        config: dict[str, Any] = self.results[0].config
+        return config
+
+    def get_best_config(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        return self.best_config
+
+    @property
+    def best_result(self) -> dict[str, Any]:
+        metrics: dict[str, Any] = self.results[0].metrics
+        return metrics
+
+
+class Searcher(Made):
+    """Any search algorithm, and anything that is made of one."""
+
+    @property
+    def spaces(self) -> list[Any]:
+        """Configurations that it tries: the points which it is given, and its own search space."""
+        positional, named = self.made_with[0], dict(self.made_with[1])
+        own = [one for one in (*positional, named.get("space")) if isinstance(one, dict)]
+        return [_unflattened(one) for one in (*named.get("points_to_evaluate", ()), *own)]
+
+
+def _unflattened(value: dict[str, Any]) -> dict[str, Any]:
+    """A configuration of which keys may be paths."""
+    whole: dict[str, Any] = {}
+    for path, item in value.items():
+        inner = item
+        for key in reversed(path.split("/")):
+            inner = {key: inner}
+        whole = _merged(whole, inner)
+    return whole
+
+
 @dataclass
 class TuneConfig:
     metric: str | None = None
@@ -118,8 +161,9 @@ class _Tuner:
 
     def fit(self) -> _Trials:
         mutations = self.tune_config.scheduler.mutations if self.tune_config.scheduler else {}
+        spaces = self.tune_config.search_alg.spaces if self.tune_config.search_alg else []
         results = []
-        for config in _sampled(self.space):
+        for config in itertools.chain.from_iterable(_sampled(_merged(self.space, one)) for one in spaces or [{}]):
             # What a scheduler perturbs and the search space lacks is sampled when a trial starts.
             started = _merged(next(_sampled(mutations)), config)
             results.append(self.trial(started))
@@ -129,6 +173,16 @@ class _Tuner:
 
     def trial(self, config: dict[str, Any]) -> Any:
         raise NotImplementedError
+
+    @classmethod
+    def can_restore(cls, path: str) -> bool:
+        """No search has run before a program here."""
+        return False
+
+    @classmethod
+    def restore(cls, path: str, trainable: Any, **kwargs: Any) -> Any:
+        """What a search was is not known here: it is run with its one configuration."""
+        return cls(trainable, param_space=kwargs.get("param_space"))
 
 
 def _legacy_tuner() -> type:
@@ -149,9 +203,24 @@ def _legacy_tuner() -> type:
             result = again.fit()
             result.metrics = _Metrics(config=config)
             result.config = config
+            result.log_dir = Path(result.path)
             return result
 
     return Tuner
+
+
+def _tune_run(tuner: type, run_config_class: type, *, gives_trainer: bool) -> Callable[..., _Analysis]:
+    """The older function: what it is given of a RunConfig is in force, and not that of the trainer."""
+
+    def run(run_or_experiment: Any, *, config: Any = None, **settings: Any) -> _Analysis:
+        trainable = run_or_experiment.trainer if gives_trainer else run_or_experiment
+        names = {field.name for field in dataclasses.fields(run_config_class)}
+        own = run_config_class(**{name: value for name, value in settings.items() if name in names})
+        tuning = {"scheduler": settings.get("scheduler"), "search_alg": settings.get("search_alg")}
+        trials = tuner(trainable, param_space=config, tune_config=TuneConfig(**tuning), run_config=own).fit()
+        return _Analysis(list(trials))
+
+    return run
 
 
 def _current_tuner(recorder: Recorder) -> type:
@@ -238,7 +307,14 @@ _DOMAINS: dict[str, Callable[..., _Domain]] = {
 }
 _SCHEDULERS = {
     name: type(name, (Scheduler,), {})
-    for name in ("ASHAScheduler", "FIFOScheduler", "HyperBandScheduler", "PopulationBasedTraining", "PB2")
+    for name in (
+        "ASHAScheduler",
+        "FIFOScheduler",
+        "HyperBandScheduler",
+        "MedianStoppingRule",
+        "PopulationBasedTraining",
+        "PB2",
+    )
 }
 
 
@@ -249,6 +325,9 @@ def ray_tune(recorder: Recorder, version: tuple[int, int] | None) -> Modules:
         "ray.tune.schedulers": _SCHEDULERS,
         "ray.tune.schedulers.pb2": {"PB2": _SCHEDULERS["PB2"]},
         "ray.tune.tuner": {},
+        "ray.tune.search": {"ConcurrencyLimiter": lambda searcher, **_: searcher, "BasicVariantGenerator": Searcher},
+        "ray.tune.search.optuna": {"OptunaSearch": Searcher},
+        "ray.tune.search.hyperopt": {"HyperOptSearch": Searcher},
     }
     if version is not None:
         tuner = _legacy_tuner()
@@ -269,4 +348,6 @@ def ray_tune(recorder: Recorder, version: tuple[int, int] | None) -> Modules:
         modules["ray.util"] = {}
         modules["ray.util.queue"] = {"Queue": _Queue, "Empty": _Empty}
     modules["ray.tune"]["Tuner"] = modules["ray.tune.tuner"]["Tuner"] = tuner
+    run_config: type = RunConfig if version is None else legacy.run_config_class(version)
+    modules["ray.tune"]["run"] = _tune_run(tuner, run_config, gives_trainer=version is not None)
     return modules

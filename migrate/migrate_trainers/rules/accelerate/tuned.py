@@ -13,7 +13,8 @@ from migrate_trainers.reading.values import ValueAnalysis
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.accelerate.migrate import OWN_ARGUMENTS, carry_over, migrate_accelerate, read_site
 from migrate_trainers.rules.accelerate.train_function import own_function
-from migrate_trainers.rules.trainer_call import refuse_datasets, trainer_arguments
+from migrate_trainers.rules.data.shards import migrate_shards
+from migrate_trainers.rules.trainer_call import trainer_arguments
 from migrate_trainers.rules.tuning.trial_config import LOOP_CONFIG, START
 from migrate_trainers.rules.tuning.trials import Trials
 from migrate_trainers.writing.placement import at_top
@@ -30,7 +31,6 @@ _GET_CHECKPOINT = frozenset({f"{legacy.SESSION_MODULE}.get_checkpoint", "ray.tra
 def migrate_tuned(rewrite: Rewrite, tuned: TunedTrainer) -> None:
     """Rewrite an AccelerateTrainer that Tuners are given; raises `Refusal`."""
     arguments = trainer_arguments(tuned.site, OWN_ARGUMENTS)
-    refuse_datasets(rewrite, tuned.site, arguments, "MT202", "datasets", "dataset_config")
     if not rewrite.settings.strict_target:
         migrate_accelerate(rewrite, [tuned.site])
         Trials(rewrite, tuned, arguments, LOOP_CONFIG).name_search_spaces()
@@ -49,7 +49,9 @@ def migrate_tuned(rewrite: Rewrite, tuned: TunedTrainer) -> None:
         [wrapper.definition] if wrapper is not None else [],
         wrapper.lines if wrapper is not None else [],
         ("train_loop_per_worker", "accelerate_config"),
+        site.data,
     )
+    migrate_shards(rewrite, [site.data])
 
 
 def _takes_start(rewrite: Rewrite, site: AccelerateSite) -> bool:

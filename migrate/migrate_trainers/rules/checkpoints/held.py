@@ -100,6 +100,8 @@ class Holdings:
             return Held.TUNER if Held.TRAINER in given else None
         if self._family is ACCELERATE and qualified in legacy.CHECKPOINT_GETTERS:
             return Held.CHECKPOINT
+        if qualified in legacy.TUNE_RUN:
+            return Held.ANALYSIS if node.args and self.of(node.args[0].value) is Held.TRAINER else None
         module, _, method = qualified.rpartition(".")
         if qualified in self._family.checkpoints or module in self._family.checkpoints:
             return self._of_constructor(node, method)

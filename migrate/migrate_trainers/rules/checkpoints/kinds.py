@@ -20,6 +20,8 @@ class Held(Enum):
     TUNER = "a tuner of a trainer"
     TRIALS = "the results of all trials"
     TRIAL = "the result of a trial"
+    ANALYSIS = "what `tune.run` gave for a trainer"
+    ANALYSED_TRIAL = "a trial of that"
 
 
 @dataclass(frozen=True)
@@ -55,14 +57,22 @@ _ATTRIBUTES: dict[tuple[Kind, str], Kind] = {
     (Held.RESULT, "best_checkpoints"): _PAIRS,
     (Held.TRIAL, "checkpoint"): Held.CHECKPOINT,
     (Held.TRIAL, "best_checkpoints"): _PAIRS,
+    (Held.ANALYSIS, "best_checkpoint"): Held.CHECKPOINT,
+    (Held.ANALYSIS, "best_trial"): Held.ANALYSED_TRIAL,
+    (Held.ANALYSIS, "trials"): Listed(Held.ANALYSED_TRIAL),
+    (Held.ANALYSED_TRIAL, "checkpoint"): Held.CHECKPOINT,
 }
 _METHODS: dict[tuple[Kind, str], Kind] = {
     (Held.TRAINER, "fit"): Held.RESULT,
+    (Held.TRAINER, "as_trainable"): Held.TRAINER,
     (Held.RESULT, "get_best_checkpoint"): Held.CHECKPOINT,
     (Held.TRIAL, "get_best_checkpoint"): Held.CHECKPOINT,
     (Held.TUNER, "fit"): Held.TRIALS,
     (Held.TUNER, "get_results"): Held.TRIALS,
     (Held.TRIALS, "get_best_result"): Held.TRIAL,
+    (Held.ANALYSIS, "get_best_checkpoint"): Held.CHECKPOINT,
+    (Held.ANALYSIS, "get_last_checkpoint"): Held.CHECKPOINT,
+    (Held.ANALYSIS, "get_best_trial"): Held.ANALYSED_TRIAL,
 }
 # Builtins that give elements of what they are given, and those that give the same again.
 _CHOOSING = ("max", "min", "next")

@@ -25,10 +25,13 @@ _PATTERN = re.compile(r"[*?\[]")
 def migrate_results(readers: Readers) -> None:
     """Read `result.path` where the script reads `result.log_dir`; say where less or other things are found."""
     for attribute in readers.program.attributes:
-        if readers.held.of(attribute.value) is not Held.RESULT:
-            continue
-        if attribute.attr.value == "log_dir":
+        held = readers.held.of(attribute.value)
+        if attribute.attr.value == "log_dir" and held in (Held.RESULT, Held.TRIAL):
+            if readers.rewrite.settings.strict_target and held is Held.RESULT:
+                readers.rewrite.review("MT419", attribute, "")
             _write_path(readers, attribute)
+        elif held is not Held.RESULT:
+            continue
         elif attribute.attr.value == "metrics_dataframe" and _forgets_reports(readers):
             readers.rewrite.review("MT418", attribute, "")
 
@@ -40,8 +43,6 @@ def _forgets_reports(readers: Readers) -> bool:
 def _write_path(readers: Readers, attribute: cst.Attribute) -> None:
     """`result.log_dir` was a Path; `result.path` is text."""
     program, rewrite = readers.program, readers.rewrite
-    if rewrite.settings.strict_target:
-        rewrite.review("MT419", attribute, "")
     start, end = program.span(attribute.attr)
     if _is_text_enough(program, attribute):
         readers.edit(attribute, Edit(start, end, "path"))

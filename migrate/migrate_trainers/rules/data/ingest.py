@@ -43,6 +43,28 @@ def write_ingest(rewrite: Rewrite, data: RayData) -> None:
         write_preprocessing(rewrite, data, settings.untransformed)
     elif "preprocessor" in data.arguments:
         rewrite.arguments_of(data.call_site.call).remove(data.arguments["preprocessor"])
+    _review_block_order(rewrite, data, settings, preprocesses=preprocesses)
+
+
+def trials_data_config(rewrite: Rewrite, data: RayData) -> cst.Arg | str | None:
+    """The `dataset_config` of the trainer that each trial makes: the call's own argument, new text, or none.
+
+    Raises `Refusal` for what is done to datasets before the run.
+    """
+    if not is_absent(data.arguments, "preprocessor"):
+        raise Refusal("MT403", data.arguments["preprocessor"], "`preprocessor=...`")
+    settings = _read_settings(rewrite, data)
+    _review_block_order(rewrite, data, settings, preprocesses=False)
+    argument = data.arguments.get("dataset_config")
+    if settings.split is not None and settings.data_config is None:
+        return f"{rewrite.class_named('ray.train.DataConfig')}(datasets_to_split={settings.split})"
+    if argument is None or settings.is_legacy or is_absent(data.arguments, "dataset_config"):
+        return None
+    _adapt_data_config(rewrite, settings)
+    return argument
+
+
+def _review_block_order(rewrite: Rewrite, data: RayData, settings: _Settings, *, preprocesses: bool) -> None:
     in_bulk = preprocesses or settings.is_legacy or rewrite.settings.source < legacy.FIRST_THAT_KEEPS_BLOCK_ORDER
     if in_bulk and settings.randomizes:
         rewrite.review("MT120", data.arguments["datasets"], "`ray.data.Dataset.randomize_block_order`")
@@ -167,9 +189,7 @@ def _write_data_config(rewrite: Rewrite, data: RayData, settings: _Settings) -> 
     edits = rewrite.arguments_of(data.call_site.call)
     argument = data.arguments.get("dataset_config")
     if settings.data_config is not None:
-        if settings.split is not None and settings.data_config not in rewrite.adapted:
-            rewrite.adapted.add(settings.data_config)
-            _set_datasets_to_split(rewrite, settings.data_config, settings.split)
+        if _adapt_data_config(rewrite, settings):
             inner = rewrite.arguments_of(settings.data_config)
             if rewrite.program.contains(data.call_site.call, settings.data_config) and inner.spreads():
                 edits.spread_around(inner)
@@ -183,6 +203,16 @@ def _write_data_config(rewrite: Rewrite, data: RayData, settings: _Settings) -> 
         edits.replace(argument, text)
     else:
         edits.append(lambda indent: text)
+
+
+def _adapt_data_config(rewrite: Rewrite, settings: _Settings) -> bool:
+    """Let a `DataConfig` that the script makes say which datasets are split, if it has to and doesn't do so yet."""
+    made = settings.data_config
+    if made is None or settings.split is None or made in rewrite.adapted:
+        return False
+    rewrite.adapted.add(made)
+    _set_datasets_to_split(rewrite, made, settings.split)
+    return True
 
 
 def _set_datasets_to_split(rewrite: Rewrite, data_config: cst.Call, split: str) -> None:

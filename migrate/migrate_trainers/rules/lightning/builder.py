@@ -10,7 +10,7 @@ import libcst as cst
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.scopes import Binding, BindingKind
 from migrate_trainers.refusal import Refusal
-from migrate_trainers.rules.tuning.sites import is_entry
+from migrate_trainers.rules.tuning.spaces import is_entry
 
 if TYPE_CHECKING:
     from migrate_trainers.reading.program import Program, Statement

@@ -15,14 +15,17 @@ import libcst as cst
 
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.data.ingest import write_ingest
+from migrate_trainers.rules.lightning.batches import REPLACED_BY_DATASETS
 from migrate_trainers.rules.lightning.checkpoints import filled_in_config, keep_checkpoints
+from migrate_trainers.rules.lightning.data import read_data
 from migrate_trainers.rules.lightning.sites import CONFIG_ARGUMENTS, IGNORED, GivenCheckpoint, LightningSite
 from migrate_trainers.rules.lightning.train_function import TrainFunction
 from migrate_trainers.rules.lightning.tuned_config import CONFIG, Space, TunedConfig, groups
+from migrate_trainers.rules.literals import string
 from migrate_trainers.rules.trainer_call import (
     function_argument,
     is_absent,
-    refuse_datasets,
     refuse_unsupported,
     rename_trainer,
     trainer_arguments,
@@ -31,8 +34,9 @@ from migrate_trainers.rules.tuning.domains import is_surely_a_dictionary
 from migrate_trainers.rules.tuning.driver import Driver
 from migrate_trainers.rules.tuning.order import check_order, lines_at, start_of
 from migrate_trainers.rules.tuning.run_config import TunedRunConfig
-from migrate_trainers.rules.tuning.sites import is_population
+from migrate_trainers.rules.tuning.schedulers import is_population, starts_trials_again
 from migrate_trainers.rules.tuning.trial_config import LOOP_CONFIG, START, TrialConfig, name_searched_scaling
+from migrate_trainers.rules.tuning.trials import with_data_config
 from migrate_trainers.writing.placement import definition, leading_comments_start, removal
 from migrate_trainers.writing.render import Argument, sequence
 
@@ -44,6 +48,11 @@ if TYPE_CHECKING:
     from migrate_trainers.rules.lightning.checkpoints import FilledIn
     from migrate_trainers.rules.rewrite import Rewrite
     from migrate_trainers.rules.tuning.sites import TunedTrainer
+
+
+_LAX_METRICS = "TUNE_DISABLE_STRICT_METRIC_CHECKING"
+# The arguments of Tuner and `tune.run` that may name a metric.
+_METRIC_ARGUMENTS = frozenset({"tune_config", "metric", "scheduler", "search_alg"})
 
 
 def migrate_tuned(rewrite: Rewrite, tuned: TunedTrainer) -> None:
@@ -59,30 +68,31 @@ class TunedTrainFunction(TrainFunction):
         self._tuned = tuned
         site = tuned.site
         arguments = self._given = trainer_arguments(site, CONFIG_ARGUMENTS)
-        refuse_datasets(rewrite, site, arguments, "MT107", "datasets", "dataset_config", "datasets_iter_config")
-        refuse_unsupported(rewrite, site, arguments)
+        self._data = read_data(rewrite, site, arguments)
+        refuse_unsupported(rewrite, site, arguments, preprocesses=self._data is not None)
         if not is_absent(arguments, "resume_from_checkpoint"):
             raise Refusal("MT501", arguments["resume_from_checkpoint"], "`resume_from_checkpoint=...`")
         self._parts = TunedConfig(rewrite, tuned, arguments)
         self._names: dict[Space, str] = {}
-        self._run_config = TunedRunConfig(
-            rewrite, tuned, arguments.get("run_config"), is_for_population=is_population(program)
-        )
+        starts_again = starts_trials_again(program)
+        self._run_config = TunedRunConfig(rewrite, tuned, arguments.get("run_config"), starts_again=starts_again)
         given = {**arguments, **self._run_config.argument}
-        super().__init__(rewrite, [LightningSite(site, given, None)], self._parts.merged)
+        super().__init__(rewrite, [LightningSite(site, given, self._data)], self._parts.merged)
         if is_population(program) and not self._parts.keys:
             raise Refusal("MT501", site.call, "its scheduler changes nothing of its configuration")
         self._parts.check_reads()
-        self._starts = rewrite.settings.strict_target and is_population(program)
+        self._starts = rewrite.settings.strict_target and starts_again
         if self._starts and START in self._parts.keys.values():
             raise Refusal("MT501", site.call, f"`{START}` is searched, by which a trial is told where it starts")
-        self.resumes = self.resumes or is_population(program)
+        self.resumes = self.resumes or starts_again or tuned.is_continued
 
     # Writing
 
     def write(self) -> None:
         rewrite = self.rewrite
         self._settle_values()
+        if self.batches is not None:
+            self.batches.settle(self._refuse_passing)
         start = f'{self.config_name}["{START}"]' if self._starts else None
         lines = self._function_lines(GivenCheckpoint(start, is_own=True) if start else None)
         name = rewrite.new_name("train_func")
@@ -96,12 +106,18 @@ class TunedTrainFunction(TrainFunction):
             self._place(function)
         self._write_spaces()
 
+    def _refuse_passing(self, key: str, text: str) -> str:
+        """Nothing but what is searched reaches the train function of a trial from its driver."""
+        raise Refusal("MT107", self._tuned.site.call, f"`{key}` would have to be passed to each trial")
+
     def _write_in_place(self, name: str, fill_in: Callable[[], FilledIn | None]) -> None:
         """Older Ray tunes the TorchTrainer itself."""
         rewrite, site = self.rewrite, self._tuned.site
         if self._run_config.is_trainers:
             keep_checkpoints(rewrite, site, self._given, fill_in)
         rename_trainer(rewrite, site)
+        if self._data is not None:
+            write_ingest(rewrite, self._data)
         if CONFIG in self._given:
             function_argument(rewrite, site, self._given[CONFIG], name, {})
         else:
@@ -122,7 +138,8 @@ class TunedTrainFunction(TrainFunction):
             if key not in (*CONFIG_ARGUMENTS, "run_config") and not is_absent(self._given, key)
         }
         config = TrialConfig(is_searched=bool(self._parts.keys) or self._starts, starts=self._starts)
-        driver = Driver(rewrite, self._tuned, kept, self._run_config, config)
+        kept, added = with_data_config(rewrite, kept, self._data)
+        driver = Driver(rewrite, self._tuned, kept, self._run_config, config, added)
         definitions = [*self.reports.definitions, self._commented(function)]
         lines = lines_at(offset, self._lines())
         rewrite.late.append(partial(driver.edits, function=name, definitions=definitions, lines=lines))
@@ -143,11 +160,16 @@ class TunedTrainFunction(TrainFunction):
     def _lines(self) -> list[str]:
         """Statements that stand before the definitions."""
         lines = self.mover.hoisted.get(self.place, [])
-        if not self.reports.needs_callback_class:
+        if not self.reports.needs_callback_class and not self._names_metric():
             return lines
         environment = f"{self.rewrite.imports.module('os')}.environ"
-        comment = "# Not every report has every metric, which LightningTrainer let Tune accept."
-        return [*lines, comment, f'{environment}.setdefault("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")']
+        comment = "# A report may lack a metric, which LightningTrainer let Tune accept."
+        return [*lines, comment, f'{environment}.setdefault("{_LAX_METRICS}", "1")']
+
+    def _names_metric(self) -> bool:
+        """Whether Tune would look for a metric in each report, unless the script itself has told it not to."""
+        is_told = any(string(node) == _LAX_METRICS for node in self.program.strings)
+        return not is_told and any({*tuner.arguments} & _METRIC_ARGUMENTS for tuner in self._tuned.tuners)
 
     def _take_out_statements(self) -> None:
         """Remove the builders' statements; a built search space becomes a dictionary in its variable's place."""
@@ -235,6 +257,8 @@ class TunedTrainFunction(TrainFunction):
         unused = {id(given) for given in self.config.overwritten} | {
             id(self.config.trainer[name]) for name in (*IGNORED, "enable_checkpointing") if name in self.config.trainer
         }
+        replaced = [name for name in REPLACED_BY_DATASETS if self.batches is not None and name in self.config.fit]
+        unused |= {id(self.config.fit[name]) for name in replaced}
         mover.expect((given.value, given.statement) for _, given in named)
         for hint, given in named:
             if id(given) in searched:
@@ -256,6 +280,8 @@ class TunedTrainFunction(TrainFunction):
         for name in IGNORED:
             if name in self.config.trainer:
                 self.rewrite.review("MT110", self.config.trainer[name].argument, f"`{name}=...`")
+        for name in replaced:
+            self.rewrite.review("MT121", self.config.fit[name].argument, f"`{name}=...`")
 
     def _merged_text(self, key: tuple[str, str], static: Given, searched: str) -> str:
         """What is searched for a keyword, merged into what the trainer's own builder gave if both are dictionaries."""

@@ -14,9 +14,10 @@ from migrate_trainers.reading import legacy
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.lightning.builder import LightningConfig, read_config
 from migrate_trainers.rules.trainer_call import is_absent
+from migrate_trainers.rules.tuning.algorithms import entries_of_algorithms
 from migrate_trainers.rules.tuning.domains import is_never_a_dictionary, may_hold_domain
 from migrate_trainers.rules.tuning.results import configuration_reads
-from migrate_trainers.rules.tuning.sites import mutated_entries
+from migrate_trainers.rules.tuning.schedulers import mutated_entries
 from migrate_trainers.rules.tuning.trial_config import check_searched
 from migrate_trainers.writing.render import free_name
 
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from migrate_trainers.reading.program import Program
     from migrate_trainers.rules.lightning.builder import Given
     from migrate_trainers.rules.rewrite import Rewrite
-    from migrate_trainers.rules.tuning.sites import Entry, TunedTrainer
+    from migrate_trainers.rules.tuning.sites import TunedTrainer
+    from migrate_trainers.rules.tuning.spaces import Entry
 
 _STRATEGY_METHODS = ("strategy", "ddp_strategy")
 CONFIG = "lightning_config"
@@ -67,6 +69,9 @@ class TunedConfig:
         """The builders of the search spaces and of the schedulers' mutations, each read once."""
         program = self._program
         check_searched(self._rewrite, self._tuned, CONFIG)
+        for name, entry in entries_of_algorithms(program):
+            if name.partition("/")[0] == CONFIG:
+                raise Refusal("MT501", entry.key, f"the search algorithm has a `{CONFIG}` of its own")
         searched = [
             (tuner.space[CONFIG], self._program.statement(tuner.space[CONFIG].value))
             for tuner in self._tuned.tuners

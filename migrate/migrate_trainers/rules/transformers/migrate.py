@@ -45,7 +45,8 @@ def migrate_tuned(rewrite: Rewrite, tuned: TunedTrainer) -> None:
     if rewrite.settings.strict_target:
         if function.definitions and function.place is not tuned.site.statement:
             raise Refusal("MT501", tuned.site.call, "it is not made by a statement of its own")
-        site.trials.write_driver(function.name, function.definitions, function.lines, ("trainer_init_per_worker",))
+        own = ("trainer_init_per_worker",)
+        site.trials.write_driver(function.name, function.definitions, function.lines, own, site.data)
     else:
         define(rewrite, [function])
         write_call(rewrite, site, function)

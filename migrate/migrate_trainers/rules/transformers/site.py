@@ -12,7 +12,6 @@ from migrate_trainers.rules.trainer_call import (
     function_argument,
     is_absent,
     may_resume,
-    refuse_datasets,
     refuse_unsupported,
     rename_trainer,
     trainer_arguments,
@@ -93,8 +92,6 @@ class TrainFunction:
 def read_site(rewrite: Rewrite, site: CallSite, tuned: TunedTrainer | None = None) -> TransformersSite:
     """The call of a trainer, which may be tuned. Raises `Refusal` where it can't be migrated."""
     arguments = trainer_arguments(site, OWN_ARGUMENTS)
-    if tuned is not None:
-        refuse_datasets(rewrite, site, arguments, "MT202", "datasets", "dataset_config")
     data = read_data(rewrite, site, arguments)
     refuse_unsupported(rewrite, site, arguments, preprocesses=data is not None)
     drop_absent(rewrite, site, arguments, "trainer_init_config")
@@ -112,7 +109,7 @@ def read_site(rewrite: Rewrite, site: CallSite, tuned: TunedTrainer | None = Non
         data,
         fed_datasets(rewrite, data, arguments["trainer_init_per_worker"].value),
         arguments["resume_from_checkpoint"] if is_given else None,
-        may_resume(rewrite, arguments) or (trials is not None and trials.is_population),
+        may_resume(rewrite, arguments) or (trials is not None and trials.is_continued),
         trials,
     )
 

@@ -40,8 +40,8 @@ class Driver:
     """The trainer of one call site, as the trials make it.
 
     `arguments` are those of the legacy trainer that the new one takes too, by their new names: also that in `config`,
-    if the trainer has one of its own. `edits` has to be asked for last: the text of what moves into the driver takes
-    in all other edits.
+    if the trainer has one of its own. `added` are further arguments, as text. `edits` has to be asked for last: the
+    text of what moves into the driver takes in all other edits.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class Driver:
         arguments: dict[str, cst.Arg],
         run_config: TunedRunConfig,
         config: TrialConfig,
+        added: Sequence[Argument] = (),
     ) -> None:
         self._rewrite = rewrite
         self._program = rewrite.program
@@ -58,10 +59,11 @@ class Driver:
         self._arguments = arguments
         self._run_config = run_config
         self._config = config
+        self._added = added
         self._hoisted: dict[str, str] = {}
         self._lines: list[Line] = []
         self._callback = self._fit = ""
-        self._definitions = self._population_definitions() if run_config.is_for_population else []
+        self._definitions = self._population_definitions() if run_config.starts_again else []
         for name, argument in arguments.items():
             is_replaced = name == SCALING and searches_scaling(tuned)
             if not is_replaced and not is_settled(self._program, argument.value, tuned.site.statement):
@@ -89,6 +91,9 @@ class Driver:
         name = self._rewrite.new_name("train_driver")
         trainable = f"{self._rewrite.function_named('ray.tune.with_resources')}({name}, {_TRIAL_RESOURCES})"
         edits = [Edit(*self._program.span(use), trainable) for use in tuned.uses]
+        for made in tuned.made_trainable:
+            assert isinstance(made.func, cst.Attribute)
+            edits.append(Edit(self._program.outer_span(made.func.value)[1], self._program.span(made)[1], ""))
         definitions = [*self._definitions, *definitions]
         text = self._function_text(name, function, others)
         place = tuned.site.statement
@@ -127,7 +132,7 @@ class Driver:
         made = call(trainer_class, self._trainer_arguments(function, body, others), body, unit, spread=True)
         fit = f"{self._trainer}.fit()"
         lines = [f"def {name}({self._parameter}):"]
-        if self._run_config.is_for_population:
+        if self._run_config.starts_again:
             queue = self._rewrite.class_named("ray.util.queue.Queue")
             lines.append(f'{body}{self._reports} = {queue}(1, actor_options={{"num_cpus": 0}})')
             fit = f"{self._fit}({self._trainer}, {self._reports})"
@@ -152,7 +157,8 @@ class Driver:
                 text = self._own_text(name, inner, others)
             behind = comments.behind(argument)
             arguments.append(Argument(text, name, comments=comments.before(argument), trailing=behind))
-        callback = f"{self._callback}({self._reports})" if self._run_config.is_for_population else None
+        arguments += self._added
+        callback = f"{self._callback}({self._reports})" if self._run_config.starts_again else None
         arguments.append(Argument(self._run_config.of_training(others, inner, callback), "run_config"))
         return arguments
 

@@ -18,7 +18,8 @@ from migrate_trainers.reading.scopes import BindingKind
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.literals import string
-from migrate_trainers.rules.tuning.sites import entries_of, is_entry, mutated_entries
+from migrate_trainers.rules.tuning.schedulers import mutated_entries
+from migrate_trainers.rules.tuning.spaces import entries_of, is_entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

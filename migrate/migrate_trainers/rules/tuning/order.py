@@ -118,7 +118,10 @@ def _others(
         for argument in call.args if program.statement(call) is statement else ():
             if program.contains(argument, tuned.site.call):
                 continue
-            for part in effects_in(program, argument.value, statement):
+            value = argument.value
+            if value in tuned.made_trainable and isinstance(value, cst.Call) and isinstance(value.func, cst.Attribute):
+                value = value.func.value
+            for part in effects_in(program, value, statement):
                 if any(program.contains(part, one) or program.contains(one, part) for one, _ in values):
                     continue
                 start = program.span(part)[0]

@@ -17,29 +17,40 @@ if TYPE_CHECKING:
 
 @dataclass
 class Reach:
-    """The calls of `Tuner` and `Tuner.restore` that are given a trainer, and the other expressions that it gets to."""
+    """The calls that run its trials, and the other expressions that a trainer gets to.
+
+    These are calls of `Tuner`, `Tuner.restore` and, for what `as_trainable()` gives, `tune.run`. `made_trainable` are
+    the expressions on which that is called, `trainables` all that holds what it gives.
+    """
 
     tuners: list[cst.Call] = field(default_factory=list)
     others: list[cst.BaseExpression] = field(default_factory=list)
+    made_trainable: list[cst.BaseExpression] = field(default_factory=list)
+    trainables: list[cst.BaseExpression] = field(default_factory=list)
 
 
 def reach_of(program: Program, node: cst.BaseExpression) -> Reach:
     """Follows variables, attributes of `self`, and what functions of the file return and are given."""
     reach = Reach()
-    pending, seen = [node], set[cst.BaseExpression]()
+    pending, seen = [(node, False)], set[cst.BaseExpression]()
     while pending:
-        current = pending.pop()
+        current, is_trainable = pending.pop()
         if current in seen:
             continue
         seen.add(current)
-        call = tuner_given(program, current)
-        following = _following(program, current)
+        if is_trainable:
+            reach.trainables.append(current)
+        call = _run_given(program, current) if is_trainable else tuner_given(program, current)
+        made = None if is_trainable else trainable_made_of(program, current)
+        following = [made] if made is not None else _following(program, current)
+        if made is not None:
+            reach.made_trainable.append(current)
         if call is not None:
             reach.tuners.append(call)
         elif following is None:
             reach.others.append(current)
         else:
-            pending += following
+            pending += [(one, is_trainable or made is not None) for one in following]
     reach.tuners.sort(key=lambda one: program.span(one))
     return reach
 
@@ -51,11 +62,31 @@ def tuner_given(program: Program, node: cst.BaseExpression) -> cst.Call | None:
     if not isinstance(call, cst.Call) or not isinstance(argument, cst.Arg):
         return None
     qualified = program.qualified_name(call.func)
-    first = call.args[0] is argument and argument.keyword is None and not argument.star
+    position = list(call.args).index(argument) if argument.keyword is None and not argument.star else None
     named = argument.keyword is not None and argument.keyword.value == "trainable"
-    if qualified in legacy.TUNERS and (first or named):
+    if qualified in legacy.TUNERS and (position == 0 or named):
         return call
-    return call if qualified in legacy.TUNER_RESTORES and named else None
+    return call if qualified in legacy.TUNER_RESTORES and (position == 1 or named) else None
+
+
+def trainable_made_of(program: Program, node: cst.BaseExpression) -> cst.Call | None:
+    """The call of a trainer's `as_trainable()`, if an expression is what it is called on."""
+    attribute = program.parent(node)
+    if not isinstance(attribute, cst.Attribute) or attribute.attr.value != "as_trainable":
+        return None
+    call = program.parent(attribute)
+    return call if isinstance(call, cst.Call) and call.func is attribute and not call.args else None
+
+
+def _run_given(program: Program, node: cst.BaseExpression) -> cst.Call | None:
+    """The call of `tune.run` that is given an expression to run, if there is one."""
+    argument = program.parent(node)
+    call = program.parent(argument) if isinstance(argument, cst.Arg) else None
+    if not isinstance(call, cst.Call) or not isinstance(argument, cst.Arg):
+        return None
+    first = call.args[0] is argument and argument.keyword is None and not argument.star
+    named = argument.keyword is not None and argument.keyword.value == "run_or_experiment"
+    return call if program.qualified_name(call.func) in legacy.TUNE_RUN and (first or named) else None
 
 
 def assigned_variable(program: Program, value: cst.BaseExpression) -> Binding | None:
@@ -175,14 +206,22 @@ def _are_strangers(program: Program, first: cst.ClassDef, second: cst.ClassDef) 
     return all(program.qualified_name(base) is not None for base in bases)
 
 
-def _is_of_builder(program: Program, node: cst.Attribute) -> bool:
-    """Whether an attribute is a method of a `LightningConfigBuilder`, called where that is made: `trainer` is one."""
-    root: cst.BaseExpression = node
-    while isinstance(root, cst.Attribute | cst.Call):
-        if isinstance(root, cst.Call) and program.qualified_name(root.func) in legacy.BUILDERS:
-            return True
-        root = root.value if isinstance(root, cst.Attribute) else root.func
-    return False
+def _is_of_builder(program: Program, node: cst.BaseExpression) -> bool:
+    """Whether an attribute is a method of a `LightningConfigBuilder`, or of a variable of one: `trainer` is one."""
+    root = _root(program, node)
+    if not isinstance(root, cst.Name):
+        return root is None
+    values = [binding.value for binding in program.bindings(root)]
+    return bool(values) and all(one is not None and _root(program, one) is None for one in values)
+
+
+def _root(program: Program, node: cst.BaseExpression) -> cst.BaseExpression | None:
+    """What a chain of attributes and calls starts with, None for a `LightningConfigBuilder` that is made there."""
+    while isinstance(node, cst.Attribute | cst.Call):
+        if isinstance(node, cst.Call) and program.qualified_name(node.func) in legacy.BUILDERS:
+            return None
+        node = node.value if isinstance(node, cst.Attribute) else node.func
+    return node
 
 
 def _class_of_method(program: Program, function: cst.FunctionDef) -> cst.ClassDef | None:

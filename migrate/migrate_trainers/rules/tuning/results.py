@@ -20,7 +20,7 @@ from migrate_trainers.rules.checkpoints.families import families_in
 from migrate_trainers.rules.checkpoints.held import Holdings
 from migrate_trainers.rules.checkpoints.kinds import Held
 from migrate_trainers.rules.literals import string
-from migrate_trainers.rules.tuning.sites import is_population
+from migrate_trainers.rules.tuning.schedulers import starts_trials_again
 from migrate_trainers.rules.tuning.trial_config import LOOP_CONFIG
 
 if TYPE_CHECKING:
@@ -40,8 +40,18 @@ _METHODS = {
 }
 # The key of TransformersTrainer's configuration, and how Tune flattens what is below it.
 _INIT_CONFIG = "trainer_init_config"
-_FLAT_INIT = re.compile(f"(?<![^/]){_INIT_CONFIG}(?=/)")
-_CHECKPOINT_READERS = ("best_checkpoints", "get_best_checkpoint")
+_FLAT_INIT = re.compile(f"(?<![^/\"']){_INIT_CONFIG}(?=/)")
+# What asks Tune for the checkpoints of a trial, or for the folder that it used to keep them in.
+_CHECKPOINT_READERS = {
+    Held.TRIAL: ("best_checkpoints", "get_best_checkpoint"),
+    Held.ANALYSIS: ("best_checkpoint", "get_best_checkpoint", "get_last_checkpoint", "get_trial_checkpoints_paths"),
+    Held.ANALYSED_TRIAL: ("checkpoint", "get_trial_checkpoints"),
+}
+_FOLDERS = {
+    Held.TRIAL: ("path", "log_dir"),
+    Held.ANALYSIS: ("best_logdir", "get_best_logdir"),
+    Held.ANALYSED_TRIAL: ("logdir", "local_path", "path"),
+}
 # How Tune flattens keys, in a data frame's columns and in reports.
 _FLAT = re.compile(f"{_CONFIG}/({'|'.join(_METHODS)})/")
 
@@ -49,7 +59,7 @@ _FLAT = re.compile(f"{_CONFIG}/({'|'.join(_METHODS)})/")
 def migrate_results(rewrite: Rewrite) -> None:
     """Rewrite the readers of trials' results; raises `Refusal` for those that find nothing there any more."""
     program = rewrite.program
-    if rewrite.settings.strict_target and not is_population(rewrite.program):
+    if rewrite.settings.strict_target and not starts_trials_again(rewrite.program):
         for family in families_in(program):
             _migrate_checkpoints(rewrite, Holdings(program, family))
     _migrate_keys(rewrite)
@@ -63,9 +73,14 @@ def migrate_results(rewrite: Rewrite) -> None:
 def _migrate_checkpoints(rewrite: Rewrite, held: Holdings) -> None:
     program = rewrite.program
     for attribute in sorted(program.attributes, key=lambda node: program.span(node)[0]):
-        if attribute.attr.value in _CHECKPOINT_READERS and held.of(attribute.value) is Held.TRIAL:
+        read, holder = attribute.attr.value, held.of(attribute.value)
+        if not isinstance(holder, Held):
+            continue
+        if read in _CHECKPOINT_READERS.get(holder, ()):
             raise Refusal("MT501", attribute, "Tune no longer holds the best checkpoints of a trial")
-        if attribute.attr.value == "checkpoint" and held.of(attribute.value) is Held.TRIAL:
+        if read in _FOLDERS.get(holder, ()):
+            rewrite.review("MT507", attribute, "")
+        if read == "checkpoint" and holder is Held.TRIAL:
             checkpoint = rewrite.class_named("ray.train.Checkpoint")
             text = f'{checkpoint}({rewrite.text_of(attribute.value)}.metrics["checkpoint_path"])'
             rewrite.edits.append(Edit(*program.span(attribute), text))
@@ -160,12 +175,14 @@ def configuration_reads(program: Program) -> Iterator[ConfigurationRead]:
 
 
 def _is_configuration(program: Program, node: cst.BaseExpression) -> bool:
-    """Whether an expression is the `config` of a result or of its metrics, or a variable that is assigned one."""
+    """Whether an expression is the `config` of a result, of its metrics or of the best one, or a variable of that."""
     value = _assigned(program, node)
     if isinstance(value, cst.Subscript):
         metrics = _assigned(program, value.value)
         return _key(value) == "config" and isinstance(metrics, cst.Attribute) and metrics.attr.value == "metrics"
-    return isinstance(value, cst.Attribute) and value.attr.value == "config"
+    if isinstance(value, cst.Call):
+        return isinstance(value.func, cst.Attribute) and value.func.attr.value == "get_best_config"
+    return isinstance(value, cst.Attribute) and value.attr.value in ("config", "best_config")
 
 
 def _assigned(program: Program, node: cst.BaseExpression) -> cst.BaseExpression | None:

@@ -19,8 +19,8 @@ from migrate_trainers.rules.configs import config_arguments, config_class, find_
 from migrate_trainers.rules.lightning.checkpoints import FIRST_THAT_FILLS_IN, is_default
 from migrate_trainers.rules.literals import is_none
 from migrate_trainers.rules.tuning.order import Line, effects_in, line_of
+from migrate_trainers.rules.tuning.schedulers import starts_trials_again
 from migrate_trainers.rules.tuning.settled import is_settled
-from migrate_trainers.rules.tuning.sites import is_population
 from migrate_trainers.writing.placement import comments_of, removal
 from migrate_trainers.writing.render import Argument, call, relocated
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from migrate_trainers.reading.scopes import Binding
     from migrate_trainers.rules.lightning.checkpoints import FilledIn
     from migrate_trainers.rules.rewrite import Rewrite
-    from migrate_trainers.rules.tuning.sites import TunedTrainer
+    from migrate_trainers.rules.tuning.sites import TunedTrainer, TunerCall
 
 _OF_TRAINING = ("failure_config", "checkpoint_config")
 _STORAGE = ("storage_path", "local_dir", "storage_filesystem")
@@ -39,9 +39,12 @@ _STORAGE = ("storage_path", "local_dir", "storage_filesystem")
 
 @dataclass(frozen=True, eq=False)
 class _Config:
-    """A RunConfig that the script makes: the argument by which it is given, its call, its variable, its fields."""
+    """A RunConfig that the script makes: the argument by which it is given, its call, its variable, its fields.
 
-    given: cst.Arg
+    Or a call of `tune.run`, which says itself what a RunConfig says: it is given by none.
+    """
+
+    given: cst.Arg | None
     call: cst.Call
     variable: Binding | None
     fields: dict[str, cst.Arg]
@@ -50,14 +53,12 @@ class _Config:
 class TunedRunConfig:
     """What becomes of the RunConfigs of one tuned trainer and its Tuners; raises `Refusal` where they can't be read.
 
-    `is_for_population` says that the trials report their checkpoints to Tune, which keeps them and starts trials again.
+    `starts_again` says that the trials report their checkpoints to Tune, which keeps them and starts trials again.
     `lines` are those that have to stand before the trainer's own statement.
     """
 
-    def __init__(
-        self, rewrite: Rewrite, tuned: TunedTrainer, trainers: cst.Arg | None, *, is_for_population: bool
-    ) -> None:
-        self.is_for_population = is_for_population
+    def __init__(self, rewrite: Rewrite, tuned: TunedTrainer, trainers: cst.Arg | None, *, starts_again: bool) -> None:
+        self.starts_again = starts_again
         self._rewrite = rewrite
         self._program = rewrite.program
         self._tuned = tuned
@@ -65,7 +66,8 @@ class TunedRunConfig:
         own = None if trainers is None or is_none(trainers.value) else trainers
         if given and len(given) < len(tuned.tuners):
             raise Refusal("MT501", tuned.site.call, "only some of its Tuners have a RunConfig of their own")
-        self._tuners = [self._read(argument) for argument in given]
+        runs = [_of_run(tuner) for tuner in tuned.tuners if tuner.is_run]
+        self._tuners = runs or [self._read(argument) for argument in given]
         self._trainers = self._read(own) if own is not None else None
         self._hoisted: dict[cst.BaseExpression, str] = {}
         self.lines: list[Line] = []
@@ -80,12 +82,12 @@ class TunedRunConfig:
     def argument(self) -> dict[str, cst.Arg]:
         """The argument by which the RunConfig in force was given, if it was."""
         config = self._tuners[0] if self._tuners else self._trainers
-        return {"run_config": config.given} if config is not None else {}
+        return {"run_config": config.given} if config is not None and config.given is not None else {}
 
     @property
     def _moved(self) -> tuple[str, ...]:
         """The fields that are the training run's."""
-        return () if self.is_for_population else _OF_TRAINING
+        return () if self.starts_again else _OF_TRAINING
 
     def takes_filled_in(self) -> bool:
         """Whether the legacy constructor filled in a CheckpointConfig, as the script gave none or the default one."""
@@ -141,7 +143,7 @@ class TunedRunConfig:
     @property
     def _keeps_filled_in(self) -> bool:
         """Whether Tune keeps the checkpoints, as many as the legacy constructor filled in."""
-        return self.filled_in is not None and self.is_for_population
+        return self.filled_in is not None and self.starts_again
 
     def _check_uses(self, config: _Config) -> None:
         """A variable may only be given to this trainer and its Tuners."""
@@ -221,10 +223,12 @@ class TunedRunConfig:
 
     def _name_tunes_classes(self, config: _Config) -> None:
         """Let a RunConfig and the configurations in it be of the classes that a Tuner takes."""
-        calls = _with_nested(self._rewrite, config.call) if self.is_for_population else [config.call]
+        calls = _with_nested(self._rewrite, config.call) if self.starts_again else [config.call]
         for made in calls:
-            name = self._rewrite.function_named(f"ray.tune.{config_class(self._program, made)}")
-            self._rewrite.edits.append(Edit(*self._program.span(made.func), name))
+            class_name = config_class(self._program, made)
+            if class_name is not None:
+                name = self._rewrite.function_named(f"ray.tune.{class_name}")
+                self._rewrite.edits.append(Edit(*self._program.span(made.func), name))
 
     def _hand_to_tuners(self, config: _Config) -> None:
         """Give the Tuners what the trainer's RunConfig said of tuning."""
@@ -235,9 +239,9 @@ class TunedRunConfig:
             self._make_tuners(config)
             for tuner in self._tuned.tuners:
                 if self._program.scope(tuner.call).lookup(config.variable.name) != (config.variable,):
-                    raise Refusal("MT501", config.given, f"`{config.variable.name}` can't be read where the Tuner is")
+                    raise Refusal("MT501", config.call, f"`{config.variable.name}` can't be read where the Tuner is")
         elif "sync_config" in self._rest(config):
-            raise Refusal("MT403", config.given, "`RunConfig(sync_config=...)`")
+            raise Refusal("MT403", config.call, "`RunConfig(sync_config=...)`")
         else:
             self._drop_imports(config.call)
         self._give_to_tuners(partial(self._tuners_text, config))
@@ -267,7 +271,7 @@ class TunedRunConfig:
             for field, one in self._rest(config).items():
                 text = self._hoisted.get(one.value) or relocated(self._program, one.value, indent + unit, names)
                 fields.append(Argument(text, "storage_path" if field == "local_dir" else field))
-        if self.filled_in is not None and self.is_for_population:
+        if self.filled_in is not None and self.starts_again:
             class_name = self._rewrite.function_named("ray.tune.CheckpointConfig")
             fields = [one for one in fields if one.name != "checkpoint_config"]
             fields.append(
@@ -327,11 +331,17 @@ class TunedRunConfig:
                     program, argument.value, indent + unit, edits=inside
                 )
                 arguments.append(Argument(text, keyword))
-        if self.filled_in is not None and not self.is_for_population:
+        if self.filled_in is not None and not self.starts_again:
             arguments = [one for one in arguments if one.name != "checkpoint_config"]
             arguments.append(Argument(self.filled_in.renderer(rewrite)(indent + unit)))
         arguments.append(Argument(f"[{callback}]", "callbacks"))
         return call(rewrite.class_named("ray.train.RunConfig"), arguments, indent, unit, before="run_config=,")
+
+
+def _of_run(tuner: TunerCall) -> _Config:
+    """What a call of `tune.run` says beside what it runs and searches."""
+    fields = {name: one for name, one in tuner.arguments.items() if name not in ("run_or_experiment", "config")}
+    return _Config(None, tuner.call, None, fields)
 
 
 def tuner_configs(rewrite: Rewrite, trainers: Iterable[TunedTrainer]) -> frozenset[cst.Call]:
@@ -339,14 +349,18 @@ def tuner_configs(rewrite: Rewrite, trainers: Iterable[TunedTrainer]) -> frozens
     if not rewrite.settings.strict_target:
         return frozenset()
     found: set[cst.Call] = set()
-    population = is_population(rewrite.program)
+    starts_again = starts_trials_again(rewrite.program)
     for tuned in trainers:
+        if starts_again:
+            # A call of `tune.run` has what it is given itself.
+            runs = [tuner.call for tuner in tuned.tuners if tuner.is_run]
+            found |= {nested for run in runs for nested in _with_nested(rewrite, run)}
         own = [argument for argument in tuned.site.call.args if _keyword(argument) == "run_config"]
         given = [tuner.arguments["run_config"] for tuner in tuned.tuners if _is_given(tuner.arguments)]
         for argument in [*own, *given]:
             config = find_config_call(rewrite.program, argument.value, "RunConfig")
             if config is not None:
-                found |= {*_with_nested(rewrite, config.call)} if population else {config.call}
+                found |= {*_with_nested(rewrite, config.call)} if starts_again else {config.call}
     return frozenset(found)
 
 

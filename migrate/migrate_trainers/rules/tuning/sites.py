@@ -1,4 +1,4 @@
-"""Which legacy trainers a script gives to a `Tuner`, and the search spaces that it gives with them."""
+"""Which legacy trainers a script gives to a `Tuner` or `tune.run`, and the search spaces that it gives with them."""
 
 from __future__ import annotations
 
@@ -8,36 +8,34 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.reading import legacy
-from migrate_trainers.reading.scopes import BindingKind, own_returns
+from migrate_trainers.reading.scopes import BindingKind
 from migrate_trainers.refusal import Refusal
-from migrate_trainers.rules.literals import string
-from migrate_trainers.rules.tuning.reach import assigned_variable, reach_of, uses_of
+from migrate_trainers.rules.tuning.reach import assigned_variable, reach_of, trainable_made_of, uses_of
+from migrate_trainers.rules.tuning.schedulers import check_schedulers, starts_trials_again
+from migrate_trainers.rules.tuning.spaces import entries_of
 from migrate_trainers.writing.arguments import bound_arguments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from migrate_trainers.reading.program import Program, Statement
     from migrate_trainers.reading.scopes import Binding
     from migrate_trainers.rules.rewrite import CallSite
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One entry of a dictionary that the script writes out: the node that spells its key, and its value."""
-
-    key: cst.CSTNode
-    value: cst.BaseExpression
+    from migrate_trainers.rules.tuning.spaces import Entry
 
 
 @dataclass(frozen=True, eq=False)
 class TunerCall:
-    """One construction of a Tuner with its arguments by name and the entries of its `param_space`."""
+    """One construction of a Tuner with its arguments by name and the entries of its `param_space`.
+
+    `is_run` says that it is a call of `tune.run`, whose `config` is that.
+    """
 
     call: cst.Call
     arguments: dict[str, cst.Arg]
     statement: Statement
     space: dict[str, Entry]
+    is_run: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +43,8 @@ class TunedTrainer:
     """A legacy trainer that only Tuners are given.
 
     `uses` are the expressions that hand it on: those that read its variable, or else the call that makes it. `given_to`
-    are all calls that it gets to, also of `Tuner.restore`.
+    are all calls that it gets to, also of `Tuner.restore`; `made_trainable` are those of its `as_trainable()`.
+    `is_continued` says that Tune may start its trials again where they were.
     """
 
     site: CallSite
@@ -53,6 +52,8 @@ class TunedTrainer:
     tuners: tuple[TunerCall, ...]
     uses: tuple[cst.BaseExpression, ...]
     given_to: tuple[cst.Call, ...]
+    made_trainable: tuple[cst.Call, ...]
+    is_continued: bool
 
 
 def tuned_trainers(program: Program, sites: Sequence[CallSite]) -> dict[CallSite, TunedTrainer]:
@@ -62,6 +63,7 @@ def tuned_trainers(program: Program, sites: Sequence[CallSite]) -> dict[CallSite
     for site in sites:
         found = _tuned(program, site)
         if found is None:
+            _check_other_files(program, site)
             continue
         tuned[site] = found
         shared = [call for call in found.given_to if call in explained]
@@ -82,18 +84,49 @@ def _tuned(program: Program, site: CallSite) -> TunedTrainer | None:
         return None
     if reach.others:
         other = reach.others[0]
-        raise Refusal("MT501", other, f"`{program.text(other)}` is used for more than being tuned")
-    tuners = [_read_tuner(program, call) for call in reach.tuners if program.qualified_name(call.func) in legacy.TUNERS]
+        code = "MT506" if other in reach.trainables else "MT501"
+        raise Refusal(code, other, f"`{program.text(other)}` is used for more than being tuned")
+    check_schedulers(program)
+    restores = [call for call in reach.tuners if program.qualified_name(call.func) in legacy.TUNER_RESTORES]
+    _check_restores(program, restores)
+    tuners = [_read_tuner(program, call) for call in reach.tuners if call not in restores]
     if not tuners:
         raise Refusal("MT501", reach.tuners[0], "the trainer is only given to a Tuner that is restored")
+    if len({tuner.is_run for tuner in tuners}) > 1:
+        raise Refusal("MT506", tuners[0].call, "the trainer is given to a Tuner as well")
+    is_continued = bool(restores) or any(legacy.CONTINUING_ARGUMENTS & {*tuner.arguments} for tuner in tuners)
     variable = assigned_variable(program, site.call)
     uses = uses_of(program, variable) if variable is not None else [site.call]
-    return TunedTrainer(site, variable, tuple(tuners), tuple(uses), tuple(reach.tuners))
+    made = (trainable_made_of(program, one) for one in reach.made_trainable)
+    made_trainable = tuple(one for one in made if one is not None)
+    return TunedTrainer(site, variable, tuple(tuners), tuple(uses), tuple(reach.tuners), made_trainable, is_continued)
 
 
-def _target_name(statement: cst.Assign | cst.AnnAssign) -> str:
-    target = statement.targets[0].target if isinstance(statement, cst.Assign) else statement.target
-    return target.value if isinstance(target, cst.Name) else ""
+def _check_restores(program: Program, restores: Sequence[cst.Call]) -> None:
+    """Raise `Refusal` where a Tuner is restored in a way that its driver function can't be."""
+    for call in restores:
+        for argument in call.args:
+            name = argument.keyword.value if argument.keyword is not None else ""
+            if argument.star:
+                raise Refusal("MT104", call, "the arguments of `Tuner.restore`")
+            is_no = isinstance(argument.value, cst.Name) and argument.value.value in ("False", "None")
+            if name == "restart_errored" and not is_no and not starts_trials_again(program):
+                detail = "`restart_errored=...` would start trials over, but a run of the same name is continued"
+                raise Refusal("MT501", argument, detail)
+            if name == "param_space" and not is_no and not isinstance(argument.value, cst.Name):
+                raise Refusal("MT501", argument, "the search space is written out once more")
+
+
+def _check_other_files(program: Program, site: CallSite) -> None:
+    """Raise `Refusal` for a trainer that a Tuner of another file may be given."""
+    own, top = program.file_of(site.call), program.top_level_statement(site.statement)
+    bound = [binding for bindings in own.module_scope.bindings.values() for binding in bindings]
+    for name in sorted({binding.name for binding in bound if program.contains(top, binding.node)}):
+        for user in own.users(name, "tune"):
+            for call in user.calls:
+                if _runs_trials(user, call) and not _tunes_something_else(user, call):
+                    detail = f"`{user.text(call.func)}` of a file that imports `{name}` may be given it"
+                    raise Refusal("MT501", site.call.func, detail)
 
 
 def _runs_trials(program: Program, call: cst.Call) -> bool:
@@ -102,8 +135,11 @@ def _runs_trials(program: Program, call: cst.Call) -> bool:
 
 def _tunes_something_else(program: Program, call: cst.Call) -> bool:
     """Whether a Tuner surely runs something other than a trainer: a function or class of the file, or a named one."""
-    bound = bound_arguments(call, ("trainable",)) if program.qualified_name(call.func) in legacy.TUNERS else None
-    argument = bound.get("trainable") if bound else None
+    qualified = program.qualified_name(call.func)
+    first = {**dict.fromkeys(legacy.TUNERS, "trainable"), **dict.fromkeys(legacy.TUNE_RUN, "run_or_experiment")}
+    name = first.get(qualified or "", "")
+    bound = bound_arguments(call, (name,)) if name else None
+    argument = bound.get(name) if bound else None
     value = argument.value if argument is not None else None
     while isinstance(value, cst.Call) and program.qualified_name(value.func) in legacy.TUNE_WRAPPERS and value.args:
         value = value.args[0].value
@@ -116,6 +152,8 @@ def _tunes_something_else(program: Program, call: cst.Call) -> bool:
 
 
 def _read_tuner(program: Program, call: cst.Call) -> TunerCall:
+    if program.qualified_name(call.func) in legacy.TUNE_RUN:
+        return _read_run(program, call)
     arguments = bound_arguments(call, ("trainable",))
     if arguments is None:
         raise Refusal("MT104", call, "the arguments of `Tuner`")
@@ -127,111 +165,13 @@ def _read_tuner(program: Program, call: cst.Call) -> TunerCall:
     return TunerCall(call, arguments, program.statement(call), entries)
 
 
-def is_population(program: Program) -> bool:
-    """Whether a scheduler of the file starts trials from other trials' checkpoints."""
-    return any(program.qualified_name(call.func) in legacy.POPULATION_SCHEDULERS for call in program.calls)
-
-
-def mutated_entries(program: Program, key: str) -> list[Entry]:
-    """What the mutations of population based schedulers have under a key."""
-    return [
-        entry
-        for call in program.calls
-        if program.qualified_name(call.func) in legacy.POPULATION_SCHEDULERS
-        for argument in call.args
-        if argument.keyword is not None and argument.keyword.value in legacy.MUTATION_ARGUMENTS
-        for name, entry in entries_of(program, argument.value)
-        if name == key
-    ]
-
-
-def is_entry(program: Program, node: cst.CSTNode) -> bool:
-    """Whether an expression is an entry of a search space or of mutations, and so reaches trainers only."""
-    parent = program.parent(node)
-    dictionary = program.parent(parent) if isinstance(parent, cst.DictElement | cst.Arg) else None
-    if not isinstance(dictionary, cst.Dict | cst.Call):
-        return False
-    if isinstance(dictionary, cst.Call) and not program.is_builtin(dictionary.func, "dict"):
-        return False
-    above = program.parent(dictionary)
-    if isinstance(above, cst.Arg | cst.Return):
-        return _takes_space(program, dictionary)
-    if isinstance(above, cst.Assign | cst.AnnAssign):
-        bindings = program.scope(above).lookup(_target_name(above))
-        return len(bindings) == 1 and all(_takes_space(program, use) for use in program.uses(bindings[0]))
-    return False
-
-
-def _takes_space(program: Program, node: cst.CSTNode) -> bool:
-    """Whether an expression is the search space of a Tuner, or the mutations of a scheduler."""
-    argument = program.parent(node)
-    if isinstance(argument, cst.Return):
-        return _gives_spaces(program, program.enclosing(argument, cst.FunctionDef))
-    call = program.parent(argument) if isinstance(argument, cst.Arg) else None
-    if not isinstance(argument, cst.Arg) or not isinstance(call, cst.Call) or argument.keyword is None:
-        return False
-    qualified = program.qualified_name(call.func)
-    if argument.keyword.value == "param_space":
-        return qualified in legacy.TUNERS | legacy.TUNER_RESTORES
-    return argument.keyword.value in legacy.MUTATION_ARGUMENTS and qualified in legacy.POPULATION_SCHEDULERS
-
-
-def _gives_spaces(program: Program, function: cst.FunctionDef | None) -> bool:
-    """Whether a function of the file is only called, and what it returns is only taken for search spaces."""
-    if function is None:
-        return False
-    bindings = program.scope(function).lookup(function.name.value)
-    if len(bindings) != 1 or bindings[0].node is not function or function.decorators or function.asynchronous:
-        return False
-    calls = [program.parent(use) for use in program.uses(bindings[0])]
-    return all(
-        isinstance(call, cst.Call) and call.func is use and _takes_space(program, call)
-        for use, call in zip(program.uses(bindings[0]), calls, strict=True)
-    )
-
-
-def _returned(program: Program, call: cst.Call) -> cst.BaseExpression | None:
-    """What a function of the file that only gives search spaces returns, in its one `return`."""
-    bindings = program.named(call.func)
-    function = bindings[0].node if len(bindings) == 1 else None
-    if not isinstance(function, cst.FunctionDef) or not _gives_spaces(program, function):
-        return None
-    returns = own_returns(function.body)
-    return returns[0].value if len(returns) == 1 else None
-
-
-def entries_of(program: Program, value: cst.BaseExpression) -> Iterator[tuple[str, Entry]]:
-    """The entries of a search space that is written out in place or in a variable of its own."""
-    written = _written(program, value)
-    if isinstance(written, cst.Dict):
-        for element in written.elements:
-            key = string(element.key) if isinstance(element, cst.DictElement) else None
-            if key is None or not isinstance(element, cst.DictElement):
-                raise Refusal("MT501", element, "the keys of the search space are only known when the script runs")
-            yield key, Entry(element.key, element.value)
-        return
-    if isinstance(written, cst.Call) and program.is_builtin(written.func, "dict"):
-        for argument in written.args:
-            if argument.keyword is None:
-                raise Refusal("MT501", argument, "the keys of the search space are only known when the script runs")
-            yield argument.keyword.value, Entry(argument.keyword, argument.value)
-        return
-    if isinstance(written, cst.Name) and written.value == "None":
-        return
-    raise Refusal("MT501", value, "the search space is not a dictionary that is written out in this file")
-
-
-def _written(program: Program, value: cst.BaseExpression) -> cst.BaseExpression:
-    """The expression behind a value: what a variable or function only gives to Tuners."""
-    returned = _returned(program, value) if isinstance(value, cst.Call) else None
-    if returned is not None:
-        return _written(program, returned)
-    if not isinstance(value, cst.Name) or value.value == "None":
-        return value
-    bindings = program.bindings(value)
-    if len(bindings) != 1 or bindings[0].kind is not BindingKind.ASSIGNMENT or bindings[0].value is None:
-        raise Refusal("MT501", value, f"`{value.value}` is not simply assigned")
-    for use in program.uses(bindings[0]):
-        if not _takes_space(program, use):
-            raise Refusal("MT501", use, f"`{value.value}` is used for more than a search space")
-    return bindings[0].value
+def _read_run(program: Program, call: cst.Call) -> TunerCall:
+    arguments = bound_arguments(call, ("run_or_experiment",))
+    if arguments is None:
+        raise Refusal("MT104", call, "the arguments of `tune.run`")
+    unknown = [name for name in arguments if name not in legacy.TUNE_RUN_ARGUMENTS]
+    if unknown:
+        raise Refusal("MT506", arguments[unknown[0]], f"`tune.run({unknown[0]}=...)`")
+    space = arguments.get("config")
+    entries = dict(entries_of(program, space.value)) if space is not None else {}
+    return TunerCall(call, arguments, program.statement(call), entries, is_run=True)

@@ -19,20 +19,25 @@ from migrate_trainers.reading.values import ValueAnalysis, only_looks
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.configs import config_class, dictionary_behind, find_config_call, uses_gpu
 from migrate_trainers.rules.literals import entries_of, string
+from migrate_trainers.rules.tuning.algorithms import entries_of_algorithms
 from migrate_trainers.rules.tuning.domains import is_never_a_dictionary
+from migrate_trainers.rules.tuning.schedulers import is_population, mutated, mutated_entries, starts_trials_again
 from migrate_trainers.rules.tuning.settled import is_settled
-from migrate_trainers.rules.tuning.sites import is_entry, is_population, mutated_entries
+from migrate_trainers.rules.tuning.spaces import is_entry
 
 if TYPE_CHECKING:
     from migrate_trainers.reading.program import Program, Statement
     from migrate_trainers.rules.rewrite import Rewrite
-    from migrate_trainers.rules.tuning.sites import Entry, TunedTrainer
+    from migrate_trainers.rules.tuning.sites import TunedTrainer
+    from migrate_trainers.rules.tuning.spaces import Entry
 
 # The key of the search space whose value reaches the train function, in every Ray.
 LOOP_CONFIG = "train_loop_config"
 # The key in it of the checkpoint that a trial starts from.
 START = "resume_from_checkpoint"
 SCALING = "scaling_config"
+# What a trainer's trials may be given one by one.
+_KEYS = frozenset({LOOP_CONFIG, "lightning_config", "trainer_init_config"})
 
 
 @dataclass(frozen=True)
@@ -59,21 +64,21 @@ def read_trial_config(rewrite: Rewrite, tuned: TunedTrainer, key: str, own: cst.
     """What the trials of a trainer give it as the argument `key`; raises `Refusal` for what can't be given."""
     program = rewrite.program
     check_searched(rewrite, tuned, key)
-    population = is_population(program)
     spaces = [tuner.space.get(key) for tuner in tuned.tuners]
     searched = _searched(program, tuned, key)
-    if population and not searched:
+    by_algorithm = [entry for name, entry in entries_of_algorithms(program) if name.partition("/")[0] == key]
+    if is_population(program) and not searched:
         raise Refusal("MT501", tuned.site.call, "its scheduler changes nothing of its configuration")
-    starts = population and rewrite.settings.strict_target
+    starts = starts_trials_again(program) and rewrite.settings.strict_target
     if starts and any(string(node) == START for node in program.strings):
         raise Refusal("MT501", tuned.site.call, f"`{START}` is a key of the file, by which a trial is told its start")
     value = own.value if own is not None else None
     return TrialConfig(
         own=value,
-        is_searched=bool(searched),
+        is_searched=bool(searched or by_algorithm),
         is_always_searched=None not in spaces,
         is_flat=(value is not None and _is_flat(program, value))
-        or all(_is_flat(program, entry.value) for entry in searched),
+        or (not by_algorithm and all(_is_flat(program, entry.value) for entry in searched)),
         starts=starts,
     )
 
@@ -86,6 +91,12 @@ def check_searched(rewrite: Rewrite, tuned: TunedTrainer, key: str) -> None:
                 raise Refusal("MT505", entry.key, "")
             if name not in (key, SCALING):
                 raise Refusal("MT501", entry.key, f"`{name}` is searched")
+    for name, entry in mutated(rewrite.program):
+        if name not in _KEYS:
+            raise Refusal("MT501", entry.key, f"`{name}` is mutated")
+    for name, entry in entries_of_algorithms(rewrite.program):
+        if name.partition("/")[0] not in _KEYS:
+            raise Refusal("MT501", entry.key, f"the search algorithm has `{name}`")
     spaces = [tuner.space[SCALING] for tuner in tuned.tuners if SCALING in tuner.space]
     if spaces:
         _check_scaling(rewrite, tuned, spaces)
@@ -142,7 +153,8 @@ def name_search_spaces(rewrite: Rewrite, tuned: TunedTrainer, key: str) -> None:
     """Call what reaches the train function `train_loop_config`, in search spaces and in schedulers' mutations."""
     program = rewrite.program
     if key != LOOP_CONFIG:
-        for node in {entry.key for entry in _searched(program, tuned, key)}:
+        by_algorithm = [entry for name, entry in entries_of_algorithms(program) if name == key]
+        for node in {entry.key for entry in (*_searched(program, tuned, key), *by_algorithm)}:
             name = LOOP_CONFIG if isinstance(program.parent(node), cst.Arg) else f'"{LOOP_CONFIG}"'
             rewrite.edits.append(Edit(*program.span(node), name))
     name_searched_scaling(rewrite, tuned)

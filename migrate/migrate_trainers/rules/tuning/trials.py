@@ -6,20 +6,34 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.data.ingest import trials_data_config
 from migrate_trainers.rules.trainer_call import is_absent
 from migrate_trainers.rules.tuning.driver import Driver
 from migrate_trainers.rules.tuning.order import check_order, lines_at, start_of
 from migrate_trainers.rules.tuning.run_config import TunedRunConfig
-from migrate_trainers.rules.tuning.sites import is_population
+from migrate_trainers.rules.tuning.schedulers import starts_trials_again
 from migrate_trainers.rules.tuning.trial_config import LOOP_CONFIG, name_search_spaces, read_trial_config
+from migrate_trainers.writing.render import Argument
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     import libcst as cst
 
+    from migrate_trainers.rules.data.given import RayData
     from migrate_trainers.rules.rewrite import Rewrite
     from migrate_trainers.rules.tuning.sites import TunedTrainer
+
+
+def with_data_config(
+    rewrite: Rewrite, arguments: dict[str, cst.Arg], data: RayData | None
+) -> tuple[dict[str, cst.Arg], list[Argument]]:
+    """A trainer's arguments for its driver, and those to add, that say which datasets are split."""
+    config = trials_data_config(rewrite, data) if data is not None else None
+    kept = {name: one for name, one in arguments.items() if name != "dataset_config"}
+    if isinstance(config, str):
+        return kept, [Argument(config, "dataset_config")]
+    return (kept if config is None else arguments), []
 
 
 class Trials:
@@ -36,10 +50,9 @@ class Trials:
         self._key = key
         own = None if is_absent(arguments, key) else arguments[key]
         self.config = read_trial_config(rewrite, tuned, key, own)
-        self.is_population = is_population(rewrite.program)
-        self._run_config = TunedRunConfig(
-            rewrite, tuned, arguments.get("run_config"), is_for_population=self.is_population
-        )
+        starts_again = starts_trials_again(rewrite.program)
+        self.is_continued = starts_again or tuned.is_continued
+        self._run_config = TunedRunConfig(rewrite, tuned, arguments.get("run_config"), starts_again=starts_again)
         self.arguments = {**arguments, **self._run_config.argument}
 
     def name_search_spaces(self) -> None:
@@ -47,11 +60,17 @@ class Trials:
         name_search_spaces(self._rewrite, self._tuned, self._key)
 
     def write_driver(
-        self, function: str, definitions: Sequence[str], lines: Sequence[str], own: Collection[str]
+        self,
+        function: str,
+        definitions: Sequence[str],
+        lines: Sequence[str],
+        own: Collection[str],
+        data: RayData | None,
     ) -> None:
         """Put a driver in the trainer's place.
 
-        `function` is its train function, `definitions` and `lines` go before it, `own` are arguments it doesn't take.
+        `function` is its train function, `definitions` and `lines` go before it, `own` are arguments it doesn't take,
+        and `data` is what it is given of Ray Data.
         """
         rewrite = self._rewrite
         self.name_search_spaces()
@@ -65,7 +84,8 @@ class Trials:
             for name, argument in self.arguments.items()
             if name not in (*own, "run_config") and not is_absent(self.arguments, name)
         }
-        driver = Driver(rewrite, self._tuned, kept, self._run_config, self.config)
+        kept, added = with_data_config(rewrite, kept, data)
+        driver = Driver(rewrite, self._tuned, kept, self._run_config, self.config, added)
         rewrite.late.append(
             partial(driver.edits, function=function, definitions=definitions, lines=lines_at(offset, lines))
         )

@@ -17,7 +17,15 @@ LEFT = {
         "LightningConfigBuilder().module(lr=tune.choice([effect(7)])).build()})",
         "MT501",
     ),
-    "run by the older function": (OWN + "tune.run(trainer.as_trainable())", "MT506"),
+    "reserving by hand": (OWN + "tune.run(trainer.as_trainable(), resources_per_trial={'cpu': 3})", "MT506"),
+    "run, and tuned": (
+        OWN + SPACE + "tune.run(trainer.as_trainable(), config={'lightning_config': space})\n" + TUNED,
+        "MT506",
+    ),
+    "a trainable with resources of its own": (
+        OWN + "tune.run(tune.with_resources(trainer.as_trainable(), {'CPU': 3}))",
+        "MT506",
+    ),
     "tuned as a trainable": (OWN + "trainable = trainer.as_trainable()\ntune.Tuner(trainable)", "MT506"),
     "also fitted itself": (OWN + SPACE + "trainer.fit()\n" + TUNED, "MT501"),
     "an unknown key": (

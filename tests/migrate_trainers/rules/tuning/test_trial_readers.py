@@ -23,6 +23,8 @@ READERS = {
     "a parameter": "def show(result):\n    effect(result.checkpoint.path)\nshow(results.get_best_result())",
     "a folder": "with results.get_best_result().checkpoint.as_directory() as folder:\n    effect(folder)",
     "a model": "effect(results.get_best_result().checkpoint.get_model(Net, lr=1) is None)",
+    "the folder": "effect(str(results.get_best_result().log_dir))",
+    "a file in the folder": "for result in results:\n    effect(str(result.log_dir / 'result.json'))",
     "a searched keyword": ("effect(results.get_best_result().config['lightning_config']['_module_init_config']['lr'])"),
     "a plain keyword of the search space": (
         "effect(results.get_best_result().config['lightning_config']['_module_init_config']['depth'])"
@@ -48,6 +50,14 @@ def test_reader(reader: str) -> None:
     recording = assert_same_calls(program, after(migrate(program)))
 
     assert recording.effects
+
+
+@pytest.mark.parametrize("folder", ["log_dir", "path"])
+def test_folder_without_checkpoints(folder: str) -> None:
+    program = tuned(SPACE, behind=f"print(results.get_best_result().{folder})")
+
+    assert "MT507" in codes(migrate(program))
+    assert "MT507" not in codes(migrate(program, target_version=(2, 9)))
 
 
 def test_metrics_that_tune_adds_are_there_still() -> None:
