@@ -628,7 +628,7 @@ _ENTRIES = (
         "MT502",
         Kind.REVIEW,
         "Trials start at once and wait for their workers",
-        "Ray used to start a trial when there was room for it and its workers. Now only the workers reserve resources. When a scheduler stops a trial early, Ray frees them only where its dashboard is installed.",
+        "Ray used to start a trial when there was room for it and its workers. Now only the workers reserve resources. When a scheduler stops a trial early, Ray frees them only where its dashboard is installed. What the workers report is told to Tune by a callback class and a function in the file: Ray's own callback may lose a trial's last report, or wait for ever.",
         "Bound the trials with `TuneConfig(max_concurrent_trials=...)`, and install `ray[default]` if a scheduler stops trials.",
     ),
     Entry(
@@ -642,7 +642,7 @@ _ENTRIES = (
         "MT504",
         Kind.REVIEW,
         "Trials that a scheduler starts again hand their checkpoints to Tune themselves",
-        "The scheduler starts trials from checkpoints, their own or other trials', and Ray's own report callback doesn't hand those on. A callback class and a function in the file do.",
+        "The scheduler starts trials from checkpoints, their own or other trials', and so has to be given these. A callback class and a function in the file do that.",
         "Nothing to do. Each checkpoint is stored twice: by the trial's run of Ray Train, and by Tune.",
     ),
     Entry(

@@ -61,7 +61,7 @@ class {name}({model_checkpoint}):
 
 TRIAL_CALLBACK = '''\
 class {name}({user_callback}):
-    """Hands each report to the trial with its checkpoint, from which a scheduler may start other trials."""
+    """Hands each report to the trial, with its checkpoint."""
 
     def __init__(self, reports):
         self.reports = reports
@@ -87,10 +87,16 @@ def {name}(trainer, reports):
             metrics, checkpoint = reports.get(timeout=1)
         except {empty}:
             continue
-        {report}(metrics, checkpoint=checkpoint and {checkpoint_class}(checkpoint.path))
+        {report_lines}
     if ended[0] is not None:
         raise ended[0]
 '''
+# What goes into that, where a scheduler may start trials from the checkpoints, and where it doesn't.
+REPORT_CHECKPOINT = "{report}(metrics, checkpoint=checkpoint and {checkpoint_class}(checkpoint.path))"
+REPORT_CHECKPOINT_PATH = """\
+if checkpoint:
+            metrics["checkpoint_path"] = checkpoint.path
+        {report}(metrics)"""
 
 LOAD_MODEL = '''\
 def {name}(checkpoint, model_class, **kwargs):

@@ -343,8 +343,6 @@ def ray_tune(recorder: Recorder, version: tuple[int, int] | None) -> Modules:
             "with_resources": lambda trainable, resources: trainable,
         }
         modules["ray.tune.utils"] = {"merge_dicts": _merge_dicts}
-        modules["ray.tune.integration"] = {}
-        modules["ray.tune.integration.ray_train"] = {"TuneReportCallback": type("TuneReportCallback", (Made,), {})}
         modules["ray.util"] = {}
         modules["ray.util.queue"] = {"Queue": _Queue, "Empty": _Empty}
     modules["ray.tune"]["Tuner"] = modules["ray.tune.tuner"]["Tuner"] = tuner

@@ -63,7 +63,7 @@ class Driver:
         self._hoisted: dict[str, str] = {}
         self._lines: list[Line] = []
         self._callback = self._fit = ""
-        self._definitions = self._population_definitions() if run_config.starts_again else []
+        self._definitions = self._report_definitions()
         for name, argument in arguments.items():
             is_replaced = name == SCALING and searches_scaling(tuned)
             if not is_replaced and not is_settled(self._program, argument.value, tuned.site.statement):
@@ -103,8 +103,11 @@ class Driver:
             return [*edits, *definition(self._program, place, [*definitions, text], lines=texts)]
         return [*edits, *definition(self._program, place, [text], lines=texts, run=[place], earlier=definitions)]
 
-    def _population_definitions(self) -> list[str]:
-        """The callback and the function that report checkpoints to Tune, where this is the first place for them."""
+    def _report_definitions(self) -> list[str]:
+        """The callback and the function that report to Tune, where this is the first place for them.
+
+        Ray's own `TuneReportCallback` loses the last report, or waits for ever, where Tune takes it after the end.
+        """
         rewrite, place = self._rewrite, self._tuned.site.statement
         user_callback = rewrite.class_named("ray.train.UserCallback")
         self._callback, callback = rewrite.own_definition(
@@ -119,24 +122,31 @@ class Driver:
                 name=name,
                 threading=rewrite.imports.module("threading"),
                 empty=rewrite.class_named("ray.util.queue.Empty"),
-                report=rewrite.function_named("ray.tune.report"),
-                checkpoint_class=rewrite.function_named("ray.tune.Checkpoint"),
+                report_lines=self._report_lines(),
             ),
         )
         return [*callback, *fit]
+
+    def _report_lines(self) -> str:
+        report = self._rewrite.function_named("ray.tune.report")
+        if not self._run_config.starts_again:
+            return templates.REPORT_CHECKPOINT_PATH.format(report=report)
+        checkpoint_class = self._rewrite.function_named("ray.tune.Checkpoint")
+        return templates.REPORT_CHECKPOINT.format(report=report, checkpoint_class=checkpoint_class)
 
     def _function_text(self, name: str, function: str, others: Sequence[Edit]) -> str:
         unit = self._program.module.default_indent
         body = self._program.indent(self._tuned.site.statement) + unit
         trainer_class = self._rewrite.class_named("ray.train.torch.TorchTrainer")
         made = call(trainer_class, self._trainer_arguments(function, body, others), body, unit, spread=True)
-        fit = f"{self._trainer}.fit()"
-        lines = [f"def {name}({self._parameter}):"]
-        if self._run_config.starts_again:
-            queue = self._rewrite.class_named("ray.util.queue.Queue")
-            lines.append(f'{body}{self._reports} = {queue}(1, actor_options={{"num_cpus": 0}})')
-            fit = f"{self._fit}({self._trainer}, {self._reports})"
-        return "\n".join([*lines, f"{body}{self._trainer} = {made}", f"{body}{fit}"])
+        queue = self._rewrite.class_named("ray.util.queue.Queue")
+        lines = [
+            f"def {name}({self._parameter}):",
+            f'{body}{self._reports} = {queue}(1, actor_options={{"num_cpus": 0}})',
+            f"{body}{self._trainer} = {made}",
+            f"{body}{self._fit}({self._trainer}, {self._reports})",
+        ]
+        return "\n".join(lines)
 
     def _trainer_arguments(self, function: str, indent: str, others: Sequence[Edit]) -> list[Argument]:
         program = self._program
@@ -158,7 +168,7 @@ class Driver:
             behind = comments.behind(argument)
             arguments.append(Argument(text, name, comments=comments.before(argument), trailing=behind))
         arguments += self._added
-        callback = f"{self._callback}({self._reports})" if self._run_config.starts_again else None
+        callback = f"{self._callback}({self._reports})"
         arguments.append(Argument(self._run_config.of_training(others, inner, callback), "run_config"))
         return arguments
 

@@ -305,18 +305,16 @@ class TunedRunConfig:
                 if not is_read and isinstance(binding.node, cst.ImportAlias):
                     self._rewrite.imports.remove(binding.node)
 
-    def of_training(self, others: Sequence[Edit], indent: str, callback: str | None) -> str:
+    def of_training(self, others: Sequence[Edit], indent: str, callback: str) -> str:
         """`RunConfig(...)` of the trainer of a trial, for an argument on a line of some indentation.
 
-        `callback` reports to Tune, if Ray's own doesn't do.
+        `callback` hands its reports on.
         """
         rewrite, program = self._rewrite, self._program
         unit = program.module.default_indent
         trial = f"{rewrite.function_named('ray.tune.get_context')}().get_trial_id()"
         name_text = f"train-trial_id={{{trial}}}"
-        if callback is None:
-            callback = f"{rewrite.class_named('ray.tune.integration.ray_train.TuneReportCallback')}()"
-        else:
+        if self.starts_again:
             # A trial starts more than once, each time from the checkpoint that it is given.
             name_text += f"-{{{rewrite.imports.module('uuid')}.uuid4().hex}}"
         arguments = [Argument(f'f"{name_text}"', "name")]
