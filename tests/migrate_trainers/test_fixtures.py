@@ -42,6 +42,7 @@ NOT_RECORDED = {
     "lightning/imports_in_steps": "Metaflow runs its steps",
     "lightning/ray_data_collate_fn": "it computes with its data",
     "accelerate/ray_data": "it computes with its data",
+    "accelerate/tuned_ray_data": "it computes with its data",
     "transformers/ray_datasets": "it computes with its data",
     "transformers/ray_data_tokenizer": "it computes with its data",
     "lightning/ray_data_in_function": "nothing in it calls the function",

@@ -39,7 +39,8 @@ LEFT = {
     ),
     "a builder without a trainer": (f"config = {CHAIN}.build()", "MT904"),
     "run by the older Tune": (
-        f"from ray import tune\ntune.run(LightningTrainer({CHAIN}.build(), scaling_config={SCALING}).as_trainable())",
+        f"from ray import tune\ntrainer = LightningTrainer({CHAIN}.build(), scaling_config={SCALING})\n"
+        "tune.run(trainer.as_trainable(), resources_per_trial={'CPU': 3})",
         "MT506",
     ),
     "a predictor": (

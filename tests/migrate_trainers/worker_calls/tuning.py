@@ -73,6 +73,11 @@ class Scheduler(Made):
         given = dict(self.made_with[1])
         return given.get("hyperparam_mutations") or given.get("hyperparam_bounds") or {}
 
+    @property
+    def starts_again(self) -> bool:
+        """Whether it starts trials from checkpoints."""
+        return bool(self.mutations) or type(self).__name__ == "HyperBandScheduler"
+
 
 class _Trials:
     """What `fit()` of a Tuner gives."""
@@ -108,6 +113,10 @@ class _Analysis:
     def best_config(self) -> dict[str, Any]:
         config: dict[str, Any] = self.results[0].config
         return config
+
+    def dataframe(self, *args: Any, **kwargs: Any) -> dict[str, list[Any]]:
+        """The configurations' columns, and any other that a script asks for."""
+        return _Trials(self.results).get_dataframe()
 
     def get_best_config(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         return self.best_config
@@ -235,7 +244,7 @@ def _current_tuner(recorder: Recorder) -> type:
                 recorder.trial = None
             result = current.Result(current.Checkpoint)
             result.metrics = _Metrics(checkpoint_path=result.checkpoint.path, config=config)
-            if not self.tune_config.scheduler or not self.tune_config.scheduler.mutations:
+            if not self.tune_config.scheduler or not self.tune_config.scheduler.starts_again:
                 # Tune hears of reports, and where their checkpoints are.
                 result.checkpoint = None
             result.config = config

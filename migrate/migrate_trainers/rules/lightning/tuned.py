@@ -128,8 +128,7 @@ class TunedTrainFunction(TrainFunction):
         if self._run_config.is_trainers and self._run_config.takes_filled_in():
             self._run_config.filled_in = fill_in()
         self._run_config.split()
-        configs = [self._parts.base, *(space.config for space in self._parts.spaces)]
-        values = [(given.value, given.statement) for config in configs for _, given in config.named_values()]
+        values = self._values()
         check_order(self.program, self._tuned, values, self._run_config.hoisted)
         offset = start_of(self.program, self._tuned.site.statement, values)
         kept = {
@@ -147,6 +146,11 @@ class TunedTrainFunction(TrainFunction):
         if self._starts:
             rewrite.review("MT504", self._tuned.site.call.func, "")
         self._take_out_statements()
+
+    def _values(self) -> list[tuple[cst.BaseExpression, Statement]]:
+        """All that the builders are given."""
+        configs = [self._parts.base, *(space.config for space in self._parts.spaces)]
+        return [(given.value, given.statement) for config in configs for _, given in config.named_values()]
 
     def _place(self, text: str) -> None:
         definitions = [*self.reports.definitions, self._commented(text)]
@@ -183,9 +187,7 @@ class TunedTrainFunction(TrainFunction):
             else:
                 self.rewrite.edits.append(removal(program, statement, lines))
         for statement, lines in hoisted.items():
-            start = program.source.line_start(program.statement_start(statement))
-            text = "".join(f"{program.indent(statement)}{line}\n" for line in lines)
-            self.rewrite.edits.append(Edit(start, start, text))
+            self._run_config.put_before(statement, lines_at(start_of(program, statement, self._values()), lines))
 
     def _space_statement(self, space: Space, lines: list[str]) -> Edit:
         """The edit that puts a dictionary into the variable that had the built configuration."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -71,6 +72,7 @@ class TunedRunConfig:
         self._trainers = self._read(own) if own is not None else None
         self._hoisted: dict[cst.BaseExpression, str] = {}
         self.lines: list[Line] = []
+        self._before: dict[Statement, list[Line]] = {}
         self.filled_in: FilledIn | None = None
 
     @property
@@ -177,25 +179,31 @@ class TunedRunConfig:
             if any(scope not in (self._program.scope(place), self._program.module_scope) for place in places):
                 raise Refusal("MT501", argument, "its value can't be read where the trainer or the Tuner is made")
             variable = self._hoisted[argument.value] = self._rewrite.new_name(name)
-            self._put_before(statement, line_of(self._program, argument.value, variable))
+            self.put_before(statement, [line_of(self._program, argument.value, variable)])
             if name not in self._moved and not moves:
                 self._rewrite.edits.append(Edit(*self._program.outer_span(argument.value), variable))
 
-    def _put_before(self, statement: Statement, line: Line) -> None:
-        """Put a line before the statement that it was made of."""
+    def put_before(self, statement: Statement, lines: Iterable[Line]) -> None:
+        """Put lines before the statement that they were made of, in the order of what they were made of."""
         if statement is self._tuned.site.statement:
-            self.lines.append(line)
+            self.lines += lines
             return
+        if statement not in self._before:
+            self._rewrite.late.append(partial(self._edits_before, statement))
+        self._before.setdefault(statement, []).extend(lines)
+
+    def _edits_before(self, statement: Statement, others: Sequence[Edit]) -> list[Edit]:
         start = self._program.source.line_start(self._program.statement_start(statement))
         indent = self._program.indent(statement)
-        self._rewrite.late.append(lambda others: [Edit(start, start, f"{indent}{line.render(others)}\n")])
+        lines = sorted(self._before[statement], key=attrgetter("offset"))
+        return [Edit(start, start, "".join(f"{indent}{line.render(others)}\n" for line in lines))]
 
     def _keep_effects(self, config: _Config) -> None:
         """Keep what is done for a RunConfig that goes as another one is in force."""
         statement = self._program.statement(config.call)
         if config.variable is None or len(self._program.uses(config.variable)) == 1:
             for part in effects_in(self._program, config.call, statement):
-                self._put_before(statement, line_of(self._program, part))
+                self.put_before(statement, [line_of(self._program, part)])
 
     def _check_reach(self, argument: cst.Arg, places: Sequence[Statement]) -> None:
         """The names of a value have to mean the same in other places, or it can't be read there."""

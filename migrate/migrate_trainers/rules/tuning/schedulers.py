@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.reading import legacy
+from migrate_trainers.reading.scopes import BindingKind
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.literals import string
 from migrate_trainers.rules.tuning.spaces import Entry, entries_of
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from migrate_trainers.reading.program import Program
+    from migrate_trainers.reading.scopes import Binding
 
+# The arguments of Tuner, TuneConfig and `tune.run` that say what is done to trials.
+_DECIDING = frozenset({"tune_config", "scheduler", "search_alg"})
 _STARTING = legacy.POPULATION_SCHEDULERS | legacy.PAUSING_SCHEDULERS
 
 
@@ -47,10 +51,34 @@ def check_schedulers(program: Program) -> None:
             raise Refusal("MT501", node, f"what `{program.text(node)}` does to its trials can't be seen")
         if qualified in _STARTING and not _is_called(program, node):
             raise Refusal("MT501", node, f"`{program.text(node)}` is used without being made")
+    for argument in _deciding_arguments(program):
+        if not _is_made_here(program, argument.value, set()):
+            raise Refusal("MT501", argument, f"`{program.text(argument.value)}` comes from another file")
     for name in _names(program):
         if string(name) not in legacy.PLAIN_SCHEDULER_NAMES:
             detail = f"whether {program.text(name)} starts trials again can't be seen: name the scheduler's class"
             raise Refusal("MT501", name, detail)
+
+
+def _deciding_arguments(program: Program) -> Iterator[cst.Arg]:
+    """What the file's Tuners are given to decide on trials."""
+    for call in program.calls:
+        if (program.qualified_name(call.func) or "").startswith("ray.tune."):
+            yield from (one for one in call.args if one.keyword is not None and one.keyword.value in _DECIDING)
+
+
+def _is_made_here(program: Program, value: cst.BaseExpression, seen: set[Binding]) -> bool:
+    """Whether no code of another file, but for Ray's, makes a value, as far as its names tell."""
+    while isinstance(value, cst.Attribute | cst.Call):
+        value = value.value if isinstance(value, cst.Attribute) else value.func
+    bindings = [one for one in program.bindings(value) if one not in seen] if isinstance(value, cst.Name) else []
+    seen |= {*bindings}
+    for binding in bindings:
+        if binding.kind is BindingKind.IMPORT and not (binding.imported or "").startswith("ray"):
+            return False
+        if binding.value is not None and not _is_made_here(program, binding.value, seen):
+            return False
+    return True
 
 
 def _is_called(program: Program, node: cst.CSTNode) -> bool:

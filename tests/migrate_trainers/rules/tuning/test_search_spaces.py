@@ -116,6 +116,16 @@ PLACES = {
         space.trainer(max_epochs=tune.choice([3]))
         Tuner(trainable=trainer, param_space={{"lightning_config": space.build()}}).fit()
         """,
+    "effects of the Tuner's RunConfig and search space": """
+        trainer = LightningTrainer(
+            LightningConfigBuilder(){base}.build(), scaling_config=ScalingConfig(num_workers=effect(2))
+        )
+        Tuner(
+            trainer,
+            run_config=RunConfig(name=effect("search"), storage_path=effect("there")),
+            param_space={{"lightning_config": LightningConfigBuilder(){space}.module(depth=effect(4)).build()}},
+        ).fit()
+        """,
     "the tuner in a function": """
         base = LightningConfigBuilder(){base}.build()
         trainer = LightningTrainer(lightning_config=base, scaling_config={scaling})

@@ -42,6 +42,8 @@ UNKNOWN = {
     "mutations by position": "PopulationBasedTraining('time', 'loss', 'min', 1, 0, {'lightning_config': {}})",
     "mutations behind a star": "PopulationBasedTraining(**effect({}))",
     "other mutations": "PopulationBasedTraining(hyperparam_mutations={'lightning_config/lr': [1, 2]})",
+    "one of another file": "make_scheduler(max_t=3)\nfrom project import make_scheduler",
+    "one of another file's module": "project.schedulers.best\nimport project",
     "a class that derives from one": "Own()\nclass Own(HyperBandScheduler):\n    pass",
 }
 
