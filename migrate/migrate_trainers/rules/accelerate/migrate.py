@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.accelerate.configuration import read_settings
 from migrate_trainers.rules.accelerate.leftovers import drop_configurations
+from migrate_trainers.rules.accelerate.resuming import start_from_given
 from migrate_trainers.rules.accelerate.train_function import tell_devices, write_settings
 from migrate_trainers.rules.accelerate.train_loop import train_loop
 from migrate_trainers.rules.data.given import Codes, read_given
 from migrate_trainers.rules.data.ingest import write_ingest
 from migrate_trainers.rules.data.shards import migrate_shards
 from migrate_trainers.rules.trainer_call import (
-    is_absent,
     refuse_unsupported,
     rename_trainer,
     trainer_arguments,
@@ -64,6 +64,7 @@ def migrate_accelerate(rewrite: Rewrite, sites: list[CallSite]) -> None:
         rewrite.edits += definition(rewrite.program, place, [wrapper.definition], lines=wrapper.lines)
         keyword = "" if site.function.keyword is None else "train_loop_per_worker="
         rewrite.arguments_of(site.call_site.call).replace(site.function, f"{keyword}{wrapper.name}")
+    start_from_given(rewrite, read)
     for site in read:
         if site.data is not None:
             write_ingest(rewrite, site.data)
@@ -88,8 +89,6 @@ def read_site(rewrite: Rewrite, site: CallSite) -> AccelerateSite:
     arguments = trainer_arguments(site, OWN_ARGUMENTS)
     data = read_given(rewrite, site, arguments, _CODES)
     refuse_unsupported(rewrite, site, arguments, preprocesses=data is not None)
-    if not is_absent(arguments, "resume_from_checkpoint") and rewrite.settings.strict_target:
-        raise Refusal("MT403", arguments["resume_from_checkpoint"], "`resume_from_checkpoint=...`")
     if "train_loop_per_worker" not in arguments:
         raise Refusal("MT106", site.call, "it has no `train_loop_per_worker`")
     settings, read = read_settings(rewrite, site, arguments)

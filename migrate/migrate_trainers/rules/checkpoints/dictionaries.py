@@ -18,6 +18,7 @@ import libcst as cst
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.checkpoints.elsewhere import reports_dictionaries
 from migrate_trainers.rules.checkpoints.families import ACCELERATE, families_in
 from migrate_trainers.rules.checkpoints.kinds import Held
 from migrate_trainers.rules.checkpoints.opening import loading_calls, write_call
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
     from migrate_trainers.rules.checkpoints.readers import Readers
     from migrate_trainers.rules.checkpoints.reported import MadeDictionary, Reported
+
+# Expressions that mean the same without parentheses wherever a call may stand.
+_OPERANDS = (cst.Name, cst.Attribute, cst.Call, cst.Subscript, cst.Dict, cst.DictComp)
 
 
 def migrate_dictionaries(readers: Readers) -> None:
@@ -57,12 +61,10 @@ def migrate_dictionaries(readers: Readers) -> None:
         readers.explained.add(call.func)
         if isinstance(call.func, cst.Attribute):
             readers.explained.add(call.func.value)
-        before, behind = one.brackets
-        text = f"{before}{readers.rewrite.text_of(one.value)}{behind}"
         if call not in reported.made:
-            readers.edit(call, Edit(*program.span(call), f"{_maker(readers, call, unwrap)}({text})"))
+            _write_dictionary(readers, one, _maker(readers, call, unwrap))
         elif call not in given:
-            readers.edit(call, Edit(*program.span(call), text))
+            _write_dictionary(readers, one, "")
     _read_dictionaries(readers, reported, is_only=not reported.others)
 
 
@@ -92,6 +94,25 @@ def _give_dictionary(readers: Readers, argument: cst.Arg, made: Mapping[cst.Call
         readers.edit(report, Edit(value_end, end, behind))
 
 
+def _write_dictionary(readers: Readers, one: MadeDictionary, function: str) -> None:
+    """Leave of a call that makes a checkpoint its dictionary, or give that to a function."""
+    program = readers.program
+    start, end = program.span(one.call)
+    value_start, value_end = program.outer_span(one.value)
+    before, behind = one.brackets
+    if program.comments_in(start, value_start) or program.comments_in(value_end, end):
+        # The parentheses stay around the comments.
+        opening = program.source.buffer.index(b"(", program.outer_span(one.call.func)[1])
+        argument = program.parent(one.value)
+        assert argument is not None
+        edits = (Edit(start, opening, function), Edit(program.span(argument)[0], value_start, before))
+        readers.edit(one.call, *edits, Edit(value_end, value_end, behind))
+        return
+    if function or not (one.is_model or isinstance(one.value, _OPERANDS) or one.value.lpar):
+        before, behind = f"{function}({before}", f"{behind})"
+    readers.edit(one.call, Edit(start, value_start, before), Edit(value_end, end, behind))
+
+
 def _name_dictionary(readers: Readers, annotation: cst.Annotation) -> None:
     """Say `dict` in a type hint that names the class of the checkpoint."""
     program = readers.program
@@ -110,6 +131,7 @@ def _read_dictionaries(readers: Readers, reported: Reported, *, is_only: bool) -
     program = readers.program
     has_trainer = any(program.qualified_name(call.func) in legacy.TRAINERS for call in program.calls)
     own_are = bool(reported.reports) or (is_only and not has_trainer)
+    own_are = own_are or reports_dictionaries(program, reported.others)
     for call in program.calls:
         if isinstance(call.func, cst.Attribute) and call.func.attr.value == "to_dict" and not call.args:
             owner = call.func.value

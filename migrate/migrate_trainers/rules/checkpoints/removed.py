@@ -27,6 +27,20 @@ _LOADING = {
     "get_training_arguments": (TRANSFORMERS,),
 }
 
+# What there is instead, where the finding's own advice doesn't say it.
+_IN_A_FILE = ": pickle the preprocessor into the folder, or keep it in a variable of the driver"
+_AS_A_FOLDER = ": `to_directory` writes its files to a folder, and `Checkpoint.from_directory` takes one"
+_ADVICE = {
+    "uri": ": it lies at `path` on `filesystem`, and `Checkpoint(path, filesystem)` is the same again",
+    "to_bytes": _AS_A_FOLDER,
+    "from_bytes": _AS_A_FOLDER,
+    "get_preprocessor": _IN_A_FILE,
+    "set_preprocessor": _IN_A_FILE,
+    "get_internal_representation": ": it always is a folder",
+}
+# Methods that are Ray's where the object is called a checkpoint.
+_DISTINCT = ("to_dict", "to_bytes", "to_uri", "get_preprocessor", "set_preprocessor")
+
 
 def refuse_removed_methods(program: Program, readers: Sequence[Readers]) -> None:
     """Raise `Refusal` for methods that no rule has rewritten, where the object is surely a checkpoint of Ray."""
@@ -41,13 +55,16 @@ def refuse_removed_methods(program: Program, readers: Sequence[Readers]) -> None
             continue
         owner = attribute.value
         loading = next((family for family in _LOADING.get(name, ()) if family in families), None)
-        is_class = program.qualified_name(owner) in legacy.CHECKPOINTS
+        is_class = any(binding.imported in legacy.CHECKPOINTS for binding in program.named(owner))
+        is_class = is_class or program.qualified_name(owner) in legacy.CHECKPOINTS
         if is_class or any(one.held.is_any_checkpoint(owner) for one in readers) or is_checkpoint(program, owner):
             if loading is not None:
                 raise Refusal(loading.unseen, attribute, f"`{program.text(owner)}` may be of another trainer")
-            raise Refusal("MT401", attribute, f"`{name}` of a checkpoint")
+            raise Refusal("MT401", attribute, f"`{name}` of a checkpoint{_ADVICE.get(name, '')}")
         if loading is not None and _may_be_checkpoint(program, owner, loading):
             raise Refusal(loading.unseen, attribute, f"what `{program.text(owner)}` is can't be seen")
+        if name in _DISTINCT and _is_named_checkpoint(owner) and program.qualified_name(owner) is None:
+            raise Refusal("MT401", attribute, f"what `{program.text(owner)}` is can't be seen")
 
 
 def _may_be_checkpoint(program: Program, node: cst.BaseExpression, family: Family) -> bool:
@@ -56,6 +73,12 @@ def _may_be_checkpoint(program: Program, node: cst.BaseExpression, family: Famil
         return False
     text = program.text(node).lower()
     return "checkpoint" in text or "ckpt" in text or not family.checkpoints.isdisjoint(program.imported_names)
+
+
+def _is_named_checkpoint(node: cst.BaseExpression) -> bool:
+    """Whether a variable or attribute is called a checkpoint."""
+    name = node.attr.value if isinstance(node, cst.Attribute) else node.value if isinstance(node, cst.Name) else ""
+    return name.lower().endswith(("checkpoint", "ckpt"))
 
 
 def is_checkpoint(program: Program, node: cst.BaseExpression) -> bool:

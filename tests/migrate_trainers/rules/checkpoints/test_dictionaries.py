@@ -120,6 +120,23 @@ FORMS = {
         "effect(Checkpoint.from_dict({}))\nsession.report({}, checkpoint=Checkpoint.from_directory('out'))",
         ["effect(dictionary_checkpoint({}))", "report_first_worker({}, checkpoint=Checkpoint.from_directory('out'))"],
     ),
+    "of another one": (
+        "effect(Checkpoint.from_dict({**session.get_checkpoint().to_dict(), 'epoch': 2}))\n" + REPORTED,
+        ["effect(dictionary_checkpoint({**load_dictionary(ray.train.get_checkpoint()), 'epoch': 2}))"],
+    ),
+    "of an expression": (
+        "c = Checkpoint.from_dict({} if effect() else {1: 2}) if effect() else None\nsession.report({}, checkpoint=c)",
+        ["c = ({} if effect() else {1: 2}) if effect() else None"],
+    ),
+    "with comments": (
+        """
+        c = Checkpoint.from_dict(  # the state
+            data={"epoch": 1}  # kept
+        )
+        session.report({}, checkpoint=c)
+        """,
+        ["c = (  # the state", '{"epoch": 1}  # kept'],
+    ),
     "from elsewhere": (
         "session.report({}, checkpoint=Checkpoint.from_directory('out'))\n"
         "effect(Checkpoint.from_uri('s3://b/c').to_dict())",
@@ -200,6 +217,11 @@ LEFT = {
     "of what isn't known": f"session.report({{}}, checkpoint=effect())\n{REPORTED}",
     "not reported beside what isn't known": "Checkpoint.from_dict({})\nsession.report({}, checkpoint=effect())",
     "asked whether it is one": "a = Checkpoint.from_dict({})\nif a:\n    session.report({}, checkpoint=a)",
+    "of a guarded import": (
+        "try:\n    from ray.train import Checkpoint as C\nexcept Exception:\n    from ray.air import Checkpoint as C\n"
+        "session.report({}, checkpoint=C.from_dict({}))"
+    ),
+    "of what isn't seen": f"def f(checkpoint): return checkpoint.to_dict()\n{REPORTED}",
     "in bytes": f"Checkpoint.from_bytes(effect())\n{REPORTED}",
     "read from its file": f"effect('dict_checkpoint.pkl')\n{REPORTED}",
     "read from a folder": (
