@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers.reading.cells import landmarks
+from migrate_trainers.reading.cells import PLACEHOLDER, landmarks
 from migrate_trainers.reading.program import Program
 from migrate_trainers.reading.scopes import BindingKind
 from migrate_trainers.reading.source import Source
@@ -50,5 +50,11 @@ def _read_before_import(program: Program) -> set[str]:
         bindings = program.bindings(name)
         is_below = all(one.kind is BindingKind.IMPORT and program.span(one.node)[0] > start for one in bindings)
         if bindings and is_below and program.enclosing(name, (cst.FunctionDef, cst.Lambda)) is None:
-            found.add(name.value)
+            # What a magic line may read, it may as well not: `%pip install ray`.
+            found |= set() if _is_in_magic(program, name) else {name.value}
     return found
+
+
+def _is_in_magic(program: Program, name: cst.Name) -> bool:
+    call = program.enclosing(name, cst.Call)
+    return call is not None and PLACEHOLDER.fullmatch(program.text(call)) is not None

@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 
 import pytest
 from notebooks import cell, migrate_notebook, notebook, sources, without_sources, written
-from rewriting import LIGHTNING_IMPORTS, SCALING, codes
+from rewriting import ACCELERATE_IMPORTS, LIGHTNING_IMPORTS, SCALING, codes
 
 from migrate_trainers import Settings, migrate_project, migrate_source
 from migrate_trainers.findings import Kind
@@ -121,6 +121,17 @@ def test_lines_that_are_no_python_stay(line: str) -> None:
     assert after[1] == line
     assert line in after[2]
     assert "LightningConfigBuilder" not in after[2]
+
+
+def test_magic_line_names_what_is_imported_below_it() -> None:
+    loop = "def loop():\n    session.report({'a': 1}, checkpoint=Checkpoint.from_dict({}))"
+    run = "AccelerateTrainer(loop, accelerate_config={}, scaling_config=ScalingConfig(num_workers=2)).fit()"
+
+    after = migrated("%pip install ray torch", f"{ACCELERATE_IMPORTS}from ray.air import Checkpoint", loop, run)
+
+    assert after[0] == "%pip install ray torch"
+    assert "import ray.train\n" in after[1]
+    assert "report_dictionary({'a': 1}, {})" in after[2]
 
 
 def test_python_behind_a_magic_is_rewritten() -> None:
