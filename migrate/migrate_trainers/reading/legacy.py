@@ -79,6 +79,8 @@ CHECKPOINT_CLASSES: frozenset[str] = LIGHTNING_CHECKPOINTS | TRANSFORMERS_CHECKP
 READERS: frozenset[str] = (
     CHECKPOINT_CLASSES | LIGHTNING_PREDICTORS | TRANSFORMERS_PREDICTORS | TORCH_PREDICTORS | {BATCH_PREDICTOR}
 )
+# Those of them that people used without any legacy trainer too.
+GENERAL_READERS: frozenset[str] = TORCH_CHECKPOINTS | TORCH_PREDICTORS | {BATCH_PREDICTOR}
 
 # Qualified names without a counterpart in current Ray: code around them can't be kept running by renaming.
 UNSUPPORTED: dict[str, str] = {

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from migrate_trainers.reading.program import Program
 
 _LEGACY = legacy.TRAINERS.keys() | legacy.BUILDERS | legacy.READERS
+# What only code that had something to do with a legacy trainer can have imported.
+_OF_TRAINERS = _LEGACY - legacy.GENERAL_READERS
 _LEGACY_NAMES = frozenset(name.rpartition(".")[2] for name in _LEGACY)
 
 
@@ -52,14 +54,17 @@ def reader_references(program: Program) -> Iterator[cst.Name | cst.Attribute]:
 
 def only_reads(program: Program) -> bool:
     """Whether a program makes no trainer, but reads what one left."""
-    return next(references(program), None) is None and next(reader_references(program), None) is not None
+    return next(references(program), None) is None and any(
+        program.qualified_name(node) not in legacy.GENERAL_READERS for node in reader_references(program)
+    )
 
 
 def findings_without_call_site(program: Program) -> list[Finding]:
     """What a person must look at in a file that constructs no legacy trainer."""
     found = [finding(program, *_use(program, node)) for node in references(program)]
     found += [
-        finding(program, refusal.code, refusal.node, refusal.detail) for refusal in _hidden_constructions(program)
+        finding(program, refusal.code, refusal.node, refusal.detail)
+        for refusal in _hidden_constructions(program, _OF_TRAINERS)
     ]
     if not found:
         for alias in _plain_imports(program):
@@ -69,7 +74,7 @@ def findings_without_call_site(program: Program) -> list[Finding]:
 
 def check_uses(program: Program) -> None:
     """Raise `Refusal` for what keeps the file as a whole from being migrated."""
-    for refusal in _hidden_constructions(program):
+    for refusal in _hidden_constructions(program, _LEGACY):
         raise refusal
     for node in (*program.names, *program.attributes):
         qualified = program.qualified_name(node)
@@ -216,8 +221,8 @@ def _is_argument(program: Program, node: cst.CSTNode | None, keyword: str) -> bo
     return is_trainer(program, program.parent(node))
 
 
-def _hidden_constructions(program: Program) -> Iterator[Refusal]:
-    """Calls of a name that may be a legacy trainer: its import is guarded, or came with a star."""
+def _hidden_constructions(program: Program, names: Container[str]) -> Iterator[Refusal]:
+    """Calls of a name that may be one of some legacy ones: its import is guarded, or came with a star."""
     stars = {
         dotted_name(statement.module)
         for statement in program.imports
@@ -231,7 +236,7 @@ def _hidden_constructions(program: Program) -> Iterator[Refusal]:
         bindings = program.bindings(name)
         if not bindings and name.value in _LEGACY_NAMES and stars & legacy.LEGACY_MODULES:
             yield Refusal("MT904", name, f"`{name.value}` comes from `import *`")
-        elif program.qualified_name(name) is None and any(binding.imported in _LEGACY for binding in bindings):
+        elif program.qualified_name(name) is None and any(binding.imported in names for binding in bindings):
             yield Refusal("MT904", name, f"`{name.value}` may be something else: it is bound in several places")
 
 
@@ -252,7 +257,7 @@ def _plain_imports(program: Program) -> Iterator[cst.ImportAlias]:
     """Imports of legacy names that run whenever their module is imported."""
     for bindings in program.module_scope.bindings.values():
         for binding in bindings:
-            legacy_name = binding.imported in _LEGACY
+            legacy_name = binding.imported in _OF_TRAINERS
             if binding.kind is BindingKind.IMPORT and legacy_name and isinstance(binding.node, cst.ImportAlias):
                 statement = program.statement(binding.node)
                 if isinstance(program.block(statement), cst.Module):

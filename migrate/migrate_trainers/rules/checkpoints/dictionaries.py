@@ -129,7 +129,8 @@ def _name_dictionary(readers: Readers, annotation: cst.Annotation) -> None:
 def _read_dictionaries(readers: Readers, reported: Reported, *, is_only: bool) -> None:
     """Rewrite `to_dict` and `get_model` where the checkpoint surely holds a dictionary."""
     program = readers.program
-    has_trainer = any(program.qualified_name(call.func) in legacy.TRAINERS for call in program.calls)
+    trainers = legacy.TRAINERS.keys() | legacy.TORCH_TRAINERS
+    has_trainer = any(program.qualified_name(call.func) in trainers for call in program.calls)
     own_are = bool(reported.reports) or (is_only and not has_trainer)
     own_are = own_are or reports_dictionaries(program, reported.others)
     for call in program.calls:

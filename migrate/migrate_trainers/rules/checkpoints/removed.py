@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # The file in which the old class kept a dictionary.
 _DICTIONARY_FILE = "dict_checkpoint.pkl"
+# That of a TorchCheckpoint since it is a folder.
+_MODEL_FILE = "model.pt"
 # What the families' own checkpoint classes loaded.
 _LOADING = {
     "get_model": (LIGHTNING, TRANSFORMERS),
@@ -46,9 +48,13 @@ def refuse_removed_methods(program: Program, readers: Sequence[Readers]) -> None
     """Raise `Refusal` for methods that no rule has rewritten, where the object is surely a checkpoint of Ray."""
     explained = {node for one in readers for node in one.explained}
     families = families_in(program)
+    is_folder = any(one.rewrite.settings.source >= legacy.FIRST_TARGET for one in readers)
+    keeps_model_file = is_folder and not legacy.TORCH_CHECKPOINTS.isdisjoint(program.reached_names)
     for node in program.strings:
         if _DICTIONARY_FILE in program.text(node):
             raise Refusal("MT401", node, f"the file `{_DICTIONARY_FILE}` of a checkpoint")
+        if keeps_model_file and _MODEL_FILE in program.text(node):
+            raise Refusal("MT401", node, f"the file `{_MODEL_FILE}` of a TorchCheckpoint")
     for attribute in program.attributes:
         name = attribute.attr.value
         if name not in legacy.REMOVED_CHECKPOINT_METHODS or attribute in explained:
