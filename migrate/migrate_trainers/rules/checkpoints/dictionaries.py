@@ -43,7 +43,7 @@ def migrate_dictionaries(readers: Readers) -> None:
     if families_in(program) != [ACCELERATE]:
         return
     made = made_dictionaries(program)
-    reported = read_reports(program, readers.held, made)
+    reported = read_reports(program, made)
     if reported is None or not _can_be_told_apart(readers, reported, made):
         return
     written: list[cst.BaseExpression] = [one.call for one in reported.reports]
@@ -73,7 +73,7 @@ def _can_be_told_apart(readers: Readers, reported: Reported, made: Iterable[cst.
     if reported.reports or not any(True for _ in made):
         return not (reported.reports and reported.others)
     program, folders = readers.program, folder_calls(readers.program)
-    return all(sources(program, readers.held, other.argument.value, folders) for other in reported.others)
+    return all(sources(program, other.argument.value, folders) for other in reported.others)
 
 
 def _give_dictionary(readers: Readers, argument: cst.Arg, made: Mapping[cst.Call, MadeDictionary]) -> None:
@@ -152,10 +152,10 @@ def _read_dictionaries(readers: Readers, reported: Reported, *, is_only: bool) -
 
 def review_old(readers: Readers, checkpoint: cst.BaseExpression) -> None:
     """Say that the dictionary of a checkpoint can't be read if an earlier Ray wrote it."""
-    program, held = readers.program, readers.held
-    if held.of(checkpoint) is Held.CHECKPOINT or is_checkpoint(program, checkpoint):
+    program = readers.program
+    if readers.held.of(checkpoint) is Held.CHECKPOINT or is_checkpoint(program, checkpoint):
         return
-    if not sources(program, held, checkpoint, made_dictionaries(program)):
+    if not sources(program, checkpoint, made_dictionaries(program)):
         readers.rewrite.review("MT434", checkpoint, "")
 
 

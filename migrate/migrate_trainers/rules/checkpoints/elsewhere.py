@@ -8,8 +8,6 @@ import libcst as cst
 
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.scopes import BindingKind, own_returns
-from migrate_trainers.rules.checkpoints.families import ACCELERATE
-from migrate_trainers.rules.checkpoints.held import Holdings
 from migrate_trainers.rules.checkpoints.reported import made_dictionaries, read_reports
 from migrate_trainers.rules.literals import is_none
 from migrate_trainers.writing.arguments import bound_arguments
@@ -65,5 +63,5 @@ def _train_functions(program: Program, call: cst.Call) -> Iterator[Program]:
 
 
 def _reports_only_dictionaries(program: Program) -> bool:
-    reported = read_reports(program, Holdings(program, ACCELERATE), made_dictionaries(program))
+    reported = read_reports(program, made_dictionaries(program))
     return reported is not None and bool(reported.reports) and not reported.others

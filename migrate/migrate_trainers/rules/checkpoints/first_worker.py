@@ -38,7 +38,7 @@ def keep_first_worker(readers: Readers) -> None:
         return
     if _ALL_RANKS in program.source.buffer or _has_one_worker(readers):
         return
-    reported = read_reports(program, readers.held, made_dictionaries(program))
+    reported = read_reports(program, made_dictionaries(program))
     for report in reported.others if reported is not None else ():
         if program.qualified_name(report.call.func) == _OLD_REPORT and not _is_first_alone(readers, report):
             rewrite.review("MT435", report.argument, "")
@@ -73,7 +73,7 @@ def _reporter(readers: Readers, report: cst.Call) -> str:
 def _is_first_alone(readers: Readers, report: Report) -> bool:
     """Whether a report's checkpoint surely has files of the first worker only."""
     program = readers.program
-    made = sources(program, readers.held, report.argument.value, folder_calls(program))
+    made = sources(program, report.argument.value, folder_calls(program))
     return made is not None and all(_is_of_first(program, call) for call in made)
 
 

@@ -25,6 +25,7 @@ from migrate_trainers.rules.checkpoints.kinds import (
     part_of,
     returned_by,
 )
+from migrate_trainers.rules.checkpoints.own_code import arguments_for, class_of_self, own_function
 from migrate_trainers.rules.literals import is_none, string
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class Holdings:
         if isinstance(node.func, cst.Name) and not self._program.bindings(node.func):
             held = self.of(node.args[0].value) if node.args else None
             return given_by_builtin(held, node.func.value) if held is not None else None
-        function = self.own_function(node.func)
+        function = own_function(self._program, node.func)
         return self._of_function(function) if function is not None else None
 
     def _of_constructor(self, node: cst.Call, method: str) -> Held:
@@ -230,48 +231,11 @@ class Holdings:
         function = self._program.enclosing(parameter, (cst.FunctionDef, cst.Lambda))
         given: list[cst.BaseExpression] | None = None
         if isinstance(function, cst.FunctionDef):
-            given = self.arguments_for(function, parameter)
+            given = arguments_for(self._program, function, parameter)
         if given:
             values = [*given, parameter.default] if parameter.default is not None else given
             return self._common(values)
         return self._of_annotation(parameter.annotation) if given is not None else None
-
-    def arguments_for(self, function: cst.FunctionDef, parameter: cst.Param) -> list[cst.BaseExpression] | None:
-        """What the calls of a function give for one of its parameters; None where the function is used otherwise."""
-        parameters = [*function.params.posonly_params, *function.params.params]
-        names = [one.name.value for one in (*parameters, *function.params.kwonly_params)]
-        if parameter.name.value not in names or function.decorators:
-            return None
-        is_method = isinstance(self._program.parent(self._program.block(function)), cst.ClassDef)
-        found = []
-        for use in self.uses_of_function(function):
-            call = self._program.parent(use)
-            if not isinstance(call, cst.Call) or call.func is not use or any(one.star for one in call.args):
-                return None
-            for index, argument in enumerate(call.args):
-                name = argument.keyword.value if argument.keyword is not None else None
-                position = index + is_method
-                if name is None and position < len(parameters):
-                    name = parameters[position].name.value
-                if name == parameter.name.value:
-                    found.append(argument.value)
-        return found
-
-    def uses_of_function(self, function: cst.FunctionDef) -> Iterator[cst.CSTNode]:
-        program, name = self._program, function.name.value
-        owner = program.parent(program.block(function))
-        if isinstance(owner, cst.ClassDef) and name == "__init__":
-            for binding in program.scope(program.block(owner)).lookup(owner.name.value):
-                yield from program.uses(binding)
-            return
-        if isinstance(owner, cst.ClassDef):
-            for attribute in program.attributes:
-                if attribute.attr.value == name:
-                    yield attribute
-            return
-        for binding in program.scope(program.block(function)).lookup(name):
-            if binding.node is function:
-                yield from program.uses(binding)
 
     def _of_annotation(self, annotation: cst.Annotation | None) -> Kind | None:
         return self._of_hint(annotation.annotation) if annotation is not None else None
@@ -305,37 +269,13 @@ class Holdings:
 
     # Functions and attributes of the file
 
-    def own_function(self, node: cst.BaseExpression) -> cst.FunctionDef | None:
-        """The function or method of the file that an expression calls."""
-        if isinstance(node, cst.Name):
-            bindings = self._program.bindings(node)
-            definition = bindings[0].node if len(bindings) == 1 else None
-        else:
-            definition = self._own_method(node)
-        if not isinstance(definition, cst.FunctionDef) or definition.decorators or definition.asynchronous:
-            return None
-        return definition
-
-    def _own_method(self, node: cst.BaseExpression) -> cst.CSTNode | None:
-        if not isinstance(node, cst.Attribute):
-            return None
-        owner = self._class_of_self(node) or self._class_made_by(node.value)
-        if owner is None:
-            return None
-        found = [
-            statement
-            for statement in owner.body.body
-            if isinstance(statement, cst.FunctionDef) and statement.name.value == node.attr.value
-        ]
-        return found[0] if len(found) == 1 else None
-
     def _of_function(self, function: cst.FunctionDef) -> Kind | None:
         returned = [one.value for one in own_returns(function.body) if one.value is not None]
         return self._common(returned)
 
     def _of_self(self, node: cst.Attribute) -> Kind | None:
         """What the methods of a class assign to an attribute of `self`."""
-        owner = self._class_of_self(node)
+        owner = class_of_self(self._program, node)
         if owner is None:
             return None
         values: list[cst.BaseExpression] = []
@@ -349,7 +289,7 @@ class Holdings:
                 continue
             if isinstance(target, cst.AnnAssign) and target.target is not other:
                 continue
-            if self._class_of_self(other) is not owner:
+            if class_of_self(self._program, other) is not owner:
                 return None
             assignment = target if isinstance(target, cst.AnnAssign) else self._program.parent(target)
             assert isinstance(assignment, cst.Assign | cst.AnnAssign)
@@ -358,24 +298,6 @@ class Holdings:
         if any(self._is_container(value) for value in values):
             return merged({self._of_container(value, uses) for value in values})
         return self._common(values)
-
-    def _class_made_by(self, node: cst.BaseExpression) -> cst.ClassDef | None:
-        """The class of the file of which an expression surely is an object: it is made there, or in its variable."""
-        if isinstance(node, cst.Name):
-            bindings = self._program.bindings(node)
-            only = bindings[0].value if len(bindings) == 1 else None
-            return self._class_made_by(only) if isinstance(only, cst.Call) else None
-        if not isinstance(node, cst.Call) or not isinstance(node.func, cst.Name):
-            return None
-        bindings = self._program.bindings(node.func)
-        definition = bindings[0].node if len(bindings) == 1 else None
-        return definition if isinstance(definition, cst.ClassDef) and not definition.decorators else None
-
-    def _class_of_self(self, node: cst.CSTNode) -> cst.ClassDef | None:
-        """The class in whose methods `self.name` stands."""
-        if not isinstance(node, cst.Attribute) or not isinstance(node.value, cst.Name) or node.value.value != "self":
-            return None
-        return self._program.enclosing(node, cst.ClassDef)
 
 
 def _assigned(binding: Binding) -> cst.BaseExpression | None:

@@ -10,6 +10,7 @@ import libcst as cst
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.scopes import BindingKind, own_returns
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.checkpoints.own_code import arguments_for, own_function, uses_of_function
 from migrate_trainers.rules.literals import is_none
 from migrate_trainers.writing.arguments import bound_arguments
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from migrate_trainers.reading.program import Program
     from migrate_trainers.reading.scopes import Binding
-    from migrate_trainers.rules.checkpoints.held import Holdings
 
 # The methods of a checkpoint's class that take a dictionary, or what is one's `model`, with their first parameters.
 _MAKERS = {"from_dict": "data"}
@@ -86,9 +86,9 @@ def _made_dictionary(program: Program, call: cst.Call) -> MadeDictionary | None:
     return MadeDictionary(call, arguments[parameter].value, is_model=parameter in ("state_dict", "model"))
 
 
-def read_reports(program: Program, held: Holdings, made: Iterable[cst.Call]) -> Reported | None:
+def read_reports(program: Program, made: Iterable[cst.Call]) -> Reported | None:
     """What the reports of a program get, if that can be seen, and if nothing else is done with the dictionaries."""
-    flow = _Flow(program, held, frozenset(made))
+    flow = _Flow(program, frozenset(made))
     reported = Reported([], set(), [], flow.annotations)
     for call in program.calls:
         if program.qualified_name(call.func) not in legacy.REPORTS:
@@ -117,19 +117,16 @@ def folder_calls(program: Program) -> set[cst.Call]:
     }
 
 
-def sources(
-    program: Program, held: Holdings, value: cst.BaseExpression, calls: Iterable[cst.Call]
-) -> set[cst.Call] | None:
+def sources(program: Program, value: cst.BaseExpression, calls: Iterable[cst.Call]) -> set[cst.Call] | None:
     """Which of some calls gave what an expression holds; None if anything else may have."""
-    return _Flow(program, held, frozenset(calls)).sources(value)
+    return _Flow(program, frozenset(calls)).sources(value)
 
 
 class _Flow:
     """Follows the values of some calls between these and the reports."""
 
-    def __init__(self, program: Program, held: Holdings, made: frozenset[cst.Call]) -> None:
+    def __init__(self, program: Program, made: frozenset[cst.Call]) -> None:
         self._program = program
-        self._held = held
         self._made = made
         self._entered: set[cst.CSTNode] = set()
         self.annotations: set[cst.Annotation] = set()
@@ -156,7 +153,7 @@ class _Flow:
         if isinstance(node, cst.IfExp):
             return [node.body, node.orelse]
         if isinstance(node, cst.Call):
-            function = self._held.own_function(node.func)
+            function = own_function(self._program, node.func)
             if function is None:
                 return None
             self._annotated(function.returns)
@@ -173,7 +170,9 @@ class _Flow:
         node = binding.node
         if binding.kind is BindingKind.PARAMETER and isinstance(node, cst.Param):
             function = self._program.enclosing(node, (cst.FunctionDef, cst.Lambda))
-            given = self._held.arguments_for(function, node) if isinstance(function, cst.FunctionDef) else None
+            if not isinstance(function, cst.FunctionDef) or self._is_taken(function):
+                return None
+            given = arguments_for(self._program, function, node)
             self._annotated(node.annotation)
             return given and [*given, *([node.default] if node.default is not None else [])]
         if isinstance(node, cst.AnnAssign):
@@ -216,11 +215,11 @@ class _Flow:
 
     def _uses_of_parameter(self, call: cst.Call, given: cst.BaseExpression) -> list[cst.BaseExpression]:
         """The uses of the parameter that an argument is given for."""
-        function = self._held.own_function(call.func)
+        function = own_function(self._program, call.func)
         if function is None:
             return []
         for parameter in (*function.params.posonly_params, *function.params.params, *function.params.kwonly_params):
-            arguments = self._held.arguments_for(function, parameter)
+            arguments = arguments_for(self._program, function, parameter)
             if arguments is not None and any(argument is given for argument in arguments):
                 bindings = self._program.scope(function.body).lookup(parameter.name.value)
                 return [use for binding in bindings for use in self._program.uses(binding)]
@@ -237,12 +236,17 @@ class _Flow:
     def _calls_of_function(self, returned: cst.Return) -> list[cst.BaseExpression]:
         """The calls of the function in which a value is returned; none if it is used otherwise."""
         function = self._program.enclosing(returned, cst.FunctionDef)
-        if function is None:
+        if function is None or self._is_taken(function):
             return []
         calls: list[cst.BaseExpression] = []
-        for use in self._held.uses_of_function(function):
+        for use in uses_of_function(self._program, function):
             call = self._program.parent(use)
             if not isinstance(call, cst.Call) or call.func is not use:
                 return []
             calls.append(call)
         return calls
+
+    def _is_taken(self, function: cst.FunctionDef) -> bool:
+        """Whether another file may call a function, too."""
+        is_global = isinstance(self._program.block(function), cst.Module)
+        return is_global and self._program.file_of(function).is_taken(function.name.value)

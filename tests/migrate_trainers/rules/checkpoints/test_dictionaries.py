@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 from textwrap import dedent, indent
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from rewriting import ACCELERATE_IMPORTS, SCALING, TRANSFORMERS_IMPORTS, after, codes, migrate
 
+from migrate_trainers import migrate_project
 from migrate_trainers.findings import Kind
 from migrate_trainers.writing import dictionary_templates as templates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 REPORTED = "session.report({'loss': 1}, checkpoint=Checkpoint.from_dict({'epoch': 1}))"
 
@@ -188,6 +189,27 @@ def test_result_is_read() -> None:
     output = after(migrate(program(REPORTED, "print(result.checkpoint.to_dict()['epoch'])")))
 
     assert "print(load_dictionary(result.checkpoint)['epoch'])" in output
+
+
+@pytest.mark.parametrize("name", ["make", "log"])
+def test_function_that_another_file_calls_too_is_left(name: str) -> None:
+    imports = """\
+from ray.air import Checkpoint
+
+def make():
+    return Checkpoint.from_dict({})
+
+def log(checkpoint):
+    session.report({}, checkpoint=checkpoint)
+"""
+    script, other = Path("train.py"), Path("other.py")
+    files = {script: program("log(make())", imports=imports).encode()}
+
+    alone = migrate_project(files)[script]
+    both = migrate_project(files, others={**files, other: f"from train import {name}\n{name}(1)\n".encode()})[script]
+
+    assert alone.changed
+    assert codes(both, Kind.MANUAL) == ["MT401"]
 
 
 def test_comments_stay_with_the_dictionary() -> None:
