@@ -636,13 +636,13 @@ _ENTRIES = (
         Kind.REVIEW,
         "A trial's checkpoint is read from the path that it reported",
         "Current Ray's Tune sees the reports of a trial and not its checkpoints: the result's `checkpoint` is None.",
-        "Nothing to do, if every report comes with a checkpoint.",
+        "Nothing to do, if every report comes with a checkpoint, and they are stored in a folder. On remote storage, give `Checkpoint(...)` the result's `filesystem` too.",
     ),
     Entry(
         "MT504",
         Kind.REVIEW,
-        "Trials that a scheduler starts again hand their checkpoints to Tune themselves",
-        "The scheduler starts trials from checkpoints, their own or other trials', and so has to be given these. A callback class and a function in the file do that.",
+        "Trials that may be started again hand their checkpoints to Tune themselves",
+        "A scheduler, or a search that goes on, starts trials from checkpoints, their own or other trials', and so has to be given these. A callback class and a function in the file do that.",
         "Nothing to do. Each checkpoint is stored twice: by the trial's run of Ray Train, and by Tune.",
     ),
     Entry(

@@ -92,7 +92,10 @@ def {name}(trainer, reports):
         raise ended[0]
 '''
 # What goes into that, where a scheduler may start trials from the checkpoints, and where it doesn't.
-REPORT_CHECKPOINT = "{report}(metrics, checkpoint=checkpoint and {checkpoint_class}(checkpoint.path))"
+REPORT_CHECKPOINT = """\
+if checkpoint:
+            checkpoint = {checkpoint_class}(checkpoint.path, checkpoint.filesystem)
+        {report}(metrics, checkpoint=checkpoint)"""
 REPORT_CHECKPOINT_PATH = """\
 if checkpoint:
             metrics["checkpoint_path"] = checkpoint.path

@@ -84,7 +84,7 @@ class TunedTrainFunction(TrainFunction):
         self._starts = rewrite.settings.strict_target and starts_again
         if self._starts and START in self._parts.keys.values():
             raise Refusal("MT501", site.call, f"`{START}` is searched, by which a trial is told where it starts")
-        self.resumes = self.resumes or starts_again or tuned.is_continued
+        self.resumes = self.resumes or starts_again
 
     # Writing
 

@@ -109,7 +109,7 @@ def read_site(rewrite: Rewrite, site: CallSite, tuned: TunedTrainer | None = Non
         data,
         fed_datasets(rewrite, data, arguments["trainer_init_per_worker"].value),
         arguments["resume_from_checkpoint"] if is_given else None,
-        may_resume(rewrite, arguments) or (trials is not None and trials.is_continued),
+        may_resume(rewrite, arguments) or (trials is not None and trials.starts_again),
         trials,
     )
 

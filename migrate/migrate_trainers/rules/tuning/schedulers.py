@@ -1,4 +1,4 @@
-"""Schedulers that start trials again: a population's from other trials' checkpoints, others after a pause."""
+"""What starts trials again: schedulers, from other trials' checkpoints or after a pause, and searches that go on."""
 
 from __future__ import annotations
 
@@ -29,8 +29,15 @@ def is_population(program: Program) -> bool:
 
 
 def starts_trials_again(program: Program) -> bool:
-    """Whether a scheduler of the file starts trials from checkpoints."""
-    return any(program.qualified_name(call.func) in _STARTING or _may_pause(program, call) for call in program.calls)
+    """Whether Tune may start trials of the file from checkpoints."""
+    return any(_may_start_again(program, call) for call in program.calls)
+
+
+def _may_start_again(program: Program, call: cst.Call) -> bool:
+    qualified = program.qualified_name(call.func)
+    if qualified in legacy.TUNE_RUN:
+        return any(one.keyword is not None and one.keyword.value in legacy.CONTINUING_ARGUMENTS for one in call.args)
+    return qualified in _STARTING | legacy.TUNER_RESTORES or _may_pause(program, call)
 
 
 def _may_pause(program: Program, call: cst.Call) -> bool:

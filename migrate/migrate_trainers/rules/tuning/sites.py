@@ -11,7 +11,7 @@ from migrate_trainers.reading import legacy
 from migrate_trainers.reading.scopes import BindingKind
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.tuning.reach import assigned_variable, reach_of, trainable_made_of, uses_of
-from migrate_trainers.rules.tuning.schedulers import check_schedulers, starts_trials_again
+from migrate_trainers.rules.tuning.schedulers import check_schedulers
 from migrate_trainers.rules.tuning.spaces import entries_of
 from migrate_trainers.writing.arguments import bound_arguments
 
@@ -44,7 +44,6 @@ class TunedTrainer:
 
     `uses` are the expressions that hand it on: those that read its variable, or else the call that makes it. `given_to`
     are all calls that it gets to, also of `Tuner.restore`; `made_trainable` are those of its `as_trainable()`.
-    `is_continued` says that Tune may start its trials again where they were.
     """
 
     site: CallSite
@@ -53,7 +52,6 @@ class TunedTrainer:
     uses: tuple[cst.BaseExpression, ...]
     given_to: tuple[cst.Call, ...]
     made_trainable: tuple[cst.Call, ...]
-    is_continued: bool
 
 
 def tuned_trainers(program: Program, sites: Sequence[CallSite]) -> dict[CallSite, TunedTrainer]:
@@ -94,12 +92,11 @@ def _tuned(program: Program, site: CallSite) -> TunedTrainer | None:
         raise Refusal("MT501", reach.tuners[0], "the trainer is only given to a Tuner that is restored")
     if len({tuner.is_run for tuner in tuners}) > 1:
         raise Refusal("MT506", tuners[0].call, "the trainer is given to a Tuner as well")
-    is_continued = bool(restores) or any(legacy.CONTINUING_ARGUMENTS & {*tuner.arguments} for tuner in tuners)
     variable = assigned_variable(program, site.call)
     uses = uses_of(program, variable) if variable is not None else [site.call]
     made = (trainable_made_of(program, one) for one in reach.made_trainable)
     made_trainable = tuple(one for one in made if one is not None)
-    return TunedTrainer(site, variable, tuple(tuners), tuple(uses), tuple(reach.tuners), made_trainable, is_continued)
+    return TunedTrainer(site, variable, tuple(tuners), tuple(uses), tuple(reach.tuners), made_trainable)
 
 
 def _check_restores(program: Program, restores: Sequence[cst.Call]) -> None:
@@ -110,9 +107,6 @@ def _check_restores(program: Program, restores: Sequence[cst.Call]) -> None:
             if argument.star:
                 raise Refusal("MT104", call, "the arguments of `Tuner.restore`")
             is_no = isinstance(argument.value, cst.Name) and argument.value.value in ("False", "None")
-            if name == "restart_errored" and not is_no and not starts_trials_again(program):
-                detail = "`restart_errored=...` would start trials over, but a run of the same name is continued"
-                raise Refusal("MT501", argument, detail)
             if name == "param_space" and not is_no and not isinstance(argument.value, cst.Name):
                 raise Refusal("MT501", argument, "the search space is written out once more")
 

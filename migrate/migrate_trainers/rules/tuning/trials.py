@@ -50,8 +50,7 @@ class Trials:
         self._key = key
         own = None if is_absent(arguments, key) else arguments[key]
         self.config = read_trial_config(rewrite, tuned, key, own)
-        starts_again = starts_trials_again(rewrite.program)
-        self.is_continued = starts_again or tuned.is_continued
+        starts_again = self.starts_again = starts_trials_again(rewrite.program)
         self._run_config = TunedRunConfig(rewrite, tuned, arguments.get("run_config"), starts_again=starts_again)
         self.arguments = {**arguments, **self._run_config.argument}
 

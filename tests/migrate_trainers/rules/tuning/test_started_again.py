@@ -73,7 +73,7 @@ if tune.Tuner.can_restore("/runs/search"):
 
 
 @pytest.mark.parametrize("target", [(2, 9), NEWEST], ids=str)
-@pytest.mark.parametrize("given", ["trainable=trainer, resume_errored=True", "trainer, param_space=None"])
+@pytest.mark.parametrize("given", ["trainable=trainer, resume_errored=True", "trainer, restart_errored=True"])
 def test_restored_search_goes_on(given: str, target: tuple[int, int]) -> None:
     program = tuned(behind=RESTORED.replace("TRAINER", given))
 
@@ -88,7 +88,6 @@ def test_restored_search_goes_on(given: str, target: tuple[int, int]) -> None:
 
 
 RESTORED_OTHERWISE = {
-    "from the start": "trainable=trainer, restart_errored=True",
     "with a search space of its own": "trainable=trainer, param_space={'lightning_config': space}",
     "with arguments behind a star": "trainable=trainer, **effect({})",
 }
