@@ -18,12 +18,11 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.reading import legacy
-from migrate_trainers.reading.scopes import BindingKind
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
-from migrate_trainers.rules.configs import fields, find_config_call
-from migrate_trainers.rules.legacy_uses import written_for
-from migrate_trainers.rules.literals import is_none, string
+from migrate_trainers.rules.checkpoints.run_places import place, place_of_run
+from migrate_trainers.rules.legacy_uses import is_trainer
+from migrate_trainers.rules.literals import is_none
 from migrate_trainers.rules.rewrite import finding
 from migrate_trainers.writing.arguments import bound_arguments
 
@@ -31,10 +30,6 @@ if TYPE_CHECKING:
     from migrate_trainers.findings import Finding
     from migrate_trainers.reading.program import Program, Statement
     from migrate_trainers.settings import Settings
-
-# Calls that only say where their argument is, or what it is.
-_SAME_PLACE = ("os.path.expanduser", "os.path.abspath", "os.fspath", "pathlib.Path")
-_DEFAULT_STORAGE = "~/ray_results"
 
 
 @dataclass(frozen=True)
@@ -53,10 +48,15 @@ def continue_by_name(program: Program, settings: Settings) -> Continuation:
     calls = restoring_calls(program) if settings.strict_target else []
     for call in calls:
         if _method(call) == "can_restore":
-            branches = _read_branches(program, call)
-            restore = _restore_in(program, branches)
-            _check_same_place(program, settings, call, restore, branches)
-            edits += _kept_alone(program, branches)
+            choice = _choice(program, call)
+            if choice is not None:
+                restore, made = choice.restoring, [choice.fresh]
+                edits += _kept_value(program, choice)
+            else:
+                branches = _read_branches(program, call)
+                restore, made = _restore_in(program, branches), _trainers_made(program, branches)
+                edits += _kept_alone(program, branches)
+            _check_same_place(program, settings, call, restore, made)
             findings.append(finding(program, "MT416", call.func, ""))
             explained |= {call, restore}
     for call in calls:
@@ -84,12 +84,36 @@ def _method(call: cst.Call) -> str:
 
 
 @dataclass(frozen=True)
+class _Choice:
+    """`restore(…) if can_restore(…) else LightningTrainer(…)`."""
+
+    expression: cst.IfExp
+    restoring: cst.Call
+    fresh: cst.Call
+
+
+def _choice(program: Program, asked: cst.Call) -> _Choice | None:
+    found = program.parent(asked)
+    if not isinstance(found, cst.IfExp) or found.test is not asked:
+        return None
+    restoring, fresh = found.body, found.orelse
+    if not isinstance(restoring, cst.Call) or not isinstance(fresh, cst.Call) or not is_trainer(program, fresh):
+        return None
+    is_restore = is_restoring(program, restoring.func) and _method(restoring) == "restore"
+    return _Choice(found, restoring, fresh) if is_restore else None
+
+
+@dataclass(frozen=True)
 class _Branches:
-    """An `if` that asks `can_restore`: what it does to restore, and what else, which may stand behind it."""
+    """An `if` that asks `can_restore`: what it does to restore, and what else, which may stand behind it.
+
+    `replaced` is the trainer that is made in front of it, in whose place the restored one comes.
+    """
 
     statement: cst.If
     restoring: cst.IndentedBlock
     fresh: cst.IndentedBlock | None
+    replaced: cst.Call | None = None
 
 
 def _read_branches(program: Program, call: cst.Call) -> _Branches:
@@ -105,9 +129,25 @@ def _read_branches(program: Program, call: cst.Call) -> _Branches:
         raise Refusal("MT415", call.func, "its `if` has other branches, or stands on one line")
     if fresh is not None and not isinstance(fresh, cst.IndentedBlock):
         raise Refusal("MT415", call.func, "its `else` stands on one line")
-    if fresh is None and not _returns(restoring):
+    replaced = _made_before(program, statement, restoring) if fresh is None else None
+    if fresh is None and replaced is None and not _returns(restoring):
         raise Refusal("MT415", call.func, "its `if` has no `else`")
-    return _Branches(statement, restoring, fresh)
+    return _Branches(statement, restoring, fresh, replaced)
+
+
+def _made_before(program: Program, statement: cst.If, restoring: cst.IndentedBlock) -> cst.Call | None:
+    """The trainer that the statement in front of an `if` assigns to what the `if` assigns a restored one to."""
+    above = program.parent(statement)
+    body = list(above.body) if isinstance(above, cst.Module | cst.IndentedBlock) else []
+    index = body.index(statement) if statement in body else 0
+    before, only = body[index - 1] if index else None, restoring.body[0]
+    if len(restoring.body) != 1 or not isinstance(before, cst.SimpleStatementLine):
+        return None
+    if not isinstance(only, cst.SimpleStatementLine) or _target(program, before) != _target(program, only):
+        return None
+    made = before.body[0]
+    value = made.value if isinstance(made, cst.Assign) else None
+    return value if isinstance(value, cst.Call) and is_trainer(program, value) else None
 
 
 def _returns(block: cst.IndentedBlock) -> bool:
@@ -156,17 +196,16 @@ def _target(program: Program, statement: Statement) -> str | None:
 
 
 def _check_same_place(
-    program: Program, settings: Settings, asked: cst.Call, restore: cst.Call, branches: _Branches
+    program: Program, settings: Settings, asked: cst.Call, restore: cst.Call, made: list[cst.Call]
 ) -> None:
     """The experiment that is restored must be the one that the new trainer would make."""
     arguments = bound_arguments(restore, ("path",))
     asked_arguments = bound_arguments(asked, ("path",))
     if arguments is None or asked_arguments is None or "path" not in arguments or set(asked_arguments) != {"path"}:
         raise Refusal("MT415", restore, "its path has to be written out")
-    places = {_place(program, one["path"].value) for one in (arguments, asked_arguments)}
-    made = _trainers_made(program, branches)
+    places = {place(program, one["path"].value) for one in (arguments, asked_arguments)}
     for trainer in made:
-        places.add(_place_of_run(program, settings, trainer))
+        places.add(place_of_run(program, settings, trainer))
         if _trainer_of(program, trainer.func) != _trainer_of(program, restore.func):
             raise Refusal("MT415", restore, "another trainer is restored than is made")
         own = {one.keyword.value: program.text(one.value) for one in trainer.args if one.keyword is not None}
@@ -185,6 +224,8 @@ def _trainer_of(program: Program, function: cst.BaseExpression) -> str | None:
 
 def _trainers_made(program: Program, branches: _Branches) -> list[cst.Call]:
     """The trainers that are made if there is nothing to restore."""
+    if branches.replaced is not None:
+        return [branches.replaced]
     end = program.span(branches.statement)[1]
     function = program.enclosing(branches.statement, cst.FunctionDef)
     return [
@@ -199,80 +240,14 @@ def _trainers_made(program: Program, branches: _Branches) -> list[cst.Call]:
     ]
 
 
-def _place_of_run(program: Program, settings: Settings, trainer: cst.Call) -> str | None:
-    """The folder of a trainer's run, from its RunConfig."""
-    given = next((one.value for one in trainer.args if one.keyword and one.keyword.value == "run_config"), None)
-    found = find_config_call(program, given, "RunConfig") if given is not None else None
-    if found is None:
-        return None
-    version = settings.source_version or written_for(program)
-    arguments = bound_arguments(found.call, fields("RunConfig", version))
-    if arguments is None or "name" not in arguments:
-        return None
-    storage = arguments.get("storage_path") or arguments.get("local_dir")
-    folder = _place(program, storage.value) if storage is not None else _DEFAULT_STORAGE
-    name = _place(program, arguments["name"].value)
-    return None if folder is None or name is None else _normal(f"{folder}/{name}")
-
-
-def _place(program: Program, node: cst.BaseExpression) -> str | None:
-    """A path as text in which each variable has a mark of its own; None for what can't be compared."""
-    text = _path_text(program, node)
-    return None if text is None else _normal(text)
-
-
-def _path_text(program: Program, node: cst.BaseExpression) -> str | None:
-    literal = string(node)
-    if literal is not None:
-        return literal
-    if isinstance(node, cst.Name):
-        return _variable_text(program, node)
-    if isinstance(node, cst.Attribute):
-        base = _path_text(program, node.value)
-        is_assigned = program.text(node) in program.assigned_attributes
-        return None if base is None or is_assigned else f"{base}.{node.attr.value}"
-    if isinstance(node, cst.FormattedString):
-        return _joined("", [_part_text(program, part) for part in node.parts])
-    if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.Add | cst.Divide):
-        separator = "" if isinstance(node.operator, cst.Add) else "/"
-        return _joined(separator, [_path_text(program, part) for part in (node.left, node.right)])
-    if isinstance(node, cst.Call) and node.args and all(one.keyword is None and not one.star for one in node.args):
-        qualified = program.qualified_name(node.func)
-        if qualified == "os.path.join" or qualified in _SAME_PLACE or program.is_builtin(node.func, "str"):
-            return _joined("/", [_path_text(program, one.value) for one in node.args])
-    return None
-
-
-def _variable_text(program: Program, name: cst.Name) -> str | None:
-    """What a variable that is bound once holds, or a mark for it."""
-    bindings = program.bindings(name)
-    if len(bindings) != 1 or program.loop_around(bindings[0].node) is not None:
-        return None
-    value = bindings[0].value if bindings[0].kind is BindingKind.ASSIGNMENT else None
-    known = _path_text(program, value) if value is not None else None
-    return f"<{id(bindings[0])}>" if known is None else known
-
-
-def _part_text(program: Program, part: cst.BaseFormattedStringContent) -> str | None:
-    if isinstance(part, cst.FormattedStringText):
-        return part.value
-    assert isinstance(part, cst.FormattedStringExpression)
-    is_plain = part.conversion is None and part.format_spec is None
-    return _path_text(program, part.expression) if is_plain else None
-
-
-def _joined(separator: str, texts: list[str | None]) -> str | None:
-    known = [text for text in texts if text is not None]
-    if len(known) != len(texts):
-        return None
-    return separator.join(_normal(text) if separator else text for text in known)
-
-
-def _normal(path: str) -> str:
-    return path.rstrip("/") or path
-
-
 # The edits
+
+
+def _kept_value(program: Program, choice: _Choice) -> list[Edit]:
+    """Leave of an expression only the trainer that is made."""
+    start, end = program.span(choice.expression)
+    kept_start, kept_end = program.outer_span(choice.fresh)
+    return [Edit(start, kept_start, ""), Edit(kept_end, end, "")]
 
 
 def _kept_alone(program: Program, branches: _Branches) -> list[Edit]:

@@ -53,6 +53,18 @@ SAME_PLACE = {
         "name=args.name, storage_path=args.folder",
         before="from project import Namespace\nargs = Namespace(folder='/mnt', name='exp')\n",
     ),
+    "in one expression": (
+        f"{LIGHTNING_IMPORTS}{CONFIG}"
+        "trainer = LightningTrainer.restore('/mnt/exp') if LightningTrainer.can_restore('/mnt/exp') else "
+        + _made("name='exp', storage_path='/mnt'")
+        + "\ntrainer.fit()\n"
+    ),
+    "in the place of one that is made": (
+        f"{LIGHTNING_IMPORTS}{CONFIG}trainer = "
+        + _made("name='exp', storage_path='/mnt'")
+        + "\nif LightningTrainer.can_restore('/mnt/exp'):\n    trainer = LightningTrainer.restore('/mnt/exp')\n"
+        "\ntrainer.fit()\n"
+    ),
     "the same further on": _if(
         "'/mnt/exp'", "name='exp', storage_path='/mnt'", restored="    trainer.fit()\n", fresh="    trainer.fit()\n"
     ),
