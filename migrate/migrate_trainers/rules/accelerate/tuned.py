@@ -55,7 +55,7 @@ def migrate_tuned(rewrite: Rewrite, tuned: TunedTrainer) -> None:
 
 
 def _takes_start(rewrite: Rewrite, site: AccelerateSite) -> bool:
-    """Let the train function find the checkpoint that a trial of a population starts from, if it asks for any.
+    """Let the train function find the checkpoint that a trial is started from, if it asks for any.
 
     Legacy Ray gave it by `session.get_checkpoint()`; from now on that only gives those of the trial itself.
     """
@@ -64,9 +64,11 @@ def _takes_start(rewrite: Rewrite, site: AccelerateSite) -> bool:
     function = own_function(program, site)
     if function is None or not all(program.contains(function, call) for call in calls):
         raise Refusal("MT501", site.function, "it may ask for its checkpoint in a function that a trial can't tell it")
-    parameters = site.loop.parameters or ()
-    if not calls or len(parameters) != 1:
+    if not calls:
         return False
+    parameters = site.loop.parameters or ()
+    if len(parameters) != 1:
+        raise Refusal("MT501", site.function, "it asks for its checkpoint, which a trial can only tell in its `config`")
     name = free_name(names_in(function), START, "start_checkpoint")
     rewrite.edits.append(at_top(program, function, [f'{name} = {parameters[0].name.value}.pop("{START}")']))
     for call in calls:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from rewriting import SCALING, TRANSFORMERS_IMPORTS, after, codes, findings, migrate, tuned
+from rewriting import ACCELERATE_IMPORTS, SCALING, TRANSFORMERS_IMPORTS, after, codes, findings, migrate, tuned
 from worker_calls import assert_same_calls
 
 from migrate_trainers import Settings
@@ -85,6 +85,21 @@ def test_restored_search_goes_on(given: str, target: tuple[int, int]) -> None:
         assert 'restore("/runs/search", ' in after(result)
         assert f"{given.partition('trainer')[0]}tune.with_resources(train_driver" in after(result)
         assert_same_calls(program, after(result))
+
+
+def test_train_loop_without_a_parameter_can_not_be_told_where_it_starts() -> None:
+    program = f"""\
+{ACCELERATE_IMPORTS}from ray import tune
+
+def loop():
+    checkpoint = session.get_checkpoint()
+    Accelerator(mixed_precision=checkpoint)
+
+trainer = AccelerateTrainer(loop, accelerate_config={{}}, scaling_config={SCALING})
+tune.run(trainer.as_trainable(), num_samples=2, max_failures=3)
+"""
+    assert codes(migrate(program), Kind.MANUAL) == ["MT501"]
+    assert migrate(program.replace("max_failures=3", "verbose=1")).changed
 
 
 RESTORED_OTHERWISE = {
