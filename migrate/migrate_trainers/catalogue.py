@@ -446,7 +446,7 @@ _ENTRIES = (
         "MT402",
         Kind.REVIEW,
         "An argument that current Ray refuses is gone",
-        "The argument had no effect on training, and current Ray raises an error for it.",
+        "The argument had no effect on training, or has another name, and current Ray raises an error for it.",
         "Nothing to do.",
     ),
     Entry(
@@ -467,8 +467,8 @@ _ENTRIES = (
         "MT405",
         Kind.MANUAL,
         "Current Ray raises on this getter",
-        "There are no trials any more in Ray Train.",
-        "Use `ray.train.get_context().get_experiment_name()`, or pass the value through `train_loop_config`.",
+        "There are no trials any more in Ray Train, a result doesn't know its configuration, and only workers have a context.",
+        "Pass the value through `train_loop_config`, or use `ray.train.get_context().get_experiment_name()`.",
     ),
     Entry(
         "MT406",
@@ -483,6 +483,20 @@ _ENTRIES = (
         "The script still uses Ray itself",
         "The bundled runtime stands in for `ray.train` only.",
         "Remove the call, or run the script with `python -m train_runtime`, which serves `ray.init` and `ray.shutdown`.",
+    ),
+    Entry(
+        "MT408",
+        Kind.REVIEW,
+        "What this configuration is given can't be seen",
+        "Current Ray raises for arguments that earlier releases took: `verbose`, `stop`, `callbacks` of Tune, `local_dir`, `sync_config`, `trainer_resources`, `checkpoint_frequency`, `fail_fast` and others.",
+        "Nothing to do, if none of them is among the arguments behind the stars.",
+    ),
+    Entry(
+        "MT409",
+        Kind.REVIEW,
+        "The run stands in for the trial",
+        "A trainer ran as a trial, with a name and a folder of its own in those of the run. Current Ray has no trials: runs of the same name share a folder, in which their checkpoints are.",
+        "Nothing to do, unless the name or the folder has to be another one for each run: choose a `RunConfig(name=...)` for each then.",
     ),
     Entry(
         "MT410",

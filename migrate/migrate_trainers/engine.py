@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from migrate_trainers.containers import container, looks_like_notebook
+from migrate_trainers.containers import container, is_page, looks_like_notebook
 from migrate_trainers.findings import FileResult, Finding
-from migrate_trainers.reading.prefilter import mentions_legacy_name
+from migrate_trainers.reading.prefilter import may_use_legacy_name, mentions_legacy_name
 from migrate_trainers.reading.search import may_import_legacy_name
 from migrate_trainers.reading.source import Source, UndecodableError
 from migrate_trainers.reading.syntax import TooLargeError, foreign_code, syntax_error
@@ -32,7 +32,7 @@ def migrate_source(data: bytes, settings: Settings | None = None, path: PurePath
     come back as they were.
     """
     settings = settings or Settings()
-    if not mentions_legacy_name(data):
+    if not may_use_legacy_name(data) or (path is not None and is_page(path) and not mentions_legacy_name(data)):
         return FileResult(data, data)
     if path is None and looks_like_notebook(data):
         path = PurePath("notebook.ipynb")
@@ -54,8 +54,15 @@ def migrate_source(data: bytes, settings: Settings | None = None, path: PurePath
 
 def read_program(data: bytes) -> Program | FileResult:
     """A source with a legacy name, parsed, or else the result: nothing to do, or bytes that can't be read."""
-    if not mentions_legacy_name(data):
+    if not may_use_legacy_name(data):
         return FileResult(data, data)
+    read = _parsed(data)
+    # Nobody needs to hear of a file without a legacy trainer that it can't be read.
+    is_of_interest = not isinstance(read, FileResult) or mentions_legacy_name(data)
+    return read if is_of_interest else FileResult(data, data)
+
+
+def _parsed(data: bytes) -> Program | FileResult:
     try:
         source = Source.decode(data)
     except UndecodableError as error:
@@ -106,13 +113,13 @@ def migrate_program(program: Program, settings: Settings, package: Package) -> F
 def _migrate_whole(program: Program, settings: Settings, package: Package) -> FileResult:
     """The result for a program of which everything is to be migrated."""
     from migrate_trainers.refusal import Refusal
-    from migrate_trainers.rules import legacy_uses
+    from migrate_trainers.rules import legacy_uses, old_api
     from migrate_trainers.rules.checkpoints.restored import continue_by_name
     from migrate_trainers.rules.tuning.handwritten import builders_for_dictionaries
 
     data = program.source.data
     sites = legacy_uses.call_sites(program)
-    if not sites and not legacy_uses.only_reads(program):
+    if not sites and not legacy_uses.only_reads(program) and not old_api.is_taken(program, settings):
         findings = legacy_uses.findings_without_call_site(program)
         return FileResult(data, data, findings=tuple(sorted(findings)))
     try:

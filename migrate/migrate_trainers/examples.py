@@ -475,7 +475,7 @@ with trainer.fit().checkpoint.as_directory() as folder:
     ),
     "MT404": Example(_accelerate("{}", '    session.report({"loss": train_one_epoch(accelerator)})\n')),
     "MT405": Example(
-        _accelerate("{}", "    train_one_epoch(accelerator, session.get_trial_name())\n"),
+        _accelerate("{}", "    train_one_epoch(accelerator, session.get_trial_id())\n"),
         instead="""\
 import ray.train
 from training import train_one_epoch
@@ -487,6 +487,10 @@ def train_loop():
     ),
     "MT406": Example(_lightning() + 'print(trainer.fit().metrics["training_iteration"])\n'),
     "MT407": Example("import ray\n\nray.init()\n" + _lightning(), settings=Settings(bundled=True)),
+    "MT408": Example(
+        "from settings import of_run\n" + _lightning(arguments=", run_config=RunConfig(**of_run)"),
+    ),
+    "MT409": Example(_accelerate("{}", "    train_one_epoch(accelerator, session.get_trial_name())\n")),
     "MT410": Example(_lightning() + "model = trainer.fit().checkpoint.get_model(Net)\n"),
     "MT411": Example(
         _CHECKPOINT + "from runs import last_run\n\n" + _lightning() + "model = last_run().checkpoint.get_model(Net)\n",

@@ -13,17 +13,23 @@ RULES = {
     legacy.ACCELERATE_TRAINER: "MT300",
 }
 
+_ALL = "MT"
+
 
 @dataclass(frozen=True)
 class Rules:
     """Codes that are selected and ignored, or what they start with; of two that fit a code the longer counts."""
 
-    select: tuple[str, ...] = ("MT",)
+    select: tuple[str, ...] = (_ALL,)
     ignore: tuple[str, ...] = ()
 
     def follows(self, code: str) -> bool:
         """Whether a rule is selected, and not ignored."""
         return _fit(self.select, code) > _fit(self.ignore, code)
+
+    def names(self, code: str) -> bool:
+        """Whether a rule, or the hundred of which it is, was asked for by name."""
+        return any(code.startswith(prefix) and len(prefix) > len(_ALL) for prefix in self.select)
 
     def hides(self, code: str) -> bool:
         """Whether nobody wants to hear of a finding."""

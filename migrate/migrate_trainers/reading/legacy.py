@@ -234,6 +234,18 @@ SESSION_GETTERS = frozenset(
         "get_experiment_name",
     }
 )
+CONTEXT = "ray.train.get_context"
+# What Ray 1 had in place of the context, of `report(metrics)` and of checkpoints.
+FIRST_GETTERS: dict[str, str] = {
+    f"ray.train.{name}": f"get_{name}" for name in ("world_rank", "world_size", "local_rank")
+}
+FIRST_CHECKPOINTING = frozenset({"ray.train.save_checkpoint", "ray.train.load_checkpoint"})
+REPORT_KEYWORDS = frozenset(
+    {
+        *("metrics", "checkpoint", "checkpoint_dir_name", "checkpoint_upload_mode"),
+        *("delete_local_checkpoint_after_upload", "checkpoint_upload_fn", "validation"),
+    }
+)
 # Current Ray raises on these inside a worker.
 SESSION_TRIAL_GETTERS = frozenset(
     {"get_trial_name", "get_trial_id", "get_trial_resources", "get_trial_dir", "get_metadata"}
@@ -344,19 +356,39 @@ CHECKPOINT_CONFIG_DEFAULTS: dict[str, str] = {
     "checkpoint_at_end": "None",
 }
 FAILURE_CONFIG_FIELDS = ("max_failures", "fail_fast")
+# Ray 2.7 dropped the first two fields of SyncConfig and the last.
+SYNC_CONFIGS = frozenset({"ray.tune.SyncConfig", "ray.tune.syncer.SyncConfig", "ray.train.SyncConfig"})
+SYNC_CONFIG_FIELDS = ("upload_dir", "syncer")
+GONE_SYNC_CONFIG_FIELDS = frozenset({"upload_dir", "syncer", "sync_on_checkpoint"})
+FIRST_WITHOUT_UPLOAD_DIR = (2, 7)
 
 # Arguments that current Ray refuses: those that can go (with a word to the reader) and those that change the run.
 DROPPED_ARGUMENTS: dict[str, frozenset[str]] = {
-    "RunConfig": frozenset({"verbose", "progress_reporter", "log_to_file"}),
+    "RunConfig": frozenset({"verbose", "progress_reporter", "log_to_file", "sync_config"}),
     "ScalingConfig": frozenset({"trainer_resources", "_max_cpu_fraction_per_node"}),
     "CheckpointConfig": frozenset({"checkpoint_frequency", "checkpoint_at_end"}),
-    "FailureConfig": frozenset(),
+    "FailureConfig": frozenset({"fail_fast"}),
 }
 REFUSED_ARGUMENTS: dict[str, frozenset[str]] = {
-    "RunConfig": frozenset({"stop", "callbacks", "sync_config"}),
+    "RunConfig": frozenset({"stop", "callbacks"}),
     "ScalingConfig": frozenset(),
     "CheckpointConfig": frozenset(),
-    "FailureConfig": frozenset({"fail_fast"}),
+    "FailureConfig": frozenset(),
+}
+# Tune's callbacks: those that write the files which it writes anyway, and what does in a worker what others did.
+DEFAULT_LOGGERS = frozenset(
+    f"ray.tune.{path}{name}LoggerCallback" for path in ("logger.", "") for name in ("CSV", "Json", "TBX")
+)
+LOGGERS: dict[str, str] = {
+    f"ray.{home}.{module}.{name}": f"`ray.air.integrations.{module}.{instead}` in the train function"
+    for module, name, instead in (
+        ("wandb", "WandbLoggerCallback", "setup_wandb(...)"),
+        ("mlflow", "MLflowLoggerCallback", "setup_mlflow(...)"),
+    )
+    for home in ("air.integrations", "air.callbacks", "tune.integration")
+} | {
+    f"ray.{home}.comet.CometLoggerCallback": "a `comet_ml.Experiment` of rank 0 in the train function"
+    for home in ("air.integrations", "air.callbacks")
 }
 
 # The keywords of `iter_torch_batches`, without those that current Ray has dropped.

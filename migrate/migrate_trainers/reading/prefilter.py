@@ -10,7 +10,7 @@ import stat
 # As in `typing`, which takes as long to import as the search of a few files.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 # Bytes that a file must contain to be looked at more closely.
 NEEDLES: tuple[bytes, ...] = (
@@ -31,6 +31,13 @@ STEMS: dict[bytes, tuple[bytes, ...]] = {
     stem: tuple(needle for needle in NEEDLES if needle.startswith(stem))
     for stem in (b"Lightning", b"Transformers", b"HuggingFace", b"Accelerate")
 }
+# What files have that had a legacy trainer, and those with other old API, by what it starts with.
+OLD_API: dict[bytes, tuple[bytes, ...]] = {
+    b"TorchTrainer": (b"TorchTrainer",),
+    b"ray.air": (b"ray.air",),
+    b" air": (b"import air", b", air"),
+}
+_SEARCHED = (*STEMS.items(), *OLD_API.items())
 # What they are imported from, or their modules.
 PACKAGE = b"ray"
 
@@ -42,12 +49,21 @@ _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY
 
 def mentions_legacy_name(data: bytes) -> bool:
     """Whether the bytes hold the name of a legacy trainer or builder anywhere."""
-    return any(stem in data and any(needle in data for needle in needles) for stem, needles in STEMS.items())
+    return _mentions(data, STEMS)
 
 
 def may_use_legacy_name(data: bytes) -> bool:
-    """Whether the bytes hold such a name, and that of the package that it is imported from."""
-    return PACKAGE in data and mentions_legacy_name(data)
+    """Whether the bytes hold such a name, or perhaps other old API, and the package that it is imported from."""
+    return PACKAGE in data and (mentions_legacy_name(data) or mentions_old_api(data))
+
+
+def mentions_old_api(data: bytes) -> bool:
+    """Whether the bytes hold what a file has that had a legacy trainer, or that uses other old API."""
+    return PACKAGE in data and _mentions(data, OLD_API)
+
+
+def _mentions(data: bytes, stems: Mapping[bytes, tuple[bytes, ...]]) -> bool:
+    return any(stem in data and any(needle in data for needle in needles) for stem, needles in stems.items())
 
 
 class Search:
@@ -85,7 +101,7 @@ class Search:
         find = self._buffer.find
         if find(PACKAGE, 0, size) < 0:
             return False
-        for stem, needles in STEMS.items():
+        for stem, needles in _SEARCHED:
             if find(stem, 0, size) >= 0 and any(find(needle, 0, size) >= 0 for needle in needles):
                 return True
         return False

@@ -11,12 +11,16 @@ from migrate_trainers.reading import legacy
 from migrate_trainers.reading.scopes import Binding, BindingKind
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.literals import entries_of, is_flag, is_none
+from migrate_trainers.rules.storage import migrate_storage
 from migrate_trainers.writing.arguments import bound_arguments
 
 if TYPE_CHECKING:
     from migrate_trainers.reading.program import Program
     from migrate_trainers.rules.rewrite import Rewrite
     from migrate_trainers.settings import Version
+
+# Fields of RunConfig that have other names now.
+_MOVED_FIELDS = ("local_dir", "sync_config")
 
 
 def config_class(program: Program, node: cst.BaseExpression) -> str | None:
@@ -140,6 +144,8 @@ def migrate_configs(rewrite: Rewrite) -> None:
         if name in legacy.DROPPED_ARGUMENTS and call not in rewrite.tuner_configs:
             assert name is not None
             _migrate_config(rewrite, call, name)
+            if rewrite.settings.strict_target:
+                _check_assignments(rewrite, call, name)
 
 
 def _migrate_config(rewrite: Rewrite, call: cst.Call, name: str) -> None:
@@ -147,39 +153,122 @@ def _migrate_config(rewrite: Rewrite, call: cst.Call, name: str) -> None:
     if arguments is None:
         if any(not argument.star and argument.keyword is None for argument in call.args):
             raise Refusal("MT104", call, f"the positional arguments of `{name}` have another order in the target")
+        _check_hidden(rewrite, call, name)
         return
     first = arguments.get("trainer_resources")
     if name == "ScalingConfig" and first is not None and first.keyword is None and not _is_off(first.value):
         raise Refusal("MT106", first, "the first positional argument of `ScalingConfig` is `trainer_resources`")
     edits = rewrite.arguments_of(call)
+    done = migrate_storage(rewrite, call, arguments) if name == "RunConfig" else frozenset()
+    is_current = is_current_class(rewrite.program, call)
     for field, argument in arguments.items():
-        if field == "local_dir":
-            _migrate_local_dir(rewrite, call, argument, arguments)
-        elif rewrite.settings.strict_target and field in legacy.REFUSED_ARGUMENTS[name] and not _is_off(argument.value):
-            raise Refusal("MT403", argument, f"`{name}({field}=...)`")
-        elif rewrite.settings.strict_target and (
-            field in legacy.REFUSED_ARGUMENTS[name] or field in legacy.DROPPED_ARGUMENTS[name]
-        ):
+        if field in done or (is_current and not _is_old_argument(rewrite.program, name, argument)):
+            continue
+        if rewrite.settings.strict_target and _is_gone(name, field):
             if not _is_off(argument.value):
+                _check_goes(rewrite, name, field, argument)
                 rewrite.review("MT402", argument, f"`{name}({field}=...)`")
             edits.remove(argument)
         elif argument.keyword is None:
             edits.rename(argument, field)
 
 
-def _migrate_local_dir(rewrite: Rewrite, call: cst.Call, argument: cst.Arg, arguments: dict[str, cst.Arg]) -> None:
-    edits = rewrite.arguments_of(call)
-    if _is_off(argument.value):
-        edits.remove(argument)
-    elif "storage_path" in arguments and not _is_off(arguments["storage_path"].value):
-        rewrite.review("MT402", argument, "`local_dir` beside `storage_path` was only a staging folder")
-        edits.remove(argument)
-    else:
-        if "storage_path" in arguments:
-            edits.remove(arguments["storage_path"])
-        edits.rename(argument, "storage_path")
+def is_current_class(program: Program, call: cst.Call) -> bool:
+    """Whether a configuration may be written for current Ray: its class is, and the file has no legacy trainer."""
+    qualified = program.qualified_name(call.func) or ""
+    is_old = any(program.qualified_name(one.func) in legacy.TRAINERS for one in program.calls)
+    return qualified.startswith("ray.train.") and not is_old
+
+
+def holds_old_arguments(program: Program, call: cst.Call) -> bool:
+    """Whether a configuration of `ray.train` is given what current Ray refuses."""
+    name = config_class(program, call)
+    if name not in legacy.DROPPED_ARGUMENTS or not is_current_class(program, call):
+        return False
+    return any(_is_old_argument(program, name, argument) for argument in call.args)
+
+
+def _is_old_argument(program: Program, name: str, argument: cst.Arg) -> bool:
+    field = argument.keyword.value if argument.keyword is not None else ""
+    if field == "callbacks":
+        # Current Ray takes callbacks of its own.
+        return any(
+            program.contains(argument, node)
+            and program.qualified_name(node) in legacy.LOGGERS.keys() | legacy.DEFAULT_LOGGERS
+            for node in (*program.names, *program.attributes)
+        )
+    return field == "local_dir" or _is_gone(name, field)
+
+
+def _is_gone(name: str, field: str) -> bool:
+    """Whether current Ray refuses an argument of a configuration."""
+    return field in legacy.REFUSED_ARGUMENTS[name] or field in legacy.DROPPED_ARGUMENTS[name]
+
+
+def _check_goes(rewrite: Rewrite, name: str, field: str, argument: cst.Arg) -> None:
+    """Raise `Refusal` for an argument that changes what the run does."""
+    if field == "callbacks" and _are_default_loggers(rewrite.program, argument.value):
+        return
+    # It concerned the trials of a Tuner, and never a run of its own.
+    if field == "fail_fast" and not any(
+        rewrite.program.qualified_name(one.func) in legacy.TUNERS for one in rewrite.program.calls
+    ):
+        return
+    if field == "fail_fast" or field in legacy.REFUSED_ARGUMENTS[name]:
+        raise Refusal("MT403", argument, f"`{name}({field}=...)`{_instead(rewrite.program, argument.value)}")
+
+
+def _are_default_loggers(program: Program, value: cst.BaseExpression) -> bool:
+    """Whether callbacks only write the files that every run wrote, and that no run of current Ray has."""
+    return isinstance(value, cst.List) and all(
+        isinstance(element.value, cst.Call)
+        and not element.value.args
+        and program.qualified_name(element.value.func) in legacy.DEFAULT_LOGGERS
+        for element in value.elements
+    )
+
+
+def _instead(program: Program, value: cst.BaseExpression) -> str:
+    """What does in the train function what the known ones of some callbacks did."""
+    calls = [one for one in program.calls if program.contains(value, one)]
+    known = dict.fromkeys(legacy.LOGGERS.get(program.qualified_name(call.func) or "") for call in calls)
+    advice = ", ".join(text for text in known if text is not None)
+    return f", call {advice}" if advice else ""
+
+
+def _check_hidden(rewrite: Rewrite, call: cst.Call, name: str) -> None:
+    """Look at what a configuration gets through `**`; say so where that can't be seen."""
+    if not rewrite.settings.strict_target:
+        return
+    for argument in call.args:
+        if argument.star != "**":
+            if argument.keyword is not None and _is_gone(name, argument.keyword.value):
+                raise Refusal("MT104", call, f"`{name}({argument.keyword.value}=...)` has to go")
+            continue
+        dictionary = dictionary_behind(rewrite.program, argument.value)
+        entries = entries_of(rewrite.program, dictionary) if dictionary is not None else None
+        gone = sorted(key for key in entries or {} if _is_gone(name, key) or key in _MOVED_FIELDS)
+        if gone:
+            raise Refusal("MT104", argument, f"current Ray takes no `{name}({gone[0]}=...)`")
+        if entries is None or isinstance(argument.value, cst.Name):
+            rewrite.review("MT408", argument, f"`{name}(**...)`")
+
+
+def _check_assignments(rewrite: Rewrite, call: cst.Call, name: str) -> None:
+    """Raise `Refusal` for what a script assigns to a configuration afterwards, which current Ray doesn't look at."""
+    program = rewrite.program
+    assigned = program.parent(call)
+    if not isinstance(assigned, cst.Assign) or not isinstance(assigned.targets[0].target, cst.Name):
+        return
+    variable = assigned.targets[0].target.value
+    for field in (*sorted(legacy.REFUSED_ARGUMENTS[name]), *(_MOVED_FIELDS if name == "RunConfig" else ())):
+        if f"{variable}.{field}" in program.assigned_attributes:
+            node = next(one for one in program.attributes if program.text(one) == f"{variable}.{field}")
+            raise Refusal("MT403", node, f"`{variable}.{field} = ...`")
 
 
 def _is_off(node: cst.BaseExpression) -> bool:
     """Whether a value is what the legacy classes took for not given."""
+    if isinstance(node, cst.List | cst.Dict | cst.Tuple):
+        return not node.elements
     return isinstance(node, cst.Name) and node.value in ("None", "False")

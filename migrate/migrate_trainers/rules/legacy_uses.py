@@ -76,6 +76,9 @@ def check_uses(program: Program) -> None:
     """Raise `Refusal` for what keeps the file as a whole from being migrated."""
     for refusal in _hidden_constructions(program, _LEGACY):
         raise refusal
+    for statement in program.imports:
+        if isinstance(statement.names, cst.ImportStar) and _module_of(statement) in legacy.EMPTIED_MODULES:
+            raise Refusal("MT904", statement, f"what comes from `{_module_of(statement)}` can't be seen")
     for node in (*program.names, *program.attributes):
         qualified = program.qualified_name(node)
         if qualified is None:
@@ -88,6 +91,10 @@ def check_uses(program: Program) -> None:
         exported = {string for string in _strings(binding.node) if string in _LEGACY_NAMES}
         if exported:
             raise Refusal("MT904", binding.node, f"`__all__` exports {', '.join(sorted(exported))}")
+
+
+def _module_of(statement: cst.Import | cst.ImportFrom) -> str:
+    return dotted_name(statement.module) if isinstance(statement, cst.ImportFrom) else ""
 
 
 def written_for(program: Program) -> tuple[int, int]:

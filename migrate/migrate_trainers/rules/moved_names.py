@@ -14,6 +14,7 @@ from migrate_trainers.rules.checkpoints.held import Holdings
 from migrate_trainers.rules.checkpoints.kinds import Held
 from migrate_trainers.rules.literals import string
 from migrate_trainers.rules.rewrite import moved_name
+from migrate_trainers.rules.session import migrate_context, session_function
 from migrate_trainers.rules.tuning.reach import reach_of
 
 if TYPE_CHECKING:
@@ -32,10 +33,11 @@ def migrate_moved_names(rewrite: Rewrite) -> dict[cst.CSTNode, str]:
     _remove_plain_imports(rewrite)
     replaced: dict[cst.CSTNode, str] = {}
     for attribute in program.attributes:
-        text = _replacement(rewrite, attribute)
-        if text is not None:
-            replaced[attribute] = text
+        found = _replacement(rewrite, attribute)
+        if found is not None:
+            replaced[found[0]] = found[1]
     replaced |= _replace_imported_getters(rewrite)
+    replaced |= migrate_context(rewrite)
     _remove_unused_modules(rewrite, replaced)
     if rewrite.settings.bundled:
         _leave_ray(rewrite)
@@ -44,21 +46,22 @@ def migrate_moved_names(rewrite: Rewrite) -> dict[cst.CSTNode, str]:
     return replaced
 
 
-def _replacement(rewrite: Rewrite, attribute: cst.Attribute) -> str | None:
+def _replacement(rewrite: Rewrite, attribute: cst.Attribute) -> tuple[cst.CSTNode, str] | None:
+    """The node that is written anew for a name that has moved, and its text."""
     qualified = rewrite.program.qualified_name(attribute)
     if qualified is None:
         return None
     if qualified == legacy.SESSION_MODULE and not isinstance(rewrite.program.parent(attribute), cst.Attribute):
         raise Refusal("MT401", attribute, _SESSION_OBJECT)
     if qualified.startswith(f"{legacy.SESSION_MODULE}."):
-        return _session_function(rewrite, attribute, qualified)
+        return session_function(rewrite, attribute, qualified)
     if any(call.func is attribute for call in rewrite.tuner_configs):
-        return rewrite.function_named(f"ray.tune.{qualified.rpartition('.')[2]}")
+        return attribute, rewrite.function_named(f"ray.tune.{qualified.rpartition('.')[2]}")
     if moved_name(qualified, rewrite.settings) is None:
         return None
     if qualified not in legacy.MOVED and not _is_class_of_target(qualified):
         return None
-    return rewrite.function_named(legacy.MOVED.get(qualified, qualified))
+    return attribute, rewrite.function_named(legacy.MOVED.get(qualified, qualified))
 
 
 def _is_class_of_target(qualified: str) -> bool:
@@ -67,17 +70,6 @@ def _is_class_of_target(qualified: str) -> bool:
     if qualified in classes or qualified.rpartition(".")[0] in classes:
         return False
     return qualified.startswith("ray.train.") and qualified not in legacy.TARGET_MODULES
-
-
-def _session_function(rewrite: Rewrite, node: cst.CSTNode, qualified: str) -> str | None:
-    name = qualified.removeprefix(f"{legacy.SESSION_MODULE}.")
-    if name in legacy.SESSION_FUNCTIONS:
-        return rewrite.function_named(f"ray.train.{name}")
-    if name in legacy.SESSION_GETTERS or (name in legacy.SESSION_TRIAL_GETTERS and not rewrite.settings.strict_target):
-        return f"{rewrite.function_named('ray.train.get_context')}().{name}"
-    if name in legacy.SESSION_TRIAL_GETTERS:
-        raise Refusal("MT405", node, f"`session.{name}`")
-    return None
 
 
 def _replace_imported_getters(rewrite: Rewrite) -> dict[cst.CSTNode, str]:
@@ -90,9 +82,9 @@ def _replace_imported_getters(rewrite: Rewrite) -> dict[cst.CSTNode, str]:
             continue
         if qualified.rpartition(".")[2] in legacy.SESSION_FUNCTIONS:
             continue
-        text = _session_function(rewrite, name, qualified)
-        if text is not None:
-            replaced[name] = text
+        found = session_function(rewrite, name, qualified)
+        if found is not None:
+            replaced[found[0]] = found[1]
             rewrite.imports.remove(_alias(program, name))
     return replaced
 

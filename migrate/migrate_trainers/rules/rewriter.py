@@ -33,6 +33,7 @@ from migrate_trainers.rules.legacy_uses import (
 from migrate_trainers.rules.lightning.migrate import migrate_lightning
 from migrate_trainers.rules.lightning.tuned import migrate_tuned as migrate_tuned_lightning
 from migrate_trainers.rules.moved_names import migrate_moved_names
+from migrate_trainers.rules.old_api import check_tuners, old_uses
 from migrate_trainers.rules.rewrite import Rewrite, finding, moved_name
 from migrate_trainers.rules.trainer_call import check_workers
 from migrate_trainers.rules.transformers.migrate import migrate_transformers
@@ -81,6 +82,9 @@ def rewrite_sites(
     check_uses(program)
     settings = replace(settings, source_version=settings.source_version or written_for(program))
     names = [site.call.func for site in sites] or list(reader_references(program))
+    if not names:
+        check_tuners(program, settings)
+        names += old_uses(program, settings)
     imports = ImportPlan(
         program,
         _anchor(program, names),

@@ -79,6 +79,7 @@ def test_scaling(scaling: str) -> None:
             "frequency",
         ),
         ("run_config=RunConfig(checkpoint_config=CheckpointConfig(checkpoint_at_end=True))", "at_end"),
+        ("run_config=RunConfig(failure_config=FailureConfig(fail_fast=True))", "fail_fast=True"),
     ],
     ids=lambda value: value if "(" not in value else "",
 )
@@ -103,7 +104,6 @@ def test_earlier_targets_still_take_it(arguments: str) -> None:
         ("run_config=RunConfig(stop={'epoch': 1})", "MT403"),
         ("run_config=RunConfig(callbacks=[effect()])", "MT403"),
         ("run_config=RunConfig(sync_config=effect())", "MT403"),
-        ("run_config=RunConfig(failure_config=FailureConfig(fail_fast=True))", "MT403"),
         ("preprocessor=effect()", "MT403"),
         ("metadata={'a': 1}", "MT403"),
         ("datasets={'train': effect()}", "MT106"),
@@ -163,3 +163,91 @@ def test_given_checkpoint_is_where_the_run_starts() -> None:
     recording = assert_same_calls(program, after(migrate(program)))
 
     assert recording.fits[0]["workers"][0][2][1]["ckpt_path"] == "from given"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("'x', './runs'", "storage_path=os.path.abspath('./runs')"),
+        ("'x', '/runs'", "storage_path='/runs'"),
+        ("'x', 's3://bucket/runs'", "storage_path='s3://bucket/runs'"),
+        ("'x', effect()", "storage_path=effect()"),
+        ("local_dir='runs'", "storage_path=os.path.abspath('runs')"),
+        ("local_dir='~/runs'", "storage_path='~/runs'"),
+        ("local_dir=f'runs/{effect}'", "storage_path=os.path.abspath(f'runs/{effect}')"),
+        ("local_dir=effect()", "storage_path=os.path.abspath(os.path.expanduser(effect()))"),
+        ("local_dir=str(Path('runs').resolve())", "storage_path=str(Path('runs').resolve())"),
+        ("sync_config=SyncConfig(upload_dir=effect('s3://b'))", "storage_path=effect('s3://b')"),
+        ("local_dir='/staging', sync_config=SyncConfig('s3://b', sync_period=1)", "storage_path='s3://b'"),
+        ("local_dir='/runs', sync_config=SyncConfig(syncer='auto')", "storage_path='/runs'"),
+        ("name='x', sync_config=None", "name='x'"),
+        ("storage_path='/runs', sync_config=SyncConfig(sync_artifacts=True)", "storage_path='/runs'"),
+    ],
+)
+def test_where_runs_are_stored(arguments: str, expected: str) -> None:
+    imports = "from pathlib import Path\nfrom ray.tune import SyncConfig\n"
+    program = lightning(before=imports, trainer=f"run_config=RunConfig({arguments})")
+
+    text = after(migrate(program))
+
+    assert expected in text
+    assert "SyncConfig" not in text.replace("import SyncConfig", "")
+
+
+def test_sync_config_in_a_variable_goes_with_its_import() -> None:
+    before = "from ray.tune import SyncConfig\nsync = SyncConfig(upload_dir='s3://bucket')\n"
+    program = lightning(before=before, trainer="run_config=RunConfig('x', sync_config=sync)")
+
+    text = after(migrate(program))
+
+    assert "sync" not in text.lower().replace("sync_dist", "")
+    assert "storage_path='s3://bucket'" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("callbacks=[WandbLoggerCallback(project='p')]", "setup_wandb"),
+        ("callbacks=[*effect(), MLflowLoggerCallback()]", "setup_mlflow"),
+        ("callbacks=effect()", "`RunConfig(callbacks=...)`"),
+        ("sync_config=SyncConfig(syncer=effect())", "`SyncConfig(syncer=...)`"),
+        ("sync_config=SyncConfig(**effect())", "`RunConfig(sync_config=...)`: what it says can't be seen"),
+    ],
+)
+def test_refusal_says_what_to_do_instead(arguments: str, expected: str) -> None:
+    imports = """\
+from ray.air.integrations.mlflow import MLflowLoggerCallback
+from ray.air.integrations.wandb import WandbLoggerCallback
+from ray.tune import SyncConfig
+"""
+    result = migrate(lightning(before=imports, trainer=f"run_config=RunConfig({arguments})"))
+
+    assert codes(result, Kind.MANUAL) == ["MT403"]
+    assert expected in result.findings[0].message
+
+
+@pytest.mark.parametrize("callbacks", ["[]", "None", "[TBXLoggerCallback(), CSVLoggerCallback()]"])
+def test_callbacks_that_every_run_had_go(callbacks: str) -> None:
+    imports = "from ray.tune.logger import CSVLoggerCallback, TBXLoggerCallback\n"
+
+    text = after(migrate(lightning(before=imports, trainer=f"run_config=RunConfig(name='x', callbacks={callbacks})")))
+
+    assert f"callbacks={callbacks}" not in text
+
+
+@pytest.mark.parametrize(
+    ("before", "configuration", "code"),
+    [
+        ("given = {'verbose': 1}\n", "RunConfig(**given)", "MT104"),
+        ("", "RunConfig(**{'name': 'x', 'local_dir': 'runs'})", "MT104"),
+        ("", "RunConfig(verbose=1, **effect())", "MT104"),
+        ("", "RunConfig(**effect())", "MT408"),
+        ("run = RunConfig('x')\nrun.stop = effect()\n", "run", "MT403"),
+        ("run = RunConfig('x')\nrun.local_dir = effect()\n", "run", "MT403"),
+    ],
+)
+def test_hidden_arguments_are_looked_at(before: str, configuration: str, code: str) -> None:
+    program = lightning(before=before, trainer=f"run_config={configuration}")
+
+    assert code in codes(migrate(program))
+    assert code not in codes(migrate(program, target_version=(2, 9)))

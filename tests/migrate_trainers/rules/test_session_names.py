@@ -67,7 +67,7 @@ def test_reports_as_before(imports: str, body: str) -> None:
 @pytest.mark.parametrize(
     ("imports", "body", "code"),
     [
-        ("from ray.air import session", "effect(session.get_trial_name())", "MT405"),
+        ("from ray.air import session", "effect(session.get_trial_resources())", "MT405"),
         ("from ray.air import session", "effect(session.get_trial_dir)", "MT405"),
         ("from ray.air.session import get_trial_id", "get_trial_id()", "MT405"),
         ("from ray.air import session", "effect(session)", "MT401"),
@@ -81,6 +81,9 @@ def test_reports_as_before(imports: str, body: str) -> None:
         ("from ray.air import session", "checkpoint = session.get_checkpoint(); checkpoint.to_dict()", "MT401"),
         ("from ray.train.huggingface import TransformersCheckpoint", "effect(TransformersCheckpoint)", "MT421"),
         ("from ray.train.batch_predictor import BatchPredictor", "effect(BatchPredictor)", "MT433"),
+        ("from ray import train", "train.get_context().get_metadata()", "MT405"),
+        ("from ray import train", "train.save_checkpoint(epoch=1)", "MT401"),
+        ("from ray import train", "train.report(**effect())", "MT104"),
         ("from ray import tune", "tune.Tuner(trainer)", "MT501"),
         ("from ray.tune import Tuner", "Tuner(trainer)", "MT501"),
     ],
@@ -90,6 +93,76 @@ def test_use_without_a_counterpart_is_refused(imports: str, body: str, code: str
 
     assert result.after == result.before
     assert code in codes(result, Kind.MANUAL)
+
+
+@pytest.mark.parametrize(
+    ("imports", "body", "expected"),
+    [
+        ("from ray.air import session", "effect(session.get_trial_name())", "get_context().get_experiment_name()"),
+        ("from ray.air.session import get_trial_name", "get_trial_name()", "get_context().get_experiment_name()"),
+        ("from ray.air import session", "effect(session.get_trial_dir())", "get_storage().experiment_fs_path)"),
+        ("from ray import train", "effect(train.get_context().get_trial_dir())", "get_storage().experiment_fs_path)"),
+        ("from ray import train", "c = train.get_context(); c.get_trial_name()", "c.get_experiment_name()"),
+    ],
+)
+def test_run_stands_in_for_its_trial(imports: str, body: str, expected: str) -> None:
+    result = migrate(PROGRAM.format(imports=imports, body=body))
+
+    assert expected in after(result)
+    assert "MT409" in codes(result, Kind.REVIEW)
+
+
+@pytest.mark.parametrize(
+    ("run_config", "code"),
+    [
+        ("storage_path='s3://bucket'", "MT405"),
+        ("storage_path=effect()", "MT405"),
+        ("storage_path='/runs'", "MT409"),
+        ("local_dir=effect()", "MT409"),
+    ],
+)
+def test_folder_of_a_run_where_it_is_one(run_config: str, code: str) -> None:
+    program = PROGRAM.format(
+        imports="from ray.air import RunConfig, session", body="effect(session.get_trial_dir())"
+    ).replace("ScalingConfig(num_workers=2)", f"ScalingConfig(num_workers=2), run_config=RunConfig({run_config})")
+
+    assert code in codes(migrate(program))
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        "rank = session.get_world_rank()\n",
+        "def is_first():\n    return session.get_world_rank() == 0\n\nprint(is_first())\n",
+        "def main():\n    session.report({})\n\nif __name__ == '__main__':\n    main()\n",
+    ],
+)
+def test_driver_that_asks_for_its_session_is_left(statements: str) -> None:
+    program = PROGRAM.format(imports="from ray.air import session", body="pass") + statements
+
+    assert codes(migrate(program), Kind.MANUAL) == ["MT405"]
+    assert migrate(program, target_version=(2, 9)).changed
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("train.report(loss=1, **effect({}))", 'train.report({"loss": 1, **effect({})})'),
+        ("train.report(rank=train.world_rank())", 'train.report({"rank": train.get_context().get_world_rank()})'),
+        ("train.report({'loss': 1}, checkpoint=None)", "train.report({'loss': 1}, checkpoint=None)"),
+    ],
+)
+def test_report_and_getters_of_the_first_ray(body: str, expected: str) -> None:
+    program = PROGRAM.format(imports="from ray import train", body=body)
+
+    assert expected in after(migrate(program))
+
+
+@pytest.mark.parametrize("module", ["ray.air.session", "ray.air.config", "ray.air"])
+def test_star_import_is_refused(module: str) -> None:
+    result = migrate(PROGRAM.format(imports=f"from {module} import *", body="report({})"))
+
+    assert codes(result, Kind.MANUAL) == ["MT904"]
 
 
 def test_trial_getters_of_an_earlier_target() -> None:
@@ -111,13 +184,14 @@ def test_reports_without_a_checkpoint_are_mentioned_once() -> None:
         ("trainer.fit().metrics.get('time_total_s', 0)", ["MT406"]),
         ('trainer.fit().metrics["loss"]', []),
         ('trainer.fit().metrics.get("loss", "done")', []),
+        ("trainer.fit().config", ["MT405"]),
         ('{"config": 1}["config"]', []),
     ],
 )
 def test_metrics_that_ray_added_are_mentioned(read: str, expected: list[str]) -> None:
     program = PROGRAM.format(imports="", body="pass").replace("trainer.fit()", f"print({read})")
 
-    assert [code for code in codes(migrate(program)) if code == "MT406"] == expected
+    assert [code for code in codes(migrate(program)) if code in ("MT405", "MT406")] == expected
     assert "MT406" not in codes(migrate(program, target_version=(2, 9)))
 
 

@@ -9,6 +9,7 @@ import libcst as cst
 
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.source import Edit
+from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.checkpoints.kinds import Held
 
 if TYPE_CHECKING:
@@ -23,7 +24,10 @@ _PATTERN = re.compile(r"[*?\[]")
 
 
 def migrate_results(readers: Readers) -> None:
-    """Read `result.path` where the script reads `result.log_dir`; say where less or other things are found."""
+    """Read `result.path` where the script reads `result.log_dir`; say where less or other things are found.
+
+    Raises `Refusal` for `result.config`, on which current Ray raises.
+    """
     for attribute in readers.program.attributes:
         held = readers.held.of(attribute.value)
         if attribute.attr.value == "log_dir" and held in (Held.RESULT, Held.TRIAL):
@@ -32,6 +36,8 @@ def migrate_results(readers: Readers) -> None:
             _write_path(readers, attribute)
         elif held is not Held.RESULT:
             continue
+        elif attribute.attr.value == "config" and readers.rewrite.settings.strict_target:
+            raise Refusal("MT405", attribute, "`config` of a result")
         elif attribute.attr.value == "metrics_dataframe" and _forgets_reports(readers):
             readers.rewrite.review("MT418", attribute, "")
 

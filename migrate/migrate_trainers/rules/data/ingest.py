@@ -124,7 +124,8 @@ def _legacy_settings(rewrite: Rewrite, data: RayData, entries: dict[str, cst.Bas
     # Settings of `*` hold for the datasets that have none, but not for `train`.
     by_name = {name: own.get(name, own.get("*", {}) if name != TRAIN else {}) for name in data.keys.possible}
     split = [name for name in sorted(by_name, key=_train_first) if _flag(by_name[name], "split", name == TRAIN)]
-    if any(_flag(settings, "fit", name == TRAIN) != (name == TRAIN) for name, settings in by_name.items()):
+    fits = not is_absent(data.arguments, "preprocessor")
+    if fits and any(_flag(settings, "fit", name == TRAIN) != (name == TRAIN) for name, settings in by_name.items()):
         raise Refusal("MT122", argument, "a preprocessor is fitted on another dataset than `train`")
     if data.splits_train_alone and TRAIN in data.keys.possible:
         if TRAIN not in split:

@@ -1,0 +1,165 @@
+"""Where a run is stored: `local_dir` and `SyncConfig(upload_dir=...)` are `RunConfig(storage_path=...)` now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from migrate_trainers.reading import legacy
+from migrate_trainers.reading.scopes import BindingKind
+from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.literals import inlined, is_none, string, vanishes
+from migrate_trainers.writing.arguments import bound_arguments
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from migrate_trainers.reading.program import Program
+    from migrate_trainers.rules.rewrite import Rewrite
+
+_ABSOLUTE = frozenset(
+    {
+        *("os.path.abspath", "os.path.expanduser", "os.path.realpath", "os.getcwd"),
+        *("pathlib.Path.home", "pathlib.Path.cwd", "tempfile.mkdtemp", "tempfile.gettempdir"),
+    }
+)
+_ABSOLUTE_METHODS = ("absolute", "resolve", "expanduser")
+_LED_BY_FIRST = ("os.path.join", "os.fspath", "pathlib.Path")
+
+
+def migrate_storage(rewrite: Rewrite, call: cst.Call, arguments: Mapping[str, cst.Arg]) -> frozenset[str]:
+    """Give a RunConfig the one argument that says where runs are stored; the fields that are done then.
+
+    Raises `Refusal` for a SyncConfig that says more than can be written.
+    """
+    given = {field: one for field, one in arguments.items() if not is_none(one.value)}
+    upload = _upload_dir(rewrite, given["sync_config"]) if "sync_config" in given else None
+    edits = rewrite.arguments_of(call)
+    done = set()
+    if upload is not None:
+        rewrite.review("MT402", given["sync_config"], "of `SyncConfig`, `upload_dir` is `storage_path` now")
+        edits.replace(given["sync_config"], f"storage_path={upload}")
+        done |= {"sync_config", "storage_path"}
+        if "storage_path" in arguments:
+            edits.remove(arguments["storage_path"])
+    if "local_dir" in arguments:
+        done.add("local_dir")
+        _migrate_local_dir(rewrite, call, arguments, is_staging=upload is not None or "storage_path" in given)
+    elif (
+        "storage_path" in given
+        and upload is None
+        and _is_absolute(rewrite.program, given["storage_path"].value) is False
+    ):
+        done.add("storage_path")
+        edits.replace(given["storage_path"], f"storage_path={_absolute_text(rewrite, given['storage_path'].value)}")
+    return frozenset(done)
+
+
+def _migrate_local_dir(rewrite: Rewrite, call: cst.Call, arguments: Mapping[str, cst.Arg], *, is_staging: bool) -> None:
+    edits, argument = rewrite.arguments_of(call), arguments["local_dir"]
+    if is_none(argument.value):
+        edits.remove(argument)
+    elif is_staging:
+        rewrite.review("MT402", argument, "`local_dir` beside `storage_path` was only a staging folder")
+        edits.remove(argument)
+    else:
+        if "storage_path" in arguments:
+            edits.remove(arguments["storage_path"])
+        if _is_absolute(rewrite.program, argument.value):
+            edits.rename(argument, "storage_path")
+        else:
+            edits.replace(argument, f"storage_path={_absolute_text(rewrite, argument.value)}")
+
+
+def is_local(program: Program, node: cst.BaseExpression) -> bool:
+    """Whether a path is surely one of the file system, and no URL."""
+    if isinstance(node, cst.Name) and (value := _assigned(program, node)) is not None:
+        return is_local(program, value)
+    literal = string(node)
+    if literal is not None:
+        return "://" not in literal
+    return isinstance(node, cst.Call) and _gives_absolute(program, node) is True
+
+
+def _absolute_text(rewrite: Rewrite, value: cst.BaseExpression) -> str:
+    """The legacy classes took relative paths, from the current folder on; Ray 2.7 and newer don't."""
+    os = rewrite.imports.module("os")
+    text = rewrite.text_of(value)
+    is_relative = _is_absolute(rewrite.program, value) is False
+    return f"{os}.path.abspath({text})" if is_relative else f"{os}.path.abspath({os}.path.expanduser({text}))"
+
+
+def _is_absolute(program: Program, node: cst.BaseExpression) -> bool | None:
+    """Whether a path starts at a root, at the home folder or is a URL; None where that can't be seen."""
+    literal = string(node)
+    if literal is not None:
+        return literal.startswith(("/", "~", "\\")) or "://" in literal or literal[1:2] == ":"
+    if isinstance(node, cst.FormattedString):
+        first = node.parts[0] if node.parts else None
+        if isinstance(first, cst.FormattedStringText):
+            return _is_absolute(program, cst.SimpleString(repr(first.value)))
+        return _is_absolute(program, first.expression) if isinstance(first, cst.FormattedStringExpression) else False
+    if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.Add | cst.Divide):
+        return _is_absolute(program, node.left)
+    if isinstance(node, cst.Name):
+        value = _assigned(program, node)
+        return None if value is None else _is_absolute(program, value)
+    return _gives_absolute(program, node) if isinstance(node, cst.Call) else None
+
+
+def _assigned(program: Program, name: cst.Name) -> cst.BaseExpression | None:
+    """What the only assignment of a variable gives it."""
+    bindings = program.bindings(name)
+    return bindings[0].value if len(bindings) == 1 and bindings[0].kind is BindingKind.ASSIGNMENT else None
+
+
+def _gives_absolute(program: Program, call: cst.Call) -> bool | None:
+    qualified = program.qualified_name(call.func) or ""
+    if qualified in _ABSOLUTE:
+        return True
+    if qualified in _LED_BY_FIRST or program.is_builtin(call.func, "str"):
+        return _is_absolute(program, call.args[0].value) if call.args else False
+    is_method = isinstance(call.func, cst.Attribute) and call.func.attr.value in _ABSOLUTE_METHODS
+    return True if is_method else None
+
+
+# SyncConfig
+
+
+def _upload_dir(rewrite: Rewrite, argument: cst.Arg) -> str | None:
+    """The text of the folder that a SyncConfig uploads to, which nothing else needs then; None for none."""
+    program, value = rewrite.program, argument.value
+    variable = value if isinstance(value, cst.Name) else None
+    if variable is not None and vanishes(program, variable):
+        value = _assigned(program, variable) or value
+    if not isinstance(value, cst.Call) or program.qualified_name(value.func) not in legacy.SYNC_CONFIGS:
+        raise Refusal("MT403", argument, "`RunConfig(sync_config=...)`: what it says can't be seen")
+    fields = legacy.SYNC_CONFIG_FIELDS if rewrite.settings.source < legacy.FIRST_WITHOUT_UPLOAD_DIR else ()
+    arguments = bound_arguments(value, fields)
+    if arguments is None:
+        raise Refusal("MT403", argument, "`RunConfig(sync_config=...)`: what it says can't be seen")
+    upload, syncer = (arguments.get(name) for name in ("upload_dir", "syncer"))
+    uploads = upload is not None and not is_none(upload.value)
+    if syncer is not None and string(syncer.value) != "auto" and (uploads or not is_none(syncer.value)):
+        raise Refusal("MT403", syncer, "`SyncConfig(syncer=...)`")
+    if not uploads:
+        for name in legacy.GONE_SYNC_CONFIG_FIELDS & arguments.keys():
+            rewrite.arguments_of(value).remove(arguments[name])
+        return None
+    assert upload is not None
+    if variable is not None:
+        inlined(rewrite, variable)
+    _remove_import(rewrite, value)
+    return rewrite.text_of(upload.value)
+
+
+def _remove_import(rewrite: Rewrite, call: cst.Call) -> None:
+    """Remove the import of a class or its module which nothing else reads."""
+    root = call.func
+    while isinstance(root, cst.Attribute):
+        root = root.value
+    assert isinstance(root, cst.Name)
+    for binding in rewrite.program.bindings(root):
+        if isinstance(binding.node, cst.ImportAlias) and rewrite.program.uses(binding) == [root]:
+            rewrite.imports.remove(binding.node)
