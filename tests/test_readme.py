@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from migrate_trainers import Kind, migrate_project
-from migrate_trainers.catalogue import CATALOGUE
+from migrate_trainers import Kind, Settings, migrate_project
+from migrate_trainers.catalogue import CATALOGUE, Version
 from migrate_trainers.cli import main
 from migrate_trainers.examples import EXAMPLES
+from migrate_trainers.reading import legacy
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -104,3 +106,23 @@ def test_refuses_to_explain_an_unknown_code() -> None:
 
     assert result.exit_code == 2
     assert "MT000" in result.output
+
+
+@pytest.mark.parametrize("code", sorted(code for code in EXAMPLES if CATALOGUE[code].versions))
+def test_finding_is_given_for_the_versions_that_it_names(code: str) -> None:
+    example, entry = EXAMPLES[code], CATALOGUE[code]
+    settings = example.settings or Settings()
+
+    def is_given(**versions: Version) -> bool:
+        result = replace(example, settings=replace(settings, **versions)).migrated(example.before)
+        return code in [finding.code for finding in result.findings]
+
+    if entry.first_target > legacy.FIRST_TARGET:
+        assert is_given(target_version=entry.first_target)
+        assert not is_given(target_version=(2, entry.first_target[1] - 1))
+    if entry.first_source > legacy.FIRST_SOURCE:
+        assert is_given(source_version=entry.first_source)
+        assert not is_given(source_version=(2, entry.first_source[1] - 1))
+    if entry.last_source is not None:
+        assert is_given(source_version=entry.last_source)
+        assert not is_given(source_version=(2, entry.last_source[1] + 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from migrate_trainers.catalogue import CATALOGUE
+from migrate_trainers.catalogue import CATALOGUE, Entry
 
 README = Path(__file__).parents[1] / "README.md"
 _HEADER = "| code | kind | finding | what to do |"
@@ -14,8 +14,12 @@ _TABLE = re.compile(rf"^{re.escape(_HEADER)}\n(?:\|.*\n)*", flags=re.MULTILINE)
 
 
 def table() -> str:
-    rows = (f"| {entry.code} | {entry.kind.value} | {entry.title} | {entry.help} |" for entry in CATALOGUE.values())
+    rows = (f"| {entry.code} | {entry.kind.value} | {_title(entry)} | {entry.help} |" for entry in CATALOGUE.values())
     return "".join(f"{line}\n" for line in (_HEADER, "|---|---|---|---|", *rows))
+
+
+def _title(entry: Entry) -> str:
+    return f"{entry.title} ({entry.versions})" if entry.versions else entry.title
 
 
 def with_table(readme: str) -> str:

@@ -8,17 +8,36 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from migrate_trainers.findings import Kind
+from migrate_trainers.reading import legacy
+
+Version = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One finding of the catalogue."""
+    """One finding of the catalogue, with the targets and the sources for which alone it is given."""
 
     code: str
     kind: Kind
     title: str
     why: str
     help: str
+    first_target: Version = legacy.FIRST_TARGET
+    first_source: Version = legacy.FIRST_SOURCE
+    last_source: Version | None = None
+
+    @property
+    def versions(self) -> str:
+        """For which versions it is given, in words; empty where that is all of them."""
+        if self.first_target > legacy.FIRST_TARGET:
+            return f"target Ray {_text(self.first_target)} and newer"
+        if self.last_source is not None:
+            return f"code for Ray {_text(self.last_source)} and older"
+        return f"code for Ray {_text(self.first_source)} and newer" if self.first_source > legacy.FIRST_SOURCE else ""
+
+
+def _text(version: Version) -> str:
+    return ".".join(map(str, version))
 
 
 _ENTRIES = (
@@ -98,6 +117,7 @@ _ENTRIES = (
         "How many checkpoints are kept can't be written out here",
         "LightningTrainer kept only the latest checkpoint (or `save_top_k`) unless `RunConfig` said otherwise; TorchTrainer keeps all of them.",
         "Where this `RunConfig` is made, pass the `checkpoint_config` that the message names, unless it has one.",
+        first_source=(2, 6),
     ),
     Entry(
         "MT113",
@@ -105,6 +125,7 @@ _ENTRIES = (
         "Current Ray takes `lightning.pytorch` where both packages are installed",
         "From Ray 2.8 on, `ray.train.lightning` imports `lightning.pytorch` if it is there; a script with `pytorch_lightning` then fails with an invalid strategy. The tool changes the imports of a script and of its modules together, or none.",
         "Import `lightning.pytorch` in this script and in its modules, or keep `lightning` out of the environment.",
+        first_target=legacy.FIRST_WITH_LIGHTNING_2,
     ),
     Entry(
         "MT114",
@@ -119,6 +140,7 @@ _ENTRIES = (
         "A second run of the same name continues the first",
         "Current Ray resumes a run whose name and storage path it has seen, and the train function loads its checkpoint.",
         "Change the name, or delete the folder, to start afresh.",
+        first_target=legacy.FIRST_STRICT_TARGET,
     ),
     Entry(
         "MT118",
@@ -126,6 +148,7 @@ _ENTRIES = (
         "Imports of `pytorch_lightning` became `lightning.pytorch`",
         "From Ray 2.8 on, `ray.train.lightning` takes `lightning.pytorch` wherever it is installed, and objects of the two packages don't fit each other.",
         "Install `lightning` where the script runs; it has every name that `pytorch-lightning` of the same release has.",
+        first_target=legacy.FIRST_WITH_LIGHTNING_2,
     ),
     Entry(
         "MT119",
@@ -133,6 +156,7 @@ _ENTRIES = (
         "A string still names `pytorch-lightning`",
         "The file imports `lightning.pytorch` now, which another distribution brings.",
         "If the string is a requirement, write `lightning` there.",
+        first_target=legacy.FIRST_WITH_LIGHTNING_2,
     ),
     Entry(
         "MT120",
@@ -140,6 +164,7 @@ _ENTRIES = (
         "The datasets' blocks keep their order now",
         "Up to Ray 2.5, and with a `preprocessor` or a dictionary as `dataset_config`, trainers read the blocks of a dataset in a random order, and each worker a fixed part of them.",
         "Where the order matters, give the trainer the dataset that the method named in the message returns.",
+        last_source=(2, 5),
     ),
     Entry(
         "MT121",
@@ -168,6 +193,7 @@ _ENTRIES = (
         "The trainer's `preprocessor` can't be applied here",
         "Current trainers take no preprocessor: the driver fits it on the training data and transforms every dataset before the trainer is made.",
         "Give the trainer `preprocessor.fit_transform(train)` and `preprocessor.transform(val)`, and remove the argument.",
+        last_source=(2, 6),
     ),
     Entry(
         "MT125",
@@ -189,6 +215,7 @@ _ENTRIES = (
         "Lightning 2 has another name for this argument",
         "`pl.Trainer` of Lightning 2 doesn't take the old one.",
         "Keep the old name only where the script goes on with Lightning 1.",
+        first_target=legacy.FIRST_WITH_LIGHTNING_2,
     ),
     Entry(
         "MT128",
@@ -196,6 +223,7 @@ _ENTRIES = (
         "Lightning 2 doesn't take this argument",
         "`pl.Trainer` had it in Lightning 1; the environments of current Ray have Lightning 2, where it raises an error.",
         "Replace it in the builder's call as the message says, then run the tool again.",
+        first_target=legacy.FIRST_WITH_LIGHTNING_2,
     ),
     Entry(
         "MT200",
@@ -336,6 +364,7 @@ _ENTRIES = (
         "Workers without a GPU may take the machine's",
         "Such workers used to see no GPU. On current Ray they see all that the machine has, and the Trainer takes one.",
         "Pass `use_cpu=True` to `TrainingArguments` if the workers have no GPU.",
+        first_target=legacy.FIRST_STRICT_TARGET,
     ),
     Entry(
         "MT228",
@@ -462,6 +491,7 @@ _ENTRIES = (
         "Current Ray forgets reports without a checkpoint",
         "`Result.metrics` holds the metrics of the last report that came with a checkpoint, and is None without one.",
         "Report a checkpoint with the metrics that are read from the result.",
+        first_target=legacy.FIRST_STRICT_TARGET,
     ),
     Entry(
         "MT405",
@@ -469,6 +499,7 @@ _ENTRIES = (
         "Current Ray raises on this getter",
         "There are no trials any more in Ray Train, a result doesn't know its configuration, and only workers have a context.",
         "Pass the value through `train_loop_config`, or use `ray.train.get_context().get_experiment_name()`.",
+        first_target=legacy.FIRST_STRICT_TARGET,
     ),
     Entry(
         "MT406",
@@ -476,6 +507,7 @@ _ENTRIES = (
         "Current Ray doesn't fill in this metric",
         "Ray used to add `training_iteration`, `time_total_s` and the like to each report.",
         "Report the value from the train function if it is needed.",
+        first_target=legacy.FIRST_STRICT_TARGET,
     ),
     Entry(
         "MT407",
@@ -490,6 +522,7 @@ _ENTRIES = (
         "What this configuration is given can't be seen",
         "Current Ray raises for arguments that earlier releases took: `verbose`, `stop`, `callbacks` of Tune, `local_dir`, `sync_config`, `trainer_resources`, `checkpoint_frequency`, `fail_fast` and others.",
         "Nothing to do, if none of them is among the arguments behind the stars.",
+        first_target=legacy.FIRST_STRICT_TARGET,
     ),
     Entry(
         "MT409",
@@ -497,6 +530,7 @@ _ENTRIES = (
         "The run stands in for the trial",
         "A trainer ran as a trial, with a name and a folder of its own in those of the run. Current Ray has no trials: runs of the same name share a folder, in which their checkpoints are.",
         "Nothing to do, unless the name or the folder has to be another one for each run: choose a `RunConfig(name=...)` for each then.",
+        first_target=legacy.FIRST_STRICT_TARGET,
     ),
     Entry(
         "MT410",
@@ -518,6 +552,7 @@ _ENTRIES = (
         "Workers read the given checkpoint themselves",
         "The legacy trainers sent a local checkpoint's files to the workers; now each worker opens the path.",
         "On several machines, put the checkpoint where all of them can read it.",
+        first_target=legacy.FIRST_STRICT_TARGET,
     ),
     Entry(
         "MT415",
@@ -546,6 +581,7 @@ _ENTRIES = (
         "The table of metrics has a row for each kept checkpoint",
         "`metrics_dataframe` had a row for each report; current Ray keeps only the metrics of the checkpoints that it keeps.",
         "Keep more checkpoints with `CheckpointConfig(num_to_keep=...)`, or log the metrics with a logger of the framework.",
+        first_target=legacy.FIRST_STRICT_TARGET,
     ),
     Entry(
         "MT419",
@@ -553,6 +589,7 @@ _ENTRIES = (
         "The folder of a run has only its checkpoints",
         "`log_dir` was the folder of a trial, with `result.json`, `progress.csv` and what the workers wrote beside them.",
         "Write what the script looks for to a path of its own.",
+        first_target=legacy.FIRST_STRICT_TARGET,
     ),
     Entry(
         "MT420",
@@ -644,6 +681,7 @@ _ENTRIES = (
         "Trials start at once and wait for their workers",
         "Ray used to start a trial when there was room for it and its workers. Now only the workers reserve resources. When a scheduler stops a trial early, Ray frees them only where its dashboard is installed. What the workers report is told to Tune by a callback class and a function in the file: Ray's own callback may lose a trial's last report, or wait for ever.",
         "Bound the trials with `TuneConfig(max_concurrent_trials=...)`, and install `ray[default]` if a scheduler stops trials.",
+        first_target=legacy.FIRST_STRICT_TARGET,
     ),
     Entry(
         "MT503",
@@ -651,6 +689,7 @@ _ENTRIES = (
         "A trial's checkpoint is read from the path that it reported",
         "Current Ray's Tune sees the reports of a trial and not its checkpoints: the result's `checkpoint` is None.",
         "Nothing to do, if every report comes with a checkpoint, and they are stored in a folder. On remote storage, give `Checkpoint(...)` the result's `filesystem` too.",
+        first_target=legacy.FIRST_STRICT_TARGET,
     ),
     Entry(
         "MT504",
@@ -658,6 +697,7 @@ _ENTRIES = (
         "Trials that may be started again hand their checkpoints to Tune themselves",
         "A scheduler, or a search that goes on, starts trials from checkpoints, their own or other trials', and so has to be given these. A callback class and a function in the file do that.",
         "Nothing to do. Each checkpoint is stored twice: by the trial's run of Ray Train, and by Tune.",
+        first_target=legacy.FIRST_STRICT_TARGET,
     ),
     Entry(
         "MT505",
@@ -805,6 +845,13 @@ _ENTRIES = (
         "Left, as you said",
         "`--interactive` asked, and the answer was not to migrate it.",
         "Run the tool again when you want to.",
+    ),
+    Entry(
+        "MT917",
+        Kind.REVIEW,
+        "The output is for the Ray that the requirement files allow",
+        "They allow no current Ray, whose API differs from that of earlier releases. What Ray the code was written for is read in them, too.",
+        "Nothing to do. To have it run on current Ray, change the requirement, or pass `--target-version latest`.",
     ),
 )
 CATALOGUE: dict[str, Entry] = {entry.code: entry for entry in _ENTRIES}

@@ -129,10 +129,10 @@ def _output_file_option(context: click.Context, parameter: click.Parameter, valu
 @click.option("--interactive", is_flag=True, help="Ask y/n/a/d/q at each call site, showing its diff.")
 @click.option(
     "--target-version",
-    default="latest",
-    show_default=True,
+    metavar="VERSION",
+    default=None,
     callback=_version_option,
-    help="The Ray that the output must run on: 2.7 or newer.",
+    help="The Ray that the output must run on, 2.7 to latest; else what the requirement files allow, else latest.",
 )
 @click.option(
     "--target-transformers",
@@ -145,7 +145,7 @@ def _output_file_option(context: click.Context, parameter: click.Parameter, valu
     "--source-version",
     type=click.Choice(_SOURCE_VERSIONS),
     default=None,
-    help="The Ray that the code was written for, where meanings changed; else each file's names tell, else 2.6.",
+    help="The Ray that the code was written for, where meanings changed; else the requirement files tell, or names.",
 )
 @click.option(
     "--runtime",

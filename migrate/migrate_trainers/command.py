@@ -18,6 +18,7 @@ from migrate_trainers.reporting.report import Mode, Report
 from migrate_trainers.run import Run, without_hidden
 from migrate_trainers.selection import Rules
 from migrate_trainers.settings import Settings, parse_release, parse_version
+from migrate_trainers.versions import Projects
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +39,7 @@ class Options:
     show_diff: bool
     check: bool
     interactive: bool
-    target_version: str
+    target_version: str | None
     target_transformers: str | None
     source_version: str | None
     runtime: str
@@ -60,7 +61,7 @@ class Options:
         transformers = self.target_transformers
         return Settings(
             parse_version(self.source_version) if self.source_version is not None else None,
-            parse_version(self.target_version),
+            parse_version(self.target_version) if self.target_version is not None else None,
             parse_release(transformers, "a release") if transformers is not None else None,
             bundled=self.runtime == "bundled",
             rules=Rules(self.select or ("MT",), self.ignore),
@@ -120,5 +121,6 @@ def _report_on_standard_input(paths: Sequence[str], options: Options) -> Report:
     if mode is Mode.FILTER and options.output_format != "text" and options.output_file is None:
         raise click.UsageError("`-` writes the code to standard output: add --output-file, or --check")
     name = Path(options.stdin_filename) if options.stdin_filename is not None else None
-    result = migrate_source(sys.stdin.buffer.read(), options.settings, name)
-    return Report({name or Path("<stdin>"): result}, 1, mode)
+    path, projects = name or Path("<stdin>"), Projects(options.settings)
+    result = migrate_source(sys.stdin.buffer.read(), projects.settings_of(path), name)
+    return Report({path: projects.with_target(path, result)}, 1, mode)

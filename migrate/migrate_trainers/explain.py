@@ -22,6 +22,8 @@ def explanation(code: str) -> str:
         raise KeyError(f"{code} is not the code of a finding{_hint(code)}")
     kind = entry.kind.value
     text = f"{click.style(entry.code, bold=True)} ({kind}): {entry.title}\n\n{entry.why}\n\nWhat to do: {entry.help}\n"
+    if entry.versions:
+        text += f"Given for: {entry.versions}\n"
     for title, program in _example_of(entry.code):
         text += f"\n{click.style(title, bold=True)}:\n\n{textwrap.indent(program, '    ')}"
     return text

@@ -11,6 +11,7 @@ from migrate_trainers.files import FilesOnDisk
 from migrate_trainers.findings import Kind
 from migrate_trainers.project import migrate_project
 from migrate_trainers.reporting.report import Mode, Report
+from migrate_trainers.versions import Projects
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,10 @@ class Run:
         """The report on the files among and below some paths, which are rewritten if the run is one in place."""
         found = find_files(paths, self.selection)
         files = FilesOnDisk(found.names, found.named)
-        results = migrate_project(files, self.settings, FilesOnDisk(files_around(paths)))
+        around = FilesOnDisk(files_around(paths))
+        projects = Projects(self.settings)
+        results = migrate_project(files, self.settings, around, settings_of=projects.settings_of)
+        results = {path: projects.with_target(path, result) for path, result in results.items()}
         if self.mode is Mode.IN_PLACE:
             results = self._written(results, found.named)
         return Report(results, len(files), self.mode)

@@ -15,12 +15,13 @@ _ALL_RULES = Rules()
 class Settings:
     """The Ray that the code was written for, the Ray that it must run on, and whose package new imports name.
 
-    Without a source version, the names that a file uses tell it (2.6 where they don't). Without a release of
-    Transformers that the output must run with, its arguments keep their names. `rules` are those that are followed.
+    Without a source version, the names that a file uses tell it (2.6 where they don't); without a target version, the
+    output is for current Ray. Without a release of Transformers that the output must run with, its arguments keep their
+    names. `rules` are those that are followed.
     """
 
     source_version: Version | None = None
-    target_version: Version = legacy.LATEST_TARGET
+    target_version: Version | None = None
     target_transformers: Version | None = None
     bundled: bool = False
     rules: Rules = _ALL_RULES
@@ -31,9 +32,14 @@ class Settings:
         return self.source_version or legacy.USUAL_SOURCE
 
     @property
+    def target(self) -> Version:
+        """The Ray that the output must run on."""
+        return self.target_version or legacy.LATEST_TARGET
+
+    @property
     def strict_target(self) -> bool:
         """Whether the target raises on what earlier releases of the new API still took."""
-        return self.bundled or self.target_version >= legacy.FIRST_STRICT_TARGET
+        return self.bundled or self.target >= legacy.FIRST_STRICT_TARGET
 
 
 def parse_version(text: str) -> Version:

@@ -51,7 +51,7 @@ def migrate_hits(
     hits: Mapping[Path, bytes],
     files: Mapping[Path, bytes],
     others: Mapping[Path, bytes],
-    settings: Settings,
+    settings_of: Callable[[Path], Settings],
     read_data: Callable[[Path], bytes],
 ) -> dict[Path, FileResult]:
     """The results for files with a legacy name, and for those that have to change with them."""
@@ -67,7 +67,8 @@ def migrate_hits(
     units = tree.units()
     for group in tree.groups(units):
         try:
-            migrated = group.migrate(settings)
+            # Files that depend on each other are of one project.
+            migrated = group.migrate(settings_of(tree.name(min(group.legacy))))
         except Exception as error:  # A fault of the tool in some files must not keep it from the others.
             migrated = {path: failure(tree.read(path), error) for unit in group.units for path in unit}
         together = frozenset(tree.name(path) for path, result in migrated.items() if result.changed)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+import traceback
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from train_runtime._removed import advice_on_module
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from types import ModuleType
 
 _SERVED = {
@@ -46,10 +49,10 @@ def is_installed() -> bool:
     return any(isinstance(finder, _RayFinder) for finder in sys.meta_path)
 
 
-def advice(name: str) -> str:
+def advice(name: str, files: Iterable[str] | None = None) -> str:
     """What to do about a name of Ray (`ray.tune`, `ray.train.xgboost`) that is not served."""
-    if name.startswith(("ray.air", "ray.train.huggingface.accelerate")):
-        return "it was removed from Ray; rewrite the program with `migrate-trainers FILE`."
+    if (removed := advice_on_module(name, files)) is not None:
+        return removed
     package = name.split(".")[1]
     requirement = f"ray[{_EXTRAS.get(package, 'default')}]"
     return (
@@ -60,7 +63,8 @@ def advice(name: str) -> str:
 
 def explain(error: BaseException) -> None:
     """Add advice to the message of an import error about a module or name of Ray that is not served."""
-    if not isinstance(error, ImportError) or not is_installed() or "migrate-trainers" in str(error):
+    has_advice = any(command in str(error) for command in ("migrate-trainers", "pip install"))
+    if not isinstance(error, ImportError) or not is_installed() or has_advice:
         return
     if isinstance(error, ModuleNotFoundError) and (error.name or "").startswith("ray."):
         name = str(error.name)
@@ -70,7 +74,8 @@ def explain(error: BaseException) -> None:
         name = f"{served.get(error.name, error.name)}.{missing}"
     else:
         return
-    error.msg = f"{error.msg} ({advice(name)})"
+    calls = [frame.filename for frame in reversed(traceback.extract_tb(error.__traceback__))]
+    error.msg = f"{error.msg} ({advice(name, calls)})"
     error.args = (error.msg,)
 
 

@@ -90,11 +90,23 @@ def test_a_failing_script_shows_the_workers_source_line(run_script: RunScript, t
         ("import ray.train.xgboost", ["No module named 'ray.train.xgboost'", "pip install 'ray[train]'"]),
         ("from ray.train import Predictor", ["cannot import name 'Predictor'", "pip install 'ray[train]'"]),
         ("import ray.train._controller", ["No module named 'ray.train._controller'"]),
-        ("from ray.air import session", ["No module named 'ray.air'", "migrate-trainers FILE"]),
-        ("from ray.train.lightning import LightningTrainer", ["LightningTrainer was removed", "migrate-trainers "]),
+        ("from ray.air import session", ["No module named 'ray.air'", "migrate-trainers script.py"]),
+        (
+            "from ray.train.lightning import LightningTrainer",
+            ["LightningTrainer was removed", "migrate-trainers script.py"],
+        ),
         ("from ray.train.huggingface import TransformersTrainer", ["was removed", "migrate-trainers "]),
         ("from ray.train.huggingface import AccelerateTrainer", ["was removed", "migrate-trainers "]),
-        ("from ray.train.huggingface.accelerate import AccelerateTrainer", ["No module", "migrate-trainers FILE"]),
+        ("from ray.train.huggingface.accelerate import AccelerateTrainer", ["No module", "migrate-trainers script.py"]),
+        (
+            "from ray.train.lightning.lightning_trainer import LightningTrainer",
+            ["No module", "migrate-trainers script.py"],
+        ),
+        ("from ray.train.batch_predictor import BatchPredictor", ["No module", "migrate-trainers script.py"]),
+        (
+            "from ray.train.hf_transformers import TransformersTrainer",
+            ["in no release of Ray", "migrate-trainers script.py"],
+        ),
     ],
 )
 def test_what_is_not_served_names_what_to_do(run_script: RunScript, statement: str, messages: list[str]) -> None:
@@ -102,6 +114,14 @@ def test_what_is_not_served_names_what_to_do(run_script: RunScript, statement: s
     assert completed.returncode == 1
     for message in messages:
         assert message in completed.stderr
+
+
+def test_command_names_the_file_that_imports_a_removed_trainer(run_script: RunScript, tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text("from ray.train.lightning import LightningConfigBuilder\n")
+
+    completed = run_script("import model")
+
+    assert completed.stderr.endswith("Rewrite the program for TorchTrainer with: migrate-trainers model.py\n")
 
 
 def test_libraries_that_probe_for_ray_get_an_answer(run_script: RunScript) -> None:

@@ -466,5 +466,7 @@ FIRST_SOURCE = (2, 4)
 USUAL_SOURCE = (2, 6)
 FIRST_TARGET = (2, 7)
 LATEST_TARGET = (2, 60)
+# From this release on `ray.train.lightning` takes `lightning.pytorch`, which there is in Lightning 2.
+FIRST_WITH_LIGHTNING_2 = (2, 8)
 # From this release on the new implementation of Ray Train is the default, which raises on much of the old one.
 FIRST_STRICT_TARGET = (2, 51)

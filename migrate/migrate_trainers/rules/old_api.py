@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from migrate_trainers.settings import Settings
 
 _RULE = "MT400"
-# What the output of a migration uses: a file with one of them had a legacy trainer, or could have had.
 _OLD_HOMES = ("ray.air.", "ray.train.base_trainer.")
+# What the output of a migration uses: a file with one of them had a legacy trainer, or could have had.
 _NEW_NAMES = ("ray.train.torch.TorchTrainer", "ray.train.lightning.", "ray.train.huggingface.transformers.")
 
 

@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from migrate_trainers.reading.scopes import Binding
     from migrate_trainers.settings import Settings
 
-# Since this release `ray.train.lightning` takes `lightning.pytorch` where both packages are installed.
-_PREFERS_LIGHTNING = (2, 8)
 # Calls whose argument names a module.
 _TAKES_MODULE_NAME = frozenset({"filterwarnings", "getLogger", "import_module", "patch"})
 _DOTTED_PATH = re.compile(r"pytorch_lightning(\.\w+)+")
@@ -56,7 +54,7 @@ _HOLD_LIGHTNING: dict[str, frozenset[str] | None] = {
 
 def prefers_lightning(settings: Settings) -> bool:
     """Whether the target's `ray.train.lightning` takes `lightning.pytorch` where both packages are installed."""
-    return settings.target_version >= _PREFERS_LIGHTNING and not settings.bundled
+    return settings.target >= legacy.FIRST_WITH_LIGHTNING_2 and not settings.bundled
 
 
 def package_alone(program: Program, settings: Settings) -> Package:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from migrate_trainers.reading import legacy
 from migrate_trainers.reading.lightning_arguments import (
     REMOVED_IN_LIGHTNING_2,
     RENAMED_IN_LIGHTNING_2,
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from migrate_trainers.rules.rewrite import Rewrite
     from migrate_trainers.settings import Settings
 
-# A script for an earlier Ray may still run with Lightning 1.
-_FIRST_WITH_LIGHTNING_2 = (2, 8)
 _GPU_ACCELERATORS = ("gpu", "cuda")
 _LITERALS = (cst.BaseNumber, cst.BaseString, cst.Dict, cst.Set)
 # Classes that are surely no LightningModule, and those of Lightning's own that are none.
@@ -81,7 +80,7 @@ def current_name(name: str, settings: Settings) -> str:
 
 
 def _has_lightning_2(settings: Settings) -> bool:
-    return settings.target_version >= _FIRST_WITH_LIGHTNING_2
+    return settings.target >= legacy.FIRST_WITH_LIGHTNING_2
 
 
 def _keywords(call: MethodCall) -> Iterator[tuple[str, cst.Arg]]:
