@@ -16,8 +16,8 @@ _PACKAGE = str(Path(__file__).parent)
 _REWRITE = "was removed in Ray 2.9. Rewrite the program for TorchTrainer with: migrate-trainers {script}"
 _MOVED = "is not here, as its names are in `ray.train` now. Rewrite the program with: migrate-trainers {script}"
 _NEVER_WAS = (
-    "is in no release of Ray: import from `ray.train.huggingface.transformers`, and rewrite programs with legacy trainers "
-    "with: migrate-trainers {script}"
+    "is in no release of Ray: import from `ray.train.huggingface.transformers`, and rewrite programs with legacy "
+    "trainers with: migrate-trainers {script}"
 )
 _VALIDATE = (
     "is not here: this runtime does not validate checkpoints beside the training. Validate them in the train function "

@@ -75,6 +75,9 @@ def test_a_failing_script_shows_the_workers_source_line(run_script: RunScript, t
     assert "__main__.py" not in completed.stderr, "the traceback starts in the script"
 
 
+COMMAND = "migrate-trainers script.py"
+
+
 @pytest.mark.parametrize(
     ("statement", "messages"),
     [
@@ -90,22 +93,22 @@ def test_a_failing_script_shows_the_workers_source_line(run_script: RunScript, t
         ("import ray.train.xgboost", ["No module named 'ray.train.xgboost'", "pip install 'ray[train]'"]),
         ("from ray.train import Predictor", ["cannot import name 'Predictor'", "pip install 'ray[train]'"]),
         ("import ray.train._controller", ["No module named 'ray.train._controller'"]),
-        ("from ray.air import session", ["No module named 'ray.air'", "migrate-trainers script.py"]),
+        ("from ray.air import session", ["No module named 'ray.air'", COMMAND]),
         (
             "from ray.train.lightning import LightningTrainer",
-            ["LightningTrainer was removed", "migrate-trainers script.py"],
+            ["LightningTrainer was removed", COMMAND],
         ),
         ("from ray.train.huggingface import TransformersTrainer", ["was removed", "migrate-trainers "]),
         ("from ray.train.huggingface import AccelerateTrainer", ["was removed", "migrate-trainers "]),
-        ("from ray.train.huggingface.accelerate import AccelerateTrainer", ["No module", "migrate-trainers script.py"]),
+        ("from ray.train.huggingface.accelerate import AccelerateTrainer", ["No module", COMMAND]),
         (
             "from ray.train.lightning.lightning_trainer import LightningTrainer",
-            ["No module", "migrate-trainers script.py"],
+            ["No module", COMMAND],
         ),
-        ("from ray.train.batch_predictor import BatchPredictor", ["No module", "migrate-trainers script.py"]),
+        ("from ray.train.batch_predictor import BatchPredictor", ["No module", COMMAND]),
         (
             "from ray.train.hf_transformers import TransformersTrainer",
-            ["in no release of Ray", "migrate-trainers script.py"],
+            ["in no release of Ray", COMMAND],
         ),
     ],
 )
