@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from migrate_trainers.containers import container, is_page, looks_like_notebook
 from migrate_trainers.findings import FileResult, Finding
-from migrate_trainers.reading.prefilter import may_use_legacy_name, mentions_legacy_name
+from migrate_trainers.reading.prefilter import mentions_legacy_name, mentions_old_api
 from migrate_trainers.reading.search import may_import_legacy_name
 from migrate_trainers.reading.source import Source, UndecodableError
 from migrate_trainers.reading.syntax import TooLargeError, foreign_code, syntax_error
@@ -32,7 +32,8 @@ def migrate_source(data: bytes, settings: Settings | None = None, path: PurePath
     come back as they were.
     """
     settings = settings or Settings()
-    if not may_use_legacy_name(data) or (path is not None and is_page(path) and not mentions_legacy_name(data)):
+    is_of_page = path is not None and is_page(path)
+    if not mentions_legacy_name(data) and (is_of_page or not mentions_old_api(data)):
         return FileResult(data, data)
     if path is None and looks_like_notebook(data):
         path = PurePath("notebook.ipynb")
@@ -54,12 +55,11 @@ def migrate_source(data: bytes, settings: Settings | None = None, path: PurePath
 
 def read_program(data: bytes) -> Program | FileResult:
     """A source with a legacy name, parsed, or else the result: nothing to do, or bytes that can't be read."""
-    if not may_use_legacy_name(data):
-        return FileResult(data, data)
-    read = _parsed(data)
+    if mentions_legacy_name(data):
+        return _parsed(data)
+    read = _parsed(data) if mentions_old_api(data) else None
     # Nobody needs to hear of a file without a legacy trainer that it can't be read.
-    is_of_interest = not isinstance(read, FileResult) or mentions_legacy_name(data)
-    return read if is_of_interest else FileResult(data, data)
+    return FileResult(data, data) if read is None or isinstance(read, FileResult) else read
 
 
 def _parsed(data: bytes) -> Program | FileResult:

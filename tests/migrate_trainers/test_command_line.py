@@ -414,8 +414,8 @@ def test_file_that_changes_while_it_is_migrated_is_left(tmp_path: Path, monkeypa
 
     migrate = run_module.migrate_project
 
-    def meanwhile(*arguments: object) -> object:
-        results = migrate(*arguments)  # type: ignore[arg-type]
+    def meanwhile(*arguments: object, **keywords: object) -> object:
+        results = migrate(*arguments, **keywords)  # type: ignore[arg-type]
         file.write_text("changed = True\n")
         return results
 
@@ -450,8 +450,8 @@ def test_nothing_is_written_where_one_of_the_files_changes_meanwhile(
 
     migrate = run_module.migrate_project
 
-    def meanwhile(*arguments: object) -> object:
-        results = migrate(*arguments)  # type: ignore[arg-type]
+    def meanwhile(*arguments: object, **keywords: object) -> object:
+        results = migrate(*arguments, **keywords)  # type: ignore[arg-type]
         (tmp_path / "models.py").write_text("changed = True\n")
         return results
 

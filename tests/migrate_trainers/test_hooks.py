@@ -15,7 +15,7 @@ from rewriting import LIGHTNING_IMPORTS, SCALING, lightning
 ROOT = Path(__file__).parents[2]
 PACKAGED = ("migrate", "runtime", "pyproject.toml", "README.md", "LICENSE", ".pre-commit-hooks.yaml")
 # What a hook may install: it has to be there in seconds.
-LIGHT = {"migrate-trainers", "click", "libcst", "markdown-it-py", "mdurl", "pathspec", "pyyaml", "tomli"}
+LIGHT = {"migrate-trainers", "click", "libcst", "markdown-it-py", "mdurl", "packaging", "pathspec", "pyyaml", "tomli"}
 LIGHT |= {"typing-extensions"}
 INSTALLER = {"pip", "setuptools", "wheel"}
 LEGACY = lightning()

@@ -136,10 +136,10 @@ def test_magic_line_names_what_is_imported_below_it() -> None:
 
 def test_python_behind_a_magic_is_rewritten() -> None:
     cells = [LIGHTNING_IMPORTS, "from ray.air import session", CONFIG, TRAINER]
-    after = migrated(*cells, "%time print(session.get_world_size())", "%%time\nprint(session.get_world_size())")
+    after = migrated(*cells, "%time f = lambda: session.get_world_size()", "%%time\nf = lambda: session.get_world_size()")
 
-    assert after[-2] == "%time print(ray.train.get_context().get_world_size())"
-    assert after[-1] == "%%time\nprint(ray.train.get_context().get_world_size())"
+    assert after[-2] == "%time f = lambda: ray.train.get_context().get_world_size()"
+    assert after[-1] == "%%time\nf = lambda: ray.train.get_context().get_world_size()"
 
 
 def test_new_code_goes_below_a_cell_magic() -> None:
