@@ -58,11 +58,11 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(INSTALL) --editable '.[dev]'
 	touch $@ $(VENV)/.installed-demo
 
-# The releases of Transformers that other programs were written for lie in folders beside the environment's own.
+# Other releases of Ray and Transformers lie in folders beside the environment's own.
 $(LEGACY)/.installed: $(wildcard tests/engines/legacy/*.txt)
 	$(LEGACY_PYTHON) -m venv --clear $(LEGACY)
 	$(LEGACY_INSTALL) --requirement tests/engines/legacy/ray-2.6.3.txt
-	set -e; for file in tests/engines/legacy/transformers-*.txt; do \
+	set -e; for file in tests/engines/legacy/ray-2.7.2.txt tests/engines/legacy/transformers-*.txt; do \
 		$(LEGACY_INSTALL) --target $(LEGACY)/$$(basename $$file .txt) --requirement $$file; \
 	done
 	touch $@

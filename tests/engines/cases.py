@@ -38,6 +38,7 @@ class Case:
     legacy_fits: tuple[LegacyFit, ...]
     legacy_transformers: str | None  # the release that gave them
     main: str | None
+    earlier_targets: tuple[str, ...]  # releases of Ray that output written for them must run on, too
 
     @property
     def before(self) -> Path:
@@ -65,6 +66,11 @@ def legacy_cases() -> list[Case]:
     return [case for case in all_cases() if case.runnable and case.refused is None and case.legacy_fits]
 
 
+def cases_for_earlier_targets() -> list[tuple[Case, str]]:
+    """The cases whose output is run on earlier releases of Ray, with each of these."""
+    return [(case, release) for case in legacy_cases() for release in case.earlier_targets]
+
+
 def all_cases() -> list[Case]:
     return [_read(file) for file in sorted(FIXTURES.glob("*/*/case.toml"))]
 
@@ -84,4 +90,5 @@ def _read(file: Path) -> Case:
         legacy_fits=tuple(LegacyFit(fit["metrics"], fit["checkpoints"]) for fit in legacy.get("fits", ())),
         legacy_transformers=legacy.get("transformers"),
         main=settings.get("main"),
+        earlier_targets=tuple(settings.get("earlier-targets", ())),
     )

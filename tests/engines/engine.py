@@ -92,24 +92,25 @@ class RealRay:
 class LegacyRay:
     """`python script.py` with the Ray and the libraries that the legacy programs were written for.
 
-    `environment` is a virtual environment with them, made by `make equivalence`; releases of Transformers other than
-    its own lie in folders in it.
+    `environment` is a virtual environment with them, made by `make equivalence`; releases of Ray and Transformers other
+    than its own lie in folders in it.
     """
 
     def __init__(self, environment: Path) -> None:
         self._environment = environment
 
-    def run(self, script: Path, *, transformers: str | None = None, timeout_s: float = 300) -> Run:
-        """Run the script, with a release of Transformers or the one that is installed."""
+    def run(
+        self, script: Path, *, ray: str | None = None, transformers: str | None = None, timeout_s: float = 300
+    ) -> Run:
+        """Run the script, with releases of Ray and Transformers or those that are installed."""
         variables = {
             "OMP_NUM_THREADS": "1",
             "RAY_AIR_NEW_OUTPUT": "0",
             # These releases load checkpoints with the default that torch had then.
             "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1",
         }
-        folder = self._environment / f"transformers-{transformers}"
-        if folder.is_dir():
-            variables["PYTHONPATH"] = str(folder)
+        folders = [self._environment / name for name in (f"ray-{ray}", f"transformers-{transformers}")]
+        variables["PYTHONPATH"] = os.pathsep.join(str(folder) for folder in folders if folder.is_dir())
         return _run("legacy", script, timeout_s, variables, python=self._environment / "bin" / "python")
 
 

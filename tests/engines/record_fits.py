@@ -84,6 +84,7 @@ def _start_cluster() -> None:
     from ray.train.torch import TorchTrainer
     from ray.tune import Tuner
 
+    print(f"on Ray {ray.__version__}")
     start = ray.init
 
     def init(*args: Any, **kwargs: Any) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import runpy
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from cases import Case, legacy_cases
+from cases import FIXTURES, Case, cases_for_earlier_targets, legacy_cases
 from engine import LegacyRay
+
+from migrate_trainers import Kind, migrate_project
+from migrate_trainers.settings import parse_version
 
 if TYPE_CHECKING:
     from bundled_runs import BundledRuns
@@ -35,6 +40,36 @@ def test_same_results_before_and_after(case: Case, bundled_runs: BundledRuns, re
             assert _metric(legacy_fit, name) == pytest.approx(value, rel=1e-6, abs=1e-6), f"{name} as recorded"
             if not _is_explained(case, name):
                 assert _metric(fit, name) == pytest.approx(value, rel=1e-6, abs=1e-6), name
+
+
+@pytest.mark.parametrize(
+    ("case", "release"), cases_for_earlier_targets(), ids=lambda value: value if isinstance(value, str) else value.name
+)
+def test_output_for_an_earlier_ray_gives_the_same(case: Case, release: str, tmp_path: Path) -> None:
+    script = _migrated(case, release, tmp_path)
+
+    run = LegacyRay(ENVIRONMENT).run(script, ray=release, transformers=case.legacy_transformers).check()
+
+    assert f"on Ray {release}" in run.output
+    assert len(run.fits) == len(case.legacy_fits)
+    for fit, recorded in zip(run.fits, case.legacy_fits, strict=True):
+        assert fit.error is None
+        assert fit.checkpoints == recorded.checkpoints
+        for name, value in recorded.metrics.items():
+            assert _metric(fit, name) == pytest.approx(value, rel=1e-6, abs=1e-6), name
+
+
+def _migrated(case: Case, release: str, folder: Path) -> Path:
+    """A case's program, written for a release of Ray, in a folder of its own."""
+    regenerate = runpy.run_path(str(FIXTURES / "regenerate.py"))
+    settings = replace(regenerate["settings"](case.folder), target_version=parse_version(release))
+    sources = regenerate["sources"](case.folder, "before")
+    results = migrate_project(sources, settings, read_data=lambda path: (case.folder / path.name).read_bytes())
+    assert not any(result.has(Kind.MANUAL) or result.has(Kind.ERROR) for result in results.values())
+    for path, data in sources.items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_bytes(results[path].after if path in results else data)
+    return folder / case.before.relative_to(case.folder)
 
 
 def _metric(fit: Fit, name: str) -> float:

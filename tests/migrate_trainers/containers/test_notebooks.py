@@ -136,7 +136,9 @@ def test_magic_line_names_what_is_imported_below_it() -> None:
 
 def test_python_behind_a_magic_is_rewritten() -> None:
     cells = [LIGHTNING_IMPORTS, "from ray.air import session", CONFIG, TRAINER]
-    after = migrated(*cells, "%time f = lambda: session.get_world_size()", "%%time\nf = lambda: session.get_world_size()")
+    after = migrated(
+        *cells, "%time f = lambda: session.get_world_size()", "%%time\nf = lambda: session.get_world_size()"
+    )
 
     assert after[-2] == "%time f = lambda: ray.train.get_context().get_world_size()"
     assert after[-1] == "%%time\nf = lambda: ray.train.get_context().get_world_size()"
