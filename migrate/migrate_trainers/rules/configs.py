@@ -12,6 +12,7 @@ from migrate_trainers.reading.scopes import Binding, BindingKind
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.literals import entries_of, is_flag, is_none
 from migrate_trainers.rules.storage import migrate_storage
+from migrate_trainers.rules.unused_imports import remove_imports_of
 from migrate_trainers.writing.arguments import bound_arguments
 
 if TYPE_CHECKING:
@@ -168,6 +169,7 @@ def _migrate_config(rewrite: Rewrite, call: cst.Call, name: str) -> None:
             if not _is_off(argument.value):
                 _check_goes(rewrite, name, field, argument)
                 rewrite.review("MT402", argument, f"`{name}({field}=...)`")
+                remove_imports_of(rewrite, argument)
             edits.remove(argument)
         elif argument.keyword is None:
             edits.rename(argument, field)

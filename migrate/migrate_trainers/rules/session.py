@@ -12,7 +12,7 @@ from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.configs import arguments_behind
 from migrate_trainers.rules.literals import is_none
-from migrate_trainers.rules.storage import is_local
+from migrate_trainers.rules.storage import is_stored_locally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,10 +117,7 @@ def _stores_locally(rewrite: Rewrite, run_config: cst.BaseExpression | None) -> 
     if run_config is None or is_none(run_config):
         return True
     arguments = arguments_behind(rewrite, run_config, "RunConfig")
-    if arguments is None or arguments.keys() & {"sync_config", "storage_filesystem"}:
-        return False
-    storage = arguments.get("storage_path")
-    return storage is None or is_none(storage.value) or is_local(rewrite.program, storage.value)
+    return arguments is not None and is_stored_locally(rewrite.program, arguments)
 
 
 def trial_getters(program: Program) -> Iterator[tuple[cst.Attribute, cst.Name | cst.Attribute]]:

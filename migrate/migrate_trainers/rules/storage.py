@@ -10,6 +10,7 @@ from migrate_trainers.reading import legacy
 from migrate_trainers.reading.scopes import BindingKind
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.literals import inlined, is_none, string, vanishes
+from migrate_trainers.rules.unused_imports import remove_imports_of
 from migrate_trainers.writing.arguments import bound_arguments
 
 if TYPE_CHECKING:
@@ -72,10 +73,25 @@ def _migrate_local_dir(rewrite: Rewrite, call: cst.Call, arguments: Mapping[str,
             edits.replace(argument, f"storage_path={_absolute_text(rewrite, argument.value)}")
 
 
-def is_local(program: Program, node: cst.BaseExpression) -> bool:
-    """Whether a path is surely one of the file system, and no URL."""
+def is_stored_locally(program: Program, arguments: Mapping[str, cst.Arg]) -> bool:
+    """Whether a RunConfig with these arguments surely stores runs in a folder of the file system."""
+    given = {field: one.value for field, one in arguments.items() if not is_none(one.value)}
+    if "storage_filesystem" in given or ("sync_config" in given and _may_upload(program, given["sync_config"])):
+        return False
+    return "storage_path" not in given or _is_local(program, given["storage_path"])
+
+
+def _may_upload(program: Program, sync_config: cst.BaseExpression) -> bool:
+    if isinstance(sync_config, cst.Name):
+        sync_config = _assigned(program, sync_config) or sync_config
+    is_made = isinstance(sync_config, cst.Call) and program.qualified_name(sync_config.func) in legacy.SYNC_CONFIGS
+    arguments = bound_arguments(sync_config, ()) if is_made and isinstance(sync_config, cst.Call) else None
+    return arguments is None or "upload_dir" in arguments
+
+
+def _is_local(program: Program, node: cst.BaseExpression) -> bool:
     if isinstance(node, cst.Name) and (value := _assigned(program, node)) is not None:
-        return is_local(program, value)
+        return _is_local(program, value)
     literal = string(node)
     if literal is not None:
         return "://" not in literal
@@ -150,16 +166,5 @@ def _upload_dir(rewrite: Rewrite, argument: cst.Arg) -> str | None:
     assert upload is not None
     if variable is not None:
         inlined(rewrite, variable)
-    _remove_import(rewrite, value)
+    remove_imports_of(rewrite, value.func)
     return rewrite.text_of(upload.value)
-
-
-def _remove_import(rewrite: Rewrite, call: cst.Call) -> None:
-    """Remove the import of a class or its module which nothing else reads."""
-    root = call.func
-    while isinstance(root, cst.Attribute):
-        root = root.value
-    assert isinstance(root, cst.Name)
-    for binding in rewrite.program.bindings(root):
-        if isinstance(binding.node, cst.ImportAlias) and rewrite.program.uses(binding) == [root]:
-            rewrite.imports.remove(binding.node)
