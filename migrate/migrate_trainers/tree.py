@@ -35,6 +35,7 @@ from migrate_trainers.rules.lightning.conversion import (
     prefers_lightning,
 )
 from migrate_trainers.rules.rewrite import Package, finding
+from migrate_trainers.surroundings import with_modules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -73,6 +74,9 @@ def migrate_hits(
             migrated = {path: failure(tree.read(path), error) for unit in group.units for path in unit}
         together = frozenset(tree.name(path) for path, result in migrated.items() if result.changed)
         results |= {tree.name(path): replace(result, together=together) for path, result in migrated.items()}
+    absolute_results = {absolute(path): result for path, result in results.items()}
+    with_theirs = with_modules(tree, absolute_results, settings_of)
+    results = {tree.name(path): result for path, result in with_theirs.items()}
     for path, program in programs.items():
         results[path] = about_comments(program, results.get(path, FileResult(hits[path], hits[path])))
     return {path: result for path, result in results.items() if result.findings or result.changed}
@@ -111,6 +115,10 @@ class Tree:
 
     def name(self, path: Path) -> Path:
         return self._names[path]
+
+    def imported_with(self, path: Path) -> set[Path]:
+        """The files that are imported when a file is, itself among them."""
+        return self._modules.reached_from(path)
 
     def read(self, path: Path) -> bytes:
         return self._files[self.given[path]] if path in self.given else self._others[self._names[path]]
