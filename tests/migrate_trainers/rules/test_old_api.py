@@ -26,7 +26,7 @@ from ray.air import session
 
 
 def train_func(config):
-    session.report({"lr": config["lr"]}, checkpoint=session.get_checkpoint())
+    session.report({"lr": config["lr"], "is_fresh": session.get_checkpoint() is None})
 """
 MIGRATED_FOR_AN_EARLIER_RAY = """\
 from ray.train import RunConfig, ScalingConfig, get_context
@@ -59,7 +59,7 @@ def test_train_function_alone_is_rewritten_on_request() -> None:
 
     text = after(migrate(LOOP_ALONE, rules=SELECTED))
 
-    assert 'ray.train.report({"lr": config["lr"]}, checkpoint=ray.train.get_checkpoint())' in text
+    assert 'ray.train.report({"lr": config["lr"], "is_fresh": ray.train.get_checkpoint() is None})' in text
     assert "ray.air" not in text
 
 
