@@ -98,8 +98,9 @@ def _alias(program: Program, name: cst.Name) -> cst.ImportAlias:
 def _remove_unused_modules(rewrite: Rewrite, replaced: dict[cst.CSTNode, str]) -> None:
     """Drop `from ray.air import session` and the like once nothing reads them."""
     program = rewrite.program
+    emptied = legacy.EMPTIED_MODULES | ({"ray.train"} if rewrite.settings.bundled else set())
     for binding in list(program.all_bindings()):
-        if binding.kind is not BindingKind.IMPORT or binding.imported not in legacy.EMPTIED_MODULES:
+        if binding.kind is not BindingKind.IMPORT or binding.imported not in emptied:
             continue
         uses = program.uses(binding)
         left = [name for name in uses if not any(program.contains(node, name) for node in replaced)]

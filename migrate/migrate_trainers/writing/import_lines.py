@@ -118,7 +118,10 @@ class ImportWriter:
                     )
                     if local is None and name != dotted_name(alias.name):
                         local = dotted_name(alias.name)
-                    self._line(module, statement).add(name, local)
+                    if module:
+                        self._line(module, statement).add(name, local)
+                    else:
+                        self._change(statement).plain.append(_import_text(name, local or name))
 
     def _change(self, statement: _Import) -> _Change:
         if statement not in self._changes:

@@ -204,3 +204,15 @@ def test_failure_of_a_run_is_caught_by_its_new_class() -> None:
 
     assert "ray.train.base_trainer" not in text
     assert "except TrainingFailedError:" in text
+
+
+@pytest.mark.parametrize(
+    ("imports", "body", "expected"),
+    [
+        ("from ray import train", "train.report({})", "train_runtime.report({})"),
+        ("from ray import air, train as t", "t.report({})", "train_runtime.report({})"),
+        ("from ray import train as t", "effect(t)", "import train_runtime as t\n"),
+    ],
+)
+def test_package_that_is_imported_from_ray_for_the_bundled_runtime(imports: str, body: str, expected: str) -> None:
+    assert expected in after(migrate(PROGRAM.format(imports=imports, body=body), bundled=True))
