@@ -13,7 +13,7 @@ from migrate_trainers.findings import FileResult
 from migrate_trainers.reading.modules import absolute
 from migrate_trainers.reading.prefilter import mentions_old_api
 from migrate_trainers.rules import legacy_uses
-from migrate_trainers.rules.old_api import old_uses
+from migrate_trainers.rules.old_api import RULE, had_trainer, old_uses
 from migrate_trainers.rules.rewrite import Package
 from migrate_trainers.selection import Rules
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from migrate_trainers.tree import Tree
 
 # A module that has only the old API is migrated for the trainer's sake.
-_RULES = Rules(select=("MT400",))
+_RULES = Rules(select=(RULE,))
 
 
 @dataclass(frozen=True)
 class _Module:
-    """A module with old API: what becomes of it, and the files with trainers that import it."""
+    """A module with old API: what becomes of it, and the files with legacy trainers that import it, if any."""
 
     path: Path
     result: FileResult
@@ -68,15 +68,15 @@ def with_modules(
 def _modules(tree: Tree, results: Mapping[Path, FileResult], settings_of: Callable[[Path], Settings]) -> list[_Module]:
     users: dict[Path, set[Path]] = {}
     for path in sorted(tree.hits):
-        if not legacy_uses.call_sites(tree.program(path)):
-            continue
-        settings = settings_of(tree.name(path))
-        for module in tree.imported_with(path) if settings.strict_target else ():
+        program, settings = tree.program(path), settings_of(tree.name(path))
+        makes_trainer = bool(legacy_uses.call_sites(program))
+        may_have = makes_trainer or (settings.rules.follows(RULE) and had_trainer(program))
+        for module in tree.imported_with(path) if may_have and settings.strict_target else ():
             if module != path and _uses_old_api(tree, module, settings):
-                users.setdefault(module, set()).add(path)
+                users.setdefault(module, set()).update({path} if makes_trainer else ())
     found = []
     for module, importers in users.items():
-        settings = replace(settings_of(tree.name(min(importers))), rules=_RULES)
+        settings = replace(settings_of(tree.name(min(importers, default=module))), rules=_RULES)
         found.append(_Module(module, _migrated(tree, module, results.get(module), settings), frozenset(importers)))
     return found
 

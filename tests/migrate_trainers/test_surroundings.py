@@ -8,6 +8,7 @@ import pytest
 
 from migrate_trainers import FileResult, Settings, migrate_project
 from migrate_trainers.findings import Kind
+from migrate_trainers.selection import Rules
 
 TRAINER = """\
 from loops import loop
@@ -101,3 +102,13 @@ def test_earlier_targets_still_have_the_session() -> None:
 
     assert results.keys() == {"train.py"}
     assert results["train.py"].changed
+
+
+def test_module_of_a_file_that_had_a_trainer() -> None:
+    had = "from loops import loop\nfrom ray.train.torch import TorchTrainer\n\nTorchTrainer(loop).fit()\n"
+
+    results = migrate({"train.py": had, "loops.py": LOOP, "reports.py": REPORTS})
+
+    assert results.keys() == {"reports.py"}
+    assert b"ray.train.report(" in results["reports.py"].after
+    assert not migrate({"train.py": had, "loops.py": LOOP, "reports.py": REPORTS}, rules=Rules(ignore=("MT4",)))

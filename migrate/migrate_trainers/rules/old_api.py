@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from migrate_trainers.reading.program import Program
     from migrate_trainers.settings import Settings
 
-_RULE = "MT400"
+# The finding of what is rewritten.
+RULE = "MT400"
 _OLD_HOMES = ("ray.air.", "ray.train.base_trainer.")
 # What the output of a migration uses: a file with one of them had a legacy trainer, or could have had.
 _NEW_NAMES = ("ray.train.torch.TorchTrainer", "ray.train.lightning.", "ray.train.huggingface.transformers.")
@@ -27,9 +28,9 @@ _NEW_NAMES = ("ray.train.torch.TorchTrainer", "ray.train.lightning.", "ray.train
 
 def is_taken(program: Program, settings: Settings) -> bool:
     """Whether a program without a legacy trainer is to be rewritten for what it still uses of the old API."""
-    if not settings.rules.follows(_RULE) or call_sites(program) or only_reads(program):
+    if not settings.rules.follows(RULE) or call_sites(program) or only_reads(program):
         return False
-    if next(references(program), None) is not None or not (settings.rules.names(_RULE) or _had_trainer(program)):
+    if next(references(program), None) is not None or not (settings.rules.names(RULE) or had_trainer(program)):
         return False
     return bool(old_uses(program, settings))
 
@@ -47,7 +48,8 @@ def check_tuners(program: Program, settings: Settings) -> None:
             raise Refusal("MT501", call.func, "no legacy trainer is tuned here")
 
 
-def _had_trainer(program: Program) -> bool:
+def had_trainer(program: Program) -> bool:
+    """Whether a program uses what the output of a migration does."""
     return any(name.startswith(_NEW_NAMES) for name in program.reached_names)
 
 
