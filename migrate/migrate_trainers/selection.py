@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from migrate_trainers.reading import legacy
 
@@ -30,6 +30,10 @@ class Rules:
     def names(self, code: str) -> bool:
         """Whether a rule, or the hundred of which it is, was asked for by name."""
         return any(code.startswith(prefix) and len(prefix) > len(_ALL) for prefix in self.select)
+
+    def without(self, code: str) -> Rules:
+        """The same rules but one."""
+        return replace(self, ignore=(*self.ignore, code))
 
     def hides(self, code: str) -> bool:
         """Whether nobody wants to hear of a finding."""

@@ -18,7 +18,7 @@ from migrate_trainers.rules.rewrite import Package
 from migrate_trainers.selection import Rules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from migrate_trainers.settings import Settings
@@ -37,11 +37,9 @@ class _Module:
     users: frozenset[Path]
 
 
-def with_modules(
-    tree: Tree, results: Mapping[Path, FileResult], settings_of: Callable[[Path], Settings]
-) -> dict[Path, FileResult]:
+def with_modules(tree: Tree, results: Mapping[Path, FileResult]) -> dict[Path, FileResult]:
     """The results of a tree's files with those of such modules; paths are absolute."""
-    modules = _modules(tree, results, settings_of)
+    modules = _modules(tree, results)
     merged = dict(results)
     stays = True
     while stays:
@@ -65,10 +63,10 @@ def with_modules(
     return merged
 
 
-def _modules(tree: Tree, results: Mapping[Path, FileResult], settings_of: Callable[[Path], Settings]) -> list[_Module]:
+def _modules(tree: Tree, results: Mapping[Path, FileResult]) -> list[_Module]:
     users: dict[Path, set[Path]] = {}
     for path in sorted(tree.hits):
-        program, settings = tree.program(path), settings_of(tree.name(path))
+        program, settings = tree.program(path), tree.settings_of(path)
         makes_trainer = bool(legacy_uses.call_sites(program))
         may_have = makes_trainer or (settings.rules.follows(RULE) and had_trainer(program))
         for module in tree.imported_with(path) if may_have and settings.strict_target else ():
@@ -76,14 +74,14 @@ def _modules(tree: Tree, results: Mapping[Path, FileResult], settings_of: Callab
                 users.setdefault(module, set()).update({path} if makes_trainer else ())
     found = []
     for module, importers in users.items():
-        settings = replace(settings_of(tree.name(min(importers, default=module))), rules=_RULES)
+        settings = replace(tree.settings_of(min(importers, default=module)), rules=_RULES)
         found.append(_Module(module, _migrated(tree, module, results.get(module), settings), frozenset(importers)))
     return found
 
 
 def _uses_old_api(tree: Tree, path: Path, settings: Settings) -> bool:
     try:
-        if not mentions_old_api(tree.read(path)):
+        if tree.is_of_ray(path) or not mentions_old_api(tree.read(path)):
             return False
         program = tree.program(path)
     except (ValueError, OSError):

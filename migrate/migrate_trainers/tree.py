@@ -34,6 +34,7 @@ from migrate_trainers.rules.lightning.conversion import (
     outside_names,
     prefers_lightning,
 )
+from migrate_trainers.rules.old_api import RULE
 from migrate_trainers.rules.rewrite import Package, finding
 from migrate_trainers.surroundings import with_modules
 
@@ -64,18 +65,18 @@ def migrate_hits(
             programs[path] = read
         elif read.findings:
             results[path] = read
-    tree = Tree(files, others, programs, read_data)
+    tree = Tree(files, others, programs, settings_of, read_data)
     units = tree.units()
     for group in tree.groups(units):
         try:
             # Files that depend on each other are of one project.
-            migrated = group.migrate(settings_of(tree.name(min(group.legacy))))
+            migrated = group.migrate(tree.settings_of(min(group.legacy)))
         except Exception as error:  # A fault of the tool in some files must not keep it from the others.
             migrated = {path: failure(tree.read(path), error) for unit in group.units for path in unit}
         together = frozenset(tree.name(path) for path, result in migrated.items() if result.changed)
         results |= {tree.name(path): replace(result, together=together) for path, result in migrated.items()}
     absolute_results = {absolute(path): result for path, result in results.items()}
-    with_theirs = with_modules(tree, absolute_results, settings_of)
+    with_theirs = with_modules(tree, absolute_results)
     results = {tree.name(path): result for path, result in with_theirs.items()}
     for path, program in programs.items():
         results[path] = about_comments(program, results.get(path, FileResult(hits[path], hits[path])))
@@ -93,12 +94,14 @@ class Tree:
         files: Mapping[Path, bytes],
         others: Mapping[Path, bytes],
         programs: Mapping[Path, Program],
+        settings_of: Callable[[Path], Settings],
         read_data: Callable[[Path], bytes],
     ) -> None:
         self.given = {absolute(path): path for path in files}
         self.hits = {absolute(path) for path in programs}
         self._files = files
         self._others = others
+        self._settings_of = settings_of
         self._read_data = read_data
         self._programs = {absolute(path): program for path, program in programs.items()}
         for path, program in self._programs.items():
@@ -115,6 +118,15 @@ class Tree:
 
     def name(self, path: Path) -> Path:
         return self._names[path]
+
+    def settings_of(self, path: Path) -> Settings:
+        """The settings for a file; those of Ray's own package use each other's old API."""
+        settings = self._settings_of(self.name(path))
+        return replace(settings, rules=settings.rules.without(RULE)) if self.is_of_ray(path) else settings
+
+    def is_of_ray(self, path: Path) -> bool:
+        """Whether a file is one of Ray's own package."""
+        return any(above.name == "ray" and above / "train" / "__init__.py" in self._names for above in path.parents)
 
     def imported_with(self, path: Path) -> set[Path]:
         """The files that are imported when a file is, itself among them."""
