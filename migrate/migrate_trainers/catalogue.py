@@ -662,6 +662,13 @@ _ENTRIES = (
         "Nothing to do. Where all workers' files are wanted, report with `ray.train.report` and give the files different names.",
     ),
     Entry(
+        "MT436",
+        Kind.REVIEW,
+        "The files of all workers may become one checkpoint",
+        "Ray 2.6 and before kept what the first worker reported. Which worker reports this folder can't be seen.",
+        "Report a checkpoint in the worker of rank 0 only, unless the others' files have other names and are wanted.",
+    ),
+    Entry(
         "MT500",
         Kind.MIGRATED,
         "A tuned trainer became a function that makes and fits a TorchTrainer in each trial",

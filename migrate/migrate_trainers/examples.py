@@ -631,6 +631,14 @@ class Predictor:
             "    session.report({}, checkpoint=Checkpoint.from_directory('model'))\n",
         )
     ),
+    "MT436": Example(
+        "from ray.air import Checkpoint\n"
+        + _accelerate(
+            "{}",
+            "    report = session.report\n"
+            "    report({'loss': train_one_epoch(accelerator)}, checkpoint=Checkpoint.from_directory('model'))\n",
+        )
+    ),
     # Tune
     "MT500": Example(_tuned()),
     "MT501": Example(

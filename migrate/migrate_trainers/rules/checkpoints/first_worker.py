@@ -39,6 +39,9 @@ def keep_first_worker(readers: Readers) -> None:
     if _ALL_RANKS in program.source.buffer or _has_one_worker(readers):
         return
     reported = read_reports(program, made_dictionaries(program))
+    folders = sorted(folder_calls(program), key=lambda call: program.span(call)[0])
+    if reported is None and folders:
+        rewrite.review("MT436", folders[0], "")
     for report in reported.others if reported is not None else ():
         if program.qualified_name(report.call.func) == _OLD_REPORT and not _is_first_alone(readers, report):
             rewrite.review("MT435", report.argument, "")

@@ -87,7 +87,9 @@ def _made_dictionary(program: Program, call: cst.Call) -> MadeDictionary | None:
 
 
 def read_reports(program: Program, made: Iterable[cst.Call]) -> Reported | None:
-    """What the reports of a program get, if that can be seen, and if nothing else is done with the dictionaries."""
+    """What the reports of a program get; None if that can't be seen, or more is done with the dictionaries."""
+    if not _are_reports_called(program):
+        return None
     flow = _Flow(program, frozenset(made))
     reported = Reported([], set(), [], flow.annotations)
     for call in program.calls:
@@ -106,6 +108,13 @@ def read_reports(program: Program, made: Iterable[cst.Call]) -> Reported | None:
             reported.reports.append(report)
             reported.made.update(sources)
     return reported if all(map(flow.is_only_reported, reported.made)) else None
+
+
+def _are_reports_called(program: Program) -> bool:
+    """Whether all that a program does with the function that reports is to call it."""
+    called = {call.func for call in program.calls}
+    nodes: list[cst.BaseExpression] = [*program.names, *program.attributes]
+    return all(node in called for node in nodes if program.qualified_name(node) in legacy.REPORTS)
 
 
 def folder_calls(program: Program) -> set[cst.Call]:

@@ -234,6 +234,7 @@ LEFT = {
     "beside a folder in an expression": (
         "session.report({}, checkpoint=Checkpoint.from_dict({}) if effect(1) else Checkpoint.from_directory('out'))"
     ),
+    "by another name": "report = session.report\nreport({}, checkpoint=Checkpoint.from_dict({}))",
     "in a list": "a = [Checkpoint.from_dict({})]\nsession.report({}, checkpoint=a[0])",
     "of an attribute": "effect.a = Checkpoint.from_dict({})\nsession.report({}, checkpoint=effect.a)",
     "of what isn't known": f"session.report({{}}, checkpoint=effect())\n{REPORTED}",

@@ -97,6 +97,14 @@ def test_first_worker_reports_alone(body: str) -> None:
     assert "MT435" in codes(result)
 
 
+@pytest.mark.parametrize("call", ["report = session.report\nreport({}, checkpoint=c)", "session.report(*[{}, c])"])
+def test_reports_that_can_not_be_seen(call: str) -> None:
+    result = migrate(program(f"c = Checkpoint.from_directory('out')\n{call}"))
+
+    assert result.changed
+    assert "MT436" in codes(result)
+
+
 @pytest.mark.parametrize(
     ("text", "settings"),
     [
