@@ -30,6 +30,7 @@ ANOTHER_CALL = {"MT211": "integrations", "MT227": "device"}
 NOT_RECORDED = {
     "transformers/ray_data_epochs": "its arguments have other names in the Transformers that it is migrated for",
     "accelerate/dictionary_checkpoints": "it computes with what its checkpoints hold",
+    "accelerate/checkpoints_in_a_module": "it computes with what its checkpoints hold",
     "accelerate/torch_checkpoints": "it computes with what its checkpoints hold",
     "accelerate/torch_batch_predictor": "it predicts",
     "lightning/batch_predictor": "it predicts",

@@ -36,6 +36,8 @@ OLD_API: dict[bytes, tuple[bytes, ...]] = {
     b"TorchTrainer": (b"TorchTrainer",),
     b"ray.air": (b"ray.air",),
     b" air": (b"import air", b", air"),
+    b"ray.train.torch": (b"TorchCheckpoint", b"TorchPredictor"),
+    b"ray.train.batch_predictor": (b"BatchPredictor",),
 }
 _SEARCHED = (*STEMS.items(), *OLD_API.items())
 # What they are imported from, or their modules.

@@ -32,7 +32,10 @@ def is_taken(program: Program, settings: Settings) -> bool:
         return False
     if next(references(program), None) is not None or not (settings.rules.names(RULE) or had_trainer(program)):
         return False
-    return bool(old_uses(program, settings))
+    uses = old_uses(program, settings)
+    # Current Ray still has TorchCheckpoint.
+    is_named = settings.rules.names(RULE)
+    return any(is_named or program.qualified_name(use) not in legacy.TORCH_CHECKPOINTS for use in uses)
 
 
 def old_uses(program: Program, settings: Settings) -> list[cst.Name | cst.Attribute]:
@@ -61,7 +64,8 @@ def _uses(program: Program, settings: Settings) -> Iterator[cst.Name | cst.Attri
         is_session = qualified.startswith(f"{legacy.SESSION_MODULE}.")
         is_of_session = is_session and qualified.rpartition(".")[2] in legacy.SESSION_FUNCTIONS | getters
         has_moved = qualified.startswith(_OLD_HOMES) and moved_name(qualified, settings) is not None
-        if is_of_session or has_moved or qualified in legacy.FIRST_GETTERS:
+        is_other = qualified in legacy.FIRST_GETTERS or qualified in legacy.GENERAL_READERS
+        if is_of_session or has_moved or is_other:
             yield node
     if settings.strict_target:
         yield from (context for _, context in trial_getters(program))

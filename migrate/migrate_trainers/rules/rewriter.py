@@ -25,6 +25,7 @@ from migrate_trainers.rules.legacy_uses import (
     import_of,
     import_statement,
     module_level_import,
+    only_reads,
     reader_references,
     references,
     string_annotations,
@@ -81,8 +82,10 @@ def rewrite_sites(
     """
     check_uses(program)
     settings = replace(settings, source_version=settings.source_version or written_for(program))
-    names = [site.call.func for site in sites] or list(reader_references(program))
-    if not names:
+    names = [site.call.func for site in sites]
+    if not names and only_reads(program):
+        names += reader_references(program)
+    elif not names:
         check_tuners(program, settings)
         names += old_uses(program, settings)
     imports = ImportPlan(
