@@ -47,6 +47,8 @@ class Run:
     def _start(self) -> None:
         self._starts_before = len(self._starts())
         self._has_janitor = True
+        # A driver without a janitor leaves its folder when it is killed.
+        self._folders_before = self._folders()
         self._driver = subprocess.Popen(
             [sys.executable, str(_SCRIPT), str(self._folder)],
             cwd=self._folder,
@@ -124,13 +126,16 @@ class Run:
         while True:
             passed = time.monotonic() - since
             left = [pid for pid in processes if os.path.exists(f"/proc/{pid}")]
-            folders = list((self._folder / "tmp").glob("train_runtime_*")) if self._has_janitor else []
+            folders = self._folders() - self._folders_before if self._has_janitor else set()
             if not left and not folders:
                 return passed
             if passed > _CLEAR_S:
                 self._tally.problems.append(f"left after {_CLEAR_S} s: {left} {folders}")
                 return passed
             time.sleep(0.01)
+
+    def _folders(self) -> set[Path]:
+        return set((self._folder / "tmp").glob("train_runtime_*"))
 
     def look(self) -> None:
         """Every checkpoint is whole, and none is older than what was there before."""
