@@ -33,13 +33,13 @@ _HOOK_FILES = 5
 
 def measure(rounds: int) -> Table:
     """A row a task, each beside what it has to be compared with."""
-    from migrate_trainers.reading.prefilter import NEEDLES
+    from migrate_trainers.reading.prefilter import NEEDLES, OLD_API
 
     table = Table("The rewriter, medians", ("", "ms", "CPU ms", "beside", "ms", "CPU ms", "× CPU"))
     with tempfile.TemporaryDirectory() as folder:
         tree = _tree(Path(folder) / "tree")
         hook = [str(file) for file in sorted(tree.rglob("*.py"))[:_HOOK_FILES]]
-        pattern = "|".join(needle.decode() for needle in NEEDLES)
+        pattern = "|".join(needle.decode() for needles in (NEEDLES, *OLD_API.values()) for needle in needles)
         pairs = {
             f"a hook on {_HOOK_FILES} files without a hit": (_tool(*hook), "import click", statement("import click")),
             f"a tree of {_TREE_FILES:,} files without a hit": (
@@ -72,12 +72,12 @@ def _tool(*arguments: str) -> Command:
 
 def _tree(folder: Path) -> Path:
     """Files of the environment that hold no legacy name, as many as are wanted."""
-    from migrate_trainers.reading.prefilter import mentions_legacy_name, read
+    from migrate_trainers.reading.prefilter import may_use_legacy_name, read
 
     number = 0
     while number < _TREE_FILES:
         for file in sorted(_INSTALLED.rglob("*.py")):
-            if number < _TREE_FILES and not mentions_legacy_name(read(str(file))):
+            if number < _TREE_FILES and not may_use_legacy_name(read(str(file))):
                 # A package of a hundred files each.
                 copy = folder / f"package_{number // 100}" / f"module_{number}.py"
                 copy.parent.mkdir(parents=True, exist_ok=True)
