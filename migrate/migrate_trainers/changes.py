@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from migrate_trainers.engine import file_finding
 from migrate_trainers.files import replace_files
+from migrate_trainers.progress import unwatched
 from migrate_trainers.repository import uncommitted
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from migrate_trainers.findings import FileResult, Finding
+    from migrate_trainers.progress import Watch
 
 Results = dict["Path", "FileResult"]
 
@@ -26,10 +28,11 @@ def groups(results: Mapping[Path, FileResult]) -> Iterator[Results]:
         yield {path: pending.pop(path) for path in sorted(pending[first].together or {first})}
 
 
-def write(results: Mapping[Path, FileResult]) -> Results:
+def write(results: Mapping[Path, FileResult], watch: Watch = unwatched) -> Results:
     """Write what has changed; files that belong together are all written, or all left with a finding."""
     written = dict(results)
-    for group in groups(results):
+    changed = list(groups(results))
+    for group in watch(changed, len(changed), "Writing"):
         try:
             replace_files({path: (result.before, result.after) for path, result in group.items()})
         except OSError as error:

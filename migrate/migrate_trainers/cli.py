@@ -12,10 +12,12 @@ from typing import Any
 import click
 
 from migrate_trainers.configuration import ConfigurationError, find_configuration
-from migrate_trainers.reading.prefilter import hold_no_legacy_name
+from migrate_trainers.reading.prefilter import files_with_legacy_name
 from migrate_trainers.reporting import FORMATS
 
 _STANDARD_INPUT = "-"
+# What a shell says of a command that Ctrl-C has ended.
+_INTERRUPTED = 130
 _FOLDER = "migrate_trainers.configuration.folder"
 _SOURCE_VERSIONS = ("2.4", "2.5", "2.6", "2.7", "2.8")
 # What is said for one run; everything else may be written down in a project's configuration.
@@ -214,7 +216,8 @@ def _output_file_option(context: click.Context, parameter: click.Parameter, valu
     help="Print without colours, as NO_COLOR=1 in the environment does.",
 )
 @click.version_option(package_name="migrate-trainers", prog_name="migrate-trainers")
-def main(paths: tuple[str, ...], **options: Any) -> None:
+@click.pass_context
+def main(context: click.Context, paths: tuple[str, ...], **options: Any) -> None:
     """Rewrite Ray Train's removed LightningTrainer, TransformersTrainer and AccelerateTrainer.
 
     PATHS are files and folders; `-` reads standard input and writes standard output; none means the current folder.
@@ -224,18 +227,24 @@ def main(paths: tuple[str, ...], **options: Any) -> None:
     Exit codes, in place:      0 no legacy code is left, 1 some needs a person, 2 an error.
     With --diff and --check:   0 nothing to do, 1 something would change or needs a person, 2 an error.
     """
+    # The object of the context are the hits among the paths, where they have been searched before.
     if options["interactive"] and (options["show_diff"] or options["check"]):
         raise click.UsageError("--interactive rewrites files; --diff and --check do not")
-    if _is_text_only(options) and hold_no_legacy_name(paths):
+    hits = files_with_legacy_name(paths) if context.obj is None else context.obj
+    if _is_text_only(options) and hits is not None and not hits:
         if not options["quiet"]:
             # Nothing else is imported for this line, which is all that most runs of a hook print.
             from migrate_trainers.reporting.phrases import nothing_found
 
             click.echo(nothing_found(len(set(paths))), err=bool(options["show_diff"]))
         return
-    from migrate_trainers.command import Options, execute
+    try:
+        from migrate_trainers.command import Options, execute
 
-    sys.exit(execute(paths, Options(**options)))
+        code = execute(paths, Options(**options), hits)
+    except KeyboardInterrupt:
+        code = _INTERRUPTED
+    sys.exit(code)
 
 
 def _is_text_only(options: dict[str, Any]) -> bool:

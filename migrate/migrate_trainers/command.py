@@ -12,6 +12,7 @@ import click
 from migrate_trainers.containers import PAGE_SUFFIXES
 from migrate_trainers.discovery import SUFFIXES, Patterns, Selection
 from migrate_trainers.engine import migrate_source
+from migrate_trainers.progress import unwatched, watch_on_terminal
 from migrate_trainers.reporting.as_text import Verbosity
 from migrate_trainers.reporting.delivery import Output, deliver
 from migrate_trainers.reporting.report import Mode, Report
@@ -21,7 +22,7 @@ from migrate_trainers.settings import Settings, parse_release, parse_version
 from migrate_trainers.versions import Projects
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _STANDARD_INPUT = "-"
 
@@ -87,10 +88,11 @@ class Options:
         return Output(self.output_format, Path(self.output_file) if self.output_file else None, verbosity)
 
 
-def execute(paths: Sequence[str], options: Options) -> int:
+def execute(paths: Sequence[str], options: Options, hits: Mapping[str, bytes] | None = None) -> int:
     """Do what the options say with some paths, and give the exit code.
 
-    Raises `click.UsageError` for what doesn't go together.
+    `hits` are those of them with a legacy name, where they are all files and have been searched. Raises
+    `click.UsageError` for what doesn't go together.
     """
     if _STANDARD_INPUT in paths:
         report = _report_on_standard_input(paths, options)
@@ -101,8 +103,10 @@ def execute(paths: Sequence[str], options: Options) -> int:
             options.mode,
             allow_dirty=options.allow_dirty,
             interactive=options.interactive,
+            watch=unwatched if options.quiet or options.interactive else watch_on_terminal(),
         )
-        report = run([Path(path) for path in paths or (".",)])
+        found = {str(Path(name)): data for name, data in hits.items()} if hits is not None else None
+        report = run([Path(path) for path in paths or (".",)], found)
     try:
         deliver(without_hidden(report, options.settings.rules), options.output)
     except BrokenPipeError:  # The reader has gone: click ends the run without a word.

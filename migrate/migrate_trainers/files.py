@@ -9,11 +9,17 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from migrate_trainers.progress import unwatched
 from migrate_trainers.reading.prefilter import Search, may_use_legacy_name, read
+
+if TYPE_CHECKING:
+    from migrate_trainers.progress import Watch
 
 # What a listed file may have become meanwhile, or be: gone, a link to nothing or itself, a folder, a pipe, a socket.
 _NO_FILE = frozenset({errno.ENOENT, errno.ELOOP, errno.EISDIR, errno.ENOTDIR, errno.ENXIO, errno.EINVAL})
+_SEARCHING = "Searching"
 
 
 class FileChangedError(OSError):
@@ -23,12 +29,22 @@ class FileChangedError(OSError):
 class FilesOnDisk(Mapping[Path, bytes]):
     """The bytes of some files by path, read whenever they are asked for; the paths are listed at the first need.
 
-    `expected` are those that somebody has named: that one is missing is an error, for another it is not.
+    `expected` are those that somebody has named: that one is missing is an error, for another it is not. `found` are
+    the hits among them, where these have been looked for already.
     """
 
-    def __init__(self, paths: Iterable[str | Path], expected: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        paths: Iterable[str | Path],
+        expected: Iterable[str] = (),
+        found: Mapping[str, bytes] | None = None,
+    ) -> None:
         self._listed = paths
         self._expected = frozenset(expected)
+        self._found = found
+
+    def __reduce__(self) -> tuple[type[FilesOnDisk], tuple[list[str], frozenset[str]]]:
+        return FilesOnDisk, (list(self.names), self._expected)
 
     @cached_property
     def names(self) -> dict[str, None]:
@@ -48,7 +64,7 @@ class FilesOnDisk(Mapping[Path, bytes]):
     def __len__(self) -> int:
         return len(self.names)
 
-    def hits(self) -> Iterator[tuple[Path, bytes | OSError]]:
+    def hits(self, watch: Watch = unwatched) -> Iterator[tuple[Path, bytes | OSError]]:
         """The files that may use a legacy name, with their bytes, and those that can't be read, with the reason.
 
         A file that has several names (by symbolic links) comes once, by its own if that is among them.
@@ -57,9 +73,9 @@ class FilesOnDisk(Mapping[Path, bytes]):
         real: dict[str, str] = {}
         found: dict[str, bytes | OSError] = {}
         search = Search()
-        for name in self.names:
+        for name in watch(self.names, len(self.names), _SEARCHING):
             try:
-                data = search.hit(name)
+                data = search.hit(name) if self._found is None else self._found.get(name)
             except OSError as error:
                 if name in self._expected or error.errno not in _NO_FILE:
                     found[name] = error
@@ -75,12 +91,12 @@ class FilesOnDisk(Mapping[Path, bytes]):
         yield from ((Path(name), data) for name, data in found.items())
 
 
-def hits(files: Mapping[Path, bytes]) -> Iterator[tuple[Path, bytes | OSError]]:
+def hits(files: Mapping[Path, bytes], watch: Watch = unwatched) -> Iterator[tuple[Path, bytes | OSError]]:
     """The files that may use a legacy name, with their bytes, and those that can't be read, with the reason."""
     if isinstance(files, FilesOnDisk):
-        yield from files.hits()
+        yield from files.hits(watch)
         return
-    for path in files:
+    for path in watch(files, len(files), _SEARCHING):
         try:
             data = files[path]
         except OSError as error:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migrate_trainers.containers import is_notebook, is_page
-from migrate_trainers.containers.files import PythonFiles
-from migrate_trainers.engine import file_finding, migrate_source, with_finding
+from migrate_trainers.engine import file_finding
 from migrate_trainers.files import hits as hits_among
 from migrate_trainers.findings import FileResult
+from migrate_trainers.progress import unwatched
 from migrate_trainers.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from migrate_trainers.progress import Watch
 
 
 def migrate_project(
@@ -22,6 +24,9 @@ def migrate_project(
     others: Mapping[Path, bytes] | None = None,
     read_data: Callable[[Path], bytes] = Path.read_bytes,
     settings_of: Callable[[Path], Settings] | None = None,
+    *,
+    processes: int = 1,
+    watch: Watch = unwatched,
 ) -> dict[Path, FileResult]:
     """Rewrite the legacy trainers in some files; the results of those that have any, or change with them.
 
@@ -29,11 +34,14 @@ def migrate_project(
     (and raise `OSError`): each is read once, unless a legacy trainer depends on other files. `read_data` gives what a
     configuration file holds that a program names, by its absolute path; `settings_of` the settings for one of
     the files, where they are of several projects. Nothing is written.
+
+    Where there is much to migrate it is done in so many `processes`, which are given all of this; `watch` sees how far
+    it is.
     """
-    own = settings_of or (lambda path: settings or Settings())
+    own = settings_of or partial(_settings_of_all, settings or Settings())
     results: dict[Path, FileResult] = {}
     hits: dict[Path, bytes] = {}
-    for path, data in hits_among(files):
+    for path, data in hits_among(files, watch):
         if isinstance(data, OSError):
             message = data.strerror or str(data)
             results[path] = FileResult(b"", b"", findings=(file_finding("MT902", message),))
@@ -41,14 +49,11 @@ def migrate_project(
             hits[path] = data
     if hits:
         # Imported late: only a tree with a hit pays for libcst.
-        from migrate_trainers.tree import migrate_hits
+        from migrate_trainers.clusters import migrate_hits
 
-        # What the code blocks of a page import is no file beside it.
-        found = {path: migrate_source(data, own(path), path) for path, data in hits.items() if is_page(path)}
-        python = PythonFiles(files)
-        modules = {path: python[path] for path in hits if not is_page(path)}
-        migrated = migrate_hits(modules, python, PythonFiles(others or {}), own, read_data)
-        unread = {path: FileResult(b"", b"") for path in modules if is_notebook(path)}
-        found |= {path: python.result(path, with_finding(result)) for path, result in (unread | migrated).items()}
-        results |= {path: result for path, result in found.items() if result.findings or result.changed}
-    return {path: with_finding(results[path]) for path in files if path in results} if results else {}
+        results |= migrate_hits(hits, files, others or {}, own, read_data, processes, watch)
+    return {path: results[path] for path in files if path in results} if results else {}
+
+
+def _settings_of_all(settings: Settings, path: Path) -> Settings:
+    return settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -9,15 +10,17 @@ from migrate_trainers.changes import without_uncommitted, write
 from migrate_trainers.discovery import Selection, files_around, find_files
 from migrate_trainers.files import FilesOnDisk
 from migrate_trainers.findings import Kind
+from migrate_trainers.progress import unwatched
 from migrate_trainers.project import migrate_project
 from migrate_trainers.reporting.report import Mode, Report
 from migrate_trainers.versions import Projects
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from migrate_trainers.findings import FileResult
+    from migrate_trainers.progress import Watch
     from migrate_trainers.selection import Rules
     from migrate_trainers.settings import Settings
 
@@ -31,14 +34,26 @@ class Run:
     mode: Mode
     allow_dirty: bool = False
     interactive: bool = False
+    watch: Watch = unwatched
 
-    def __call__(self, paths: Sequence[Path]) -> Report:
-        """The report on the files among and below some paths, which are rewritten if the run is one in place."""
+    def __call__(self, paths: Sequence[Path], hits: Mapping[str, bytes] | None = None) -> Report:
+        """The report on the files among and below some paths, which are rewritten if the run is one in place.
+
+        `hits` are those with a legacy name, where the paths are all files and have been searched.
+        """
         found = find_files(paths, self.selection)
-        files = FilesOnDisk(found.names, found.named)
+        files = FilesOnDisk(found.names, found.named, hits)
         around = FilesOnDisk(files_around(paths))
+        processes = 1 if self.interactive else _processors()
         projects = Projects(self.settings)
-        results = migrate_project(files, self.settings, around, settings_of=projects.settings_of)
+        results = migrate_project(
+            files,
+            self.settings,
+            around,
+            settings_of=projects.settings_of,
+            processes=processes,
+            watch=self.watch,
+        )
         results = {path: projects.with_target(path, result) for path, result in results.items()}
         if self.mode is Mode.IN_PLACE:
             results = self._written(results, found.named)
@@ -52,7 +67,12 @@ class Run:
             from migrate_trainers.interactive import ask
 
             results = ask(results)
-        return write(results)
+        return write(results, self.watch)
+
+
+def _processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def without_hidden(report: Report, rules: Rules) -> Report:

@@ -18,7 +18,7 @@ from migrate_trainers.rules.rewrite import Package
 from migrate_trainers.selection import Rules
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from migrate_trainers.settings import Settings
@@ -37,9 +37,9 @@ class _Module:
     users: frozenset[Path]
 
 
-def with_modules(tree: Tree, results: Mapping[Path, FileResult]) -> dict[Path, FileResult]:
-    """The results of a tree's files with those of such modules; paths are absolute."""
-    modules = _modules(tree, results)
+def with_modules(tree: Tree, hits: Iterable[Path], results: Mapping[Path, FileResult]) -> dict[Path, FileResult]:
+    """The results of files with those of such modules of the hits among them; paths are absolute."""
+    modules = _modules(tree, hits, results)
     merged = dict(results)
     stays = True
     while stays:
@@ -63,9 +63,9 @@ def with_modules(tree: Tree, results: Mapping[Path, FileResult]) -> dict[Path, F
     return merged
 
 
-def _modules(tree: Tree, results: Mapping[Path, FileResult]) -> list[_Module]:
+def _modules(tree: Tree, hits: Iterable[Path], results: Mapping[Path, FileResult]) -> list[_Module]:
     users: dict[Path, set[Path]] = {}
-    for path in sorted(tree.hits):
+    for path in sorted(hits):
         program, settings = tree.program(path), tree.settings_of(path)
         makes_trainer = bool(legacy_uses.call_sites(program))
         may_have = makes_trainer or (settings.rules.follows(RULE) and had_trainer(program))

@@ -35,6 +35,9 @@ class Projects:
         self._settings = settings
         self._in_folder = cache(_in_folder)
 
+    def __reduce__(self) -> tuple[type[Projects], tuple[Settings]]:
+        return Projects, (self._settings,)
+
     def settings_of(self, path: Path) -> Settings:
         """The settings for a file, with the versions of its project where none are given."""
         found = self.inferred(path)

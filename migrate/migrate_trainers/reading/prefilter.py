@@ -10,7 +10,7 @@ import stat
 # As in `typing`, which takes as long to import as the search of a few files.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
 # Bytes that a file must contain to be looked at more closely.
 NEEDLES: tuple[bytes, ...] = (
@@ -80,10 +80,10 @@ class Search:
     def hit(self, name: str) -> bytes | None:
         """The bytes of a file that may use a legacy name, else None; raises `OSError` as `read` does."""
         size = self._fill(name)
-        if size is not None and not self._may_use_legacy_name(size):
-            return None
+        if size is not None:
+            return bytes(self._buffer[:size]) if self._may_use_legacy_name(size) else None
         data = read(name)
-        return data if size is not None or may_use_legacy_name(data) else None
+        return data if may_use_legacy_name(data) else None
 
     def _fill(self, name: str) -> int | None:
         """Put a file into the buffer; gives how many bytes it has, None if they are too many or it is no file."""
@@ -109,13 +109,16 @@ class Search:
         return False
 
 
-def hold_no_legacy_name(paths: Iterable[str]) -> bool:
-    """Whether some paths are all files that can be read, and that surely use no legacy name; False for no path."""
+def files_with_legacy_name(paths: Collection[str]) -> dict[str, bytes] | None:
+    """Those of some files that may use a legacy name, with what they hold.
+
+    None where there are none, or not all of them are files that can be read.
+    """
     search = Search()
     try:
-        return bool(paths) and all(search.hit(path) is None for path in paths)
+        return {path: data for path in paths if (data := search.hit(path)) is not None} if paths else None
     except OSError:
-        return False
+        return None
 
 
 def read(name: str) -> bytes:

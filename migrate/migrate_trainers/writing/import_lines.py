@@ -11,7 +11,15 @@ import libcst as cst
 from migrate_trainers.reading.cells import crosses_boundary
 from migrate_trainers.reading.scopes import dotted_name, is_future_import
 from migrate_trainers.reading.source import Edit
-from migrate_trainers.writing.render import LINE_LENGTH
+from migrate_trainers.writing.import_texts import (
+    alias_text,
+    for_other_names,
+    from_text,
+    import_text,
+    is_directive,
+    pair_text,
+    with_comments,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -19,16 +27,15 @@ if TYPE_CHECKING:
     from migrate_trainers.reading.program import Program, Statement
 
 _Import = cst.Import | cst.ImportFrom
-# Comments that speak to a tool about the line on which they stand.
-_DIRECTIVES = ("# noqa", "# type:", "# isort:", "# pylint:", "# pyright:", "# ruff:", "# fmt:", "# mypy:")
 
 
 @dataclass
 class _Line:
-    """One `from module import names` of the result."""
+    """One `from module import names` of the result; `has_moved` says that some come from an old line, not new code."""
 
     module: str
     names: list[tuple[str, str | None]] = field(default_factory=list)
+    has_moved: bool = False
 
     def add(self, name: str, alias: str | None) -> None:
         if (name, alias) not in self.names:
@@ -119,9 +126,11 @@ class ImportWriter:
                     if local is None and name != dotted_name(alias.name):
                         local = dotted_name(alias.name)
                     if module:
-                        self._line(module, statement).add(name, local)
+                        line = self._line(module, statement)
+                        line.add(name, local)
+                        line.has_moved = True
                     else:
-                        self._change(statement).plain.append(_import_text(name, local or name))
+                        self._change(statement).plain.append(import_text(name, local or name))
 
     def _change(self, statement: _Import) -> _Change:
         if statement not in self._changes:
@@ -163,7 +172,7 @@ class ImportWriter:
 
     def _add_plain(self, module: str, local: str, anchor: _Import) -> None:
         """Note `import module`: beside what comes from its package, else above the `from` lines around the anchor."""
-        text = _import_text(module, local)
+        text = import_text(module, local)
         beside = self._same_package(module, anchor)
         first = self._first_from_line(anchor)
         if beside is not None or first is None:
@@ -206,43 +215,58 @@ class ImportWriter:
         start, end = program.span(statement)
         line = program.statement(statement)
         assert isinstance(line, cst.SimpleStatementLine)
-        indent = program.indent(line)
-        texts = self._texts(statement, change, indent)
-        trailing = self._trailing_comment(line)
+        texts = self._texts(statement, change)
         if not texts:
             return self._deletion(line, statement)
-        if trailing.startswith(_DIRECTIVES) and len(line.body) == 1:
-            texts = [*(f"{text}  {trailing}" for text in texts[:-1]), texts[-1]]
-        separator = "\n" + indent if len(line.body) == 1 else "; "
+        separator = "; "
+        if len(line.body) == 1:
+            separator = "\n" + program.indent(line)
+            trailing = line.trailing_whitespace.comment
+            if trailing is not None and is_directive(trailing.value):
+                end = program.span(trailing)[1]
         return Edit(start, end, separator.join(texts))
 
-    def _texts(self, statement: _Import, change: _Change, indent: str) -> list[str]:
+    def _texts(self, statement: _Import, change: _Change) -> list[str]:
+        """The comments and imports that take the place of a statement."""
+        program = self._program
+        line = program.statement(statement)
+        assert isinstance(line, cst.SimpleStatementLine)
+        indent = program.indent(line)
+        inner = [program.text(comment) for comment in program.comments if program.contains(statement, comment)]
+        directives = []
+        if len(line.body) == 1:
+            found = (*inner, self._trailing_comment(line))
+            directives = list(dict.fromkeys(comment for comment in found if is_directive(comment)))
+        is_below_code = self._is_below_code(line)
+        others = [for_other_names(comment, is_below_code=is_below_code) for comment in directives]
         texts: list[str] = []
         lines = dict(change.lines)
-        kept = [_alias_text(alias) for alias in change.kept]
+        kept = [alias_text(alias) for alias in change.kept]
         if isinstance(statement, cst.Import):
-            texts += [f"import {', '.join(kept)}"] if kept else []
+            texts += [with_comments(f"import {', '.join(kept)}", directives)] if kept else []
         else:
             module = "." * len(statement.relative) + dotted_name(statement.module)
-            added = [_pair_text(pair) for pair in lines.pop(module).names] if module in lines else []
-            names = [*kept, *(name for name in added if name not in kept)]
+            own = lines.pop(module, _Line(module))
+            names = [*kept, *(name for name in map(pair_text, own.names) if name not in kept)]
             if kept == sorted(kept):
                 names.sort()
             if names:
-                lines[module] = _Line(module, [(name, None) for name in names])
-        texts += sorted(change.plain)
+                has_moved = bool(kept) or own.has_moved
+                lines[module] = _Line(module, [(name, None) for name in names], has_moved)
+        texts += [with_comments(text, others) for text in sorted(change.plain)]
         for module in sorted(lines):
-            names = [_pair_text(pair) for pair in lines[module].names]
+            names = [pair_text(pair) for pair in lines[module].names]
             if isinstance(statement, cst.Import) or module != dotted_name(statement.module):
                 names.sort()
-            texts.append(_from_text(module, names, indent, self._program.module.default_indent))
-        comments = [
-            text
-            for comment in self._program.comments
-            if self._program.contains(statement, comment)
-            and not (text := self._program.text(comment)).startswith(_DIRECTIVES)
-        ]
-        return [*comments, *texts] if texts else texts
+            text = from_text(module, names, indent, program.module.default_indent)
+            texts.append(with_comments(text, directives if lines[module].has_moved else others))
+        return [*(comment for comment in inner if not is_directive(comment)), *texts] if texts else texts
+
+    def _is_below_code(self, line: cst.SimpleStatementLine) -> bool:
+        """Whether something else than imports and the docstring stands above a line of the module."""
+        block = self._program.block(line)
+        above = block.body[: block.body.index(line)] if isinstance(block, cst.Module) else ()
+        return not all(is_import_line(other) or _is_docstring(other) for other in above)
 
     def _trailing_comment(self, line: cst.SimpleStatementLine) -> str:
         comment = line.trailing_whitespace.comment
@@ -254,7 +278,7 @@ class ImportWriter:
             return Edit(*program.span(statement), "pass")
         start, end = program.span(line)
         comment = self._trailing_comment(line)
-        if comment and not comment.startswith(_DIRECTIVES):
+        if comment and not is_directive(comment):
             comment_start = program.source.buffer.index(comment.encode(), end)
             return Edit(start, comment_start, "")
         block = program.block(line)
@@ -280,7 +304,7 @@ class ImportWriter:
         edits = []
         leading = [line for line in statements if _is_standard_import(line)]
         for module in modules:
-            text = _import_text(module, place_of_new.plain[module])
+            text = import_text(module, place_of_new.plain[module])
             after = [line for line in leading if _first_module(line) < module]
             before = next((line for line in leading if _first_module(line) > module), None)
             if after and (before is None or statements.index(after[-1]) < statements.index(before)):
@@ -309,6 +333,12 @@ def is_import_line(line: cst.CSTNode) -> bool:
     return all(isinstance(small, cst.Import | cst.ImportFrom) for small in line.body)
 
 
+def _is_docstring(line: cst.CSTNode) -> bool:
+    if not isinstance(line, cst.SimpleStatementLine) or not isinstance(line.body[0], cst.Expr):
+        return False
+    return isinstance(line.body[0].value, cst.BaseString)
+
+
 def _is_third_party_from(line: cst.CSTNode) -> TypeGuard[cst.SimpleStatementLine]:
     """Whether a line is one `from package.module import names` of a package that is installed."""
     if not isinstance(line, cst.SimpleStatementLine) or len(line.body) != 1:
@@ -334,27 +364,3 @@ def _first_module(line: Statement) -> str:
     if isinstance(first, cst.Import):
         return dotted_name(first.names[0].name)
     return dotted_name(first.module) if isinstance(first, cst.ImportFrom) else ""
-
-
-def _alias_text(alias: cst.ImportAlias) -> str:
-    name = dotted_name(alias.name)
-    if alias.asname is not None and isinstance(alias.asname.name, cst.Name):
-        return f"{name} as {alias.asname.name.value}"
-    return name
-
-
-def _pair_text(pair: tuple[str, str | None]) -> str:
-    name, alias = pair
-    return f"{name} as {alias}" if alias else name
-
-
-def _import_text(module: str, local: str) -> str:
-    return f"import {module}" if local == module else f"import {module} as {local}"
-
-
-def _from_text(module: str, names: list[str], indent: str, unit: str) -> str:
-    line = f"from {module} import {', '.join(names)}"
-    if len(indent) + len(line) <= LINE_LENGTH:
-        return line
-    body = "".join(f"{indent}{unit}{name},\n" for name in names)
-    return f"from {module} import (\n{body}{indent})"
