@@ -217,7 +217,7 @@ def _output_file_option(context: click.Context, parameter: click.Parameter, valu
 )
 @click.version_option(package_name="migrate-trainers", prog_name="migrate-trainers")
 @click.pass_context
-def main(context: click.Context, paths: tuple[str, ...], **options: Any) -> None:
+def main(context: click.Context, /, paths: tuple[str, ...], **options: Any) -> None:
     """Rewrite Ray Train's removed LightningTrainer, TransformersTrainer and AccelerateTrainer.
 
     PATHS are files and folders; `-` reads standard input and writes standard output; none means the current folder.

@@ -54,7 +54,7 @@ def migrate_hits(
         for migrated in watch(done, len(clusters), "Migrating"):
             # What another process has sent is a copy.
             results |= {path: _with_known_bytes(result, hits.get(path)) for path, result in migrated.items()}
-    return {path: result for path, result in results.items() if result.findings or result.changed}
+    return {path: result for path, result in results.items() if result.says_something}
 
 
 def _done(migration: Migration, clusters: Sequence[Cluster], processes: int) -> Generator[dict[Path, FileResult]]:

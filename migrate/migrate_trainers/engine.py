@@ -83,15 +83,25 @@ def _parsed(data: bytes) -> Program | FileResult:
 
     try:
         program = without_guards(Program(source))
-        return FileResult(data, data) if skips_file(program) else program
+        return _skipped(program) if skips_file(program) else program
     except cst.ParserSyntaxError as error:
         if may_skip_file(source.text):
             return FileResult(data, data)
         # libcst lists all tokens that it would have taken, and may name another line.
         message, line, column = syntax_error(source.text) or (error.message, error.editor_line, error.editor_column)
         return FileResult(data, data, findings=(file_finding("MT900", message, line, column),))
+    except (RecursionError, MemoryError):
+        return FileResult(data, data, findings=(file_finding("MT914", "its code is nested too deeply"),))
     except Exception as error:
         return failure(data, error)
+
+
+def _skipped(program: Program) -> FileResult:
+    """The result for a file that a comment keeps the tool from."""
+    from migrate_trainers.rules import legacy_uses
+
+    number = len(legacy_uses.call_sites(program))
+    return FileResult(program.source.data, program.source.data, number, skipped=number)
 
 
 def migrate_program(program: Program, settings: Settings, package: Package) -> FileResult:
@@ -103,7 +113,7 @@ def migrate_program(program: Program, settings: Settings, package: Package) -> F
     sites = legacy_uses.call_sites(program)
     left = left_by_choice(program, settings.rules, sites)
     if left is not None:
-        return FileResult(data, data, len(left), 0, tuple(left))
+        return FileResult(data, data, len(sites), 0, tuple(left), skipped=len(sites) - len(left))
     result = _migrate_whole(program, settings, package)
     if result.changed and (kept := kept_by_comment(program, result.after)) is not None:
         return FileResult(data, data, len(sites), 0, (kept,))

@@ -41,7 +41,8 @@ class Finding:
 class FileResult:
     """What became of one source: its new bytes (the old ones where nothing was rewritten) and the findings.
 
-    `together` are the files of a project that are changed with this one, or none of them is.
+    `together` are the files of a project that are changed with this one, or none of them is; `skipped` counts the call
+    sites that comments and options keep the tool from.
     """
 
     before: bytes
@@ -50,10 +51,16 @@ class FileResult:
     migrated: int = 0
     findings: tuple[Finding, ...] = ()
     together: frozenset[Path] = frozenset()
+    skipped: int = 0
 
     @property
     def changed(self) -> bool:
         return self.before != self.after
+
+    @property
+    def says_something(self) -> bool:
+        """Whether a run has to tell of it."""
+        return self.changed or bool(self.findings or self.skipped)
 
     def has(self, kind: Kind) -> bool:
         return any(finding.kind is kind for finding in self.findings)

@@ -83,7 +83,7 @@ class Group:
             return conversions | {path: result for path, result in results.items() if result.changed}
         if len(self.units) == 1 and self.members <= self.legacy:
             return results
-        reason = f"`{self.tree.name(refused[0])}` uses the same modules and can't be migrated"
+        reason = f"`{self.tree.name(refused[0])}` uses the same modules and is not migrated"
         return self._migrated(settings, Package(keeps_old=reason))
 
     def _migrated(self, settings: Settings, package: Package) -> dict[Path, FileResult]:
@@ -155,7 +155,7 @@ def _left(programs: Mapping[Path, Program], detail: str) -> dict[Path, FileResul
 
 
 def _is_left(result: FileResult) -> bool:
-    return result.has(Kind.MANUAL) or result.has(Kind.ERROR)
+    return result.has(Kind.MANUAL) or result.has(Kind.ERROR) or bool(result.skipped)
 
 
 class _Kept(Exception):

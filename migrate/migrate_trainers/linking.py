@@ -94,7 +94,7 @@ def migrate_linked(
     linked = LinkedProgram([programs[path] for path in paths], [originals[path] for path in paths])
     sites = legacy_uses.call_sites(linked)
     if (chosen := left_by_choice(linked, settings.rules, sites)) is not None:
-        return _left(paths, linked, chosen) if chosen else _unchanged(paths, linked)
+        return _left(paths, linked, chosen) if chosen else _skipped(paths, linked)
     try:
         edits, findings = rewrite_sites(linked, settings, sites, package)
     except Refusal as refusal:
@@ -117,9 +117,13 @@ def migrate_linked(
     return results
 
 
-def _unchanged(paths: Sequence[Path], linked: LinkedProgram) -> dict[Path, FileResult]:
-    sources = [part.source.data for part in linked.parts]
-    return {path: FileResult(data, data) for path, data in zip(paths, sources, strict=True)}
+def _skipped(paths: Sequence[Path], linked: LinkedProgram) -> dict[Path, FileResult]:
+    """All is left as the user wants it."""
+    results = {}
+    for path, part in zip(paths, linked.parts, strict=True):
+        number = len(legacy_uses.call_sites(part))
+        results[path] = FileResult(part.source.data, part.source.data, number, skipped=number)
+    return results
 
 
 def _left(paths: Sequence[Path], linked: LinkedProgram, findings: Sequence[Finding]) -> dict[Path, FileResult]:

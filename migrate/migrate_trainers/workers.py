@@ -62,6 +62,7 @@ def spread(
             if not busy:
                 task = waiting.popleft()
                 yield task, work(task)
+                continue
             for connection in wait(list(busy)):
                 worker = busy.pop(connection)
                 result = worker.result()

@@ -117,6 +117,30 @@ def test_a_file_that_is_skipped_keeps_those_that_change_with_it(tmp_path: Path) 
     assert "MT113" in result.output
 
 
+@pytest.mark.parametrize("how", ["comment", "option"])
+def test_a_script_that_is_left_keeps_its_lightning_package(how: str, tmp_path: Path) -> None:
+    script = LEGACY.replace("project", "models")
+    if how == "comment":
+        script = script.replace("\n)\n", f"\n)  {SKIP}\n")
+    files = {"train.py": script, "models.py": "import pytorch_lightning as pl\nNet = DM = pl\n"}
+    write_tree(tmp_path, files)
+
+    result = run(tmp_path, *(["--ignore", "MT1"] if how == "option" else []))
+
+    assert {name: (tmp_path / name).read_text() for name in files} == files
+    assert result.exit_code == 0
+    assert result.output == "2 files looked at: 1 legacy trainer left, as comments or options say.\n"
+
+
+def test_what_is_left_by_choice_is_counted_beside_what_is_migrated(tmp_path: Path) -> None:
+    write_tree(tmp_path, {"a.py": LEGACY, "b.py": f"# migrate-trainers: skip-file\n{LEGACY}"})
+
+    output = run(tmp_path).output
+
+    last = output.splitlines()[-1]
+    assert last.startswith("1 of 2 legacy trainers migrated in 1 file, 1 left as comments or options say,")
+
+
 def test_files_that_are_read_as_one_are_kept_together(tmp_path: Path) -> None:
     files = {
         "configs.py": f"{LIGHTNING_IMPORTS}config = {BUILDER}  {SKIP}\n",

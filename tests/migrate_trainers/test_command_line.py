@@ -315,6 +315,18 @@ def test_the_short_way_to_an_end_prints_what_the_command_line_does(
     assert outcomes[0] == outcomes[1]
 
 
+def test_a_file_with_a_hit_is_read_once(tmp_path: Path) -> None:
+    write(tmp_path, clean=CLEAN, legacy=LEGACY)
+    code = (
+        "import sys\nread = []\n"
+        "sys.addaudithook(lambda event, arguments: event == 'open' and read.append(arguments[0]))\n"
+        "from migrate_trainers.start import main\ntry:\n    main()\nexcept SystemExit as end:\n"
+        "    assert end.code == 1\nassert [read.count(path) for path in sys.argv[2:]] == [1, 1]\n"
+    )
+
+    subprocess.run([sys.executable, "-c", code, "--check", *sorted(tmp_path.iterdir())], check=True)
+
+
 def test_folder_without_git(tmp_path: Path) -> None:
     for folder in ("package/deep", ".hidden", "__pycache__", "node_modules", "venv"):
         (tmp_path / folder).mkdir(parents=True)

@@ -159,7 +159,7 @@ KEPT = {
     ),
     "another script with the model can't be migrated": (
         {"models.py": MODEL, "other.py": train("from models import Net").replace("config,", "make(),")},
-        "`/project/other.py` uses the same modules and can't be migrated",
+        "`/project/other.py` uses the same modules and is not migrated",
     ),
     "another script with the model can't be converted": (
         {"models.py": MODEL, "plain.py": "from models import Net\nimport pytorch_lightning as pl, pl_bolts\n"},

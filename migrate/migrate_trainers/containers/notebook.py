@@ -14,7 +14,7 @@ from migrate_trainers.containers.names import LEGACY_NAMES, names_of
 from migrate_trainers.engine import failure, file_finding
 from migrate_trainers.findings import FileResult
 from migrate_trainers.reading.prefilter import mentions_legacy_name
-from migrate_trainers.reading.syntax import is_python
+from migrate_trainers.reading.syntax import TooLargeError, syntax_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -221,13 +221,15 @@ def _hidden(cell: _Cell, texts: Sequence[str]) -> Iterator[Finding]:
 
 
 def _syntax_errors(cell: _Cell, python: MagicText) -> Iterator[Finding]:
-    if is_python(python.python):
-        return
-    # Syntax that is newer than this Python may be right.
-    import libcst as cst
-
     try:
+        if syntax_tree(python.python) is not None:
+            return
+        # Syntax that is newer than this Python may be right.
+        import libcst as cst
+
         cst.parse_module(python.python)
+    except TooLargeError as error:
+        yield file_finding("MT914", str(error), cell=cell.number)
     except cst.ParserSyntaxError as error:
         column = python.column(error.editor_line, error.editor_column)
         yield file_finding("MT900", error.message, error.editor_line, column, cell.number)

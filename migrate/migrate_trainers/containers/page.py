@@ -82,7 +82,8 @@ class Page:
         if changed:
             findings += self._stale_text(changed)
         sites = sum(result.call_sites for result in results)
-        return FileResult(self._data, after, sites, migrated, tuple(sorted(findings)))
+        skipped = sum(result.skipped for result in results)
+        return FileResult(self._data, after, sites, migrated, tuple(sorted(findings)), skipped=skipped)
 
     @cached_property
     def _programs(self) -> list[Joined]:

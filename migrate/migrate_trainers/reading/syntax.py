@@ -10,18 +10,18 @@ import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from migrate_trainers.reading.nesting import depth_of_text, depth_of_tree, joins_many_strings
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 # What libcst and the rules walk through without running out of stack, far more than people write.
 _DEEPEST = 500
-_DEEPEST_BRACKETS = 200
 # Lines and elements, of which libcst makes some ten kilobytes each.
 _LARGEST = 200_000
 _FRAMES = 12_000
 _OBJECTS = 100_000
 _TOO_DEEP = "its code is nested too deeply"
-_BRACKETS = re.compile(r"[()\[\]{}]")
 # White space before a statement that holds a form feed, but for lines that go on from the one above.
 _LEADING_FORM_FEEDS = re.compile(rb"(?m)(?<!\\\n)(?<!\\\r\n)^[ \t\f]*\f")
 
@@ -60,11 +60,7 @@ def syntax_tree(text: str) -> ast.Module | None:
     except (RecursionError, MemoryError) as error:
         raise TooLargeError(_TOO_DEEP) from error
     except (SyntaxError, ValueError):
-        depth = deepest = 0
-        for bracket in _BRACKETS.finditer(text):
-            depth += 1 if bracket[0] in "([{" else -1
-            deepest = max(deepest, depth)
-        if deepest > _DEEPEST_BRACKETS:
+        if depth_of_text(text) > _DEEPEST:
             raise TooLargeError(_TOO_DEEP) from None
         return None
     return tree
@@ -75,17 +71,13 @@ def check_size(text: str) -> None:
     size = text.count("\n") + text.count(",")
     if size > _LARGEST:
         raise TooLargeError(f"it has {size:,} lines and elements")
+    if joins_many_strings(text):
+        raise TooLargeError(_TOO_DEEP)
 
 
 def check_depth(tree: ast.Module) -> None:
     """Raise `TooLargeError` for a tree that is too deep for what comes."""
-    level: list[ast.AST] = [tree]
-    depth = 0
-    while level:
-        # libcst nests what Python's tree holds as one list: `a and b and c`.
-        depth += 1 + max((len(node.values) for node in level if isinstance(node, ast.BoolOp)), default=0)
-        level = [child for node in level for child in ast.iter_child_nodes(node)]
-    if depth > _DEEPEST:
+    if depth_of_tree(tree) > _DEEPEST:
         raise TooLargeError(_TOO_DEEP)
 
 

@@ -97,10 +97,14 @@ def summary_line(report: Report) -> str:
     summary = report.summary
     if not (summary.call_sites or summary.changed or summary.manual or summary.errors):
         return nothing_found(summary.files)
+    if report.skipped == summary.call_sites and not (summary.changed or summary.manual or summary.errors):
+        skipped = counted(report.skipped, "legacy trainer")
+        return f"{counted(summary.files, 'file')} looked at: {skipped} left, as comments or options say."
     verb = "would be migrated" if report.dry else "migrated"
     files = counted(summary.changed, "file")
     trainers = f"{summary.migrated} of {counted(summary.call_sites, 'legacy trainer')}"
     parts = [f"{trainers} {verb} in {files}" if summary.call_sites or not summary.changed else f"{files} {verb}"]
+    parts += [f"{report.skipped} left as comments or options say"] if report.skipped else []
     parts += [f"{summary.review} to review"] if summary.review else []
     parts += [f"{summary.manual} left to you"] if summary.manual else []
     parts += [counted(summary.errors, "error")] if summary.errors else []

@@ -66,6 +66,11 @@ class Report:
         )
 
     @property
+    def skipped(self) -> int:
+        """How many call sites comments and options keep the tool from."""
+        return sum(result.skipped for result in self.results.values())
+
+    @property
     def exit_code(self) -> int:
         """0 nothing is left to do, 1 something would change or needs a person, 2 the tool could not do its work."""
         if self.summary.errors:

@@ -117,6 +117,34 @@ def test_style_of_the_file(statements: str, lightning_: str, air: str) -> None:
         assert (comment in result) == (comment in program)
 
 
+BELOW_CODE = "import sys\n\nsys.path.append('.')\n"
+# The new lines that hold names of the old ones, and those that hold none.
+DIRECTIVES = {
+    "what is unused": ("", "# noqa: F401", "# noqa: F401", ""),
+    "anything": ("", "# noqa", "# noqa", ""),
+    "anything, below code": (BELOW_CODE, "# noqa", "# noqa", "# noqa"),
+    "the place": (BELOW_CODE, "# noqa: E402", "# noqa: E402", "# noqa: E402"),
+    "both": (BELOW_CODE, "# noqa: E402,F401", "# noqa: E402,F401", "# noqa: E402"),
+    "types": ("", "# type: ignore", "# type: ignore", "# type: ignore"),
+}
+
+
+@pytest.mark.parametrize(("above", "comment", "on_old", "on_new"), DIRECTIVES.values(), ids=DIRECTIVES)
+def test_a_comment_for_linters_stays_where_it_holds(above: str, comment: str, on_old: str, on_new: str) -> None:
+    imports = OTHERS + LEGACY.rstrip() + f"  {comment}\n" + CONFIGS.rstrip() + f"  {comment}\n"
+
+    lines = after(migrate(above + imports + body())).splitlines()
+
+    def directive(line: str) -> str:
+        return line.partition("  ")[2] if line.startswith("from ray.train") else ""
+
+    old = [line for line in lines if line.startswith("from ray.train import")]
+    new = [line for line in lines if line.startswith(("from ray.train.lightning", "from ray.train.torch"))]
+    assert [directive(line) for line in old] == [on_old]
+    assert {directive(line) for line in new} == {on_new}
+    assert not [line for line in lines if line.startswith(")  #")], "no tool looks for it behind the last parenthesis"
+
+
 @pytest.mark.parametrize(
     "statements",
     [
