@@ -321,10 +321,10 @@ def test_a_file_with_a_hit_is_read_once(tmp_path: Path) -> None:
         "import sys\nread = []\n"
         "sys.addaudithook(lambda event, arguments: event == 'open' and read.append(arguments[0]))\n"
         "from migrate_trainers.start import main\ntry:\n    main()\nexcept SystemExit as end:\n"
-        "    assert end.code == 1\nassert [read.count(path) for path in sys.argv[2:]] == [1, 1]\n"
+        "    assert end.code == 1\nassert read.count(sys.argv[3]) == 1\n"
     )
 
-    subprocess.run([sys.executable, "-c", code, "--check", *sorted(tmp_path.iterdir())], check=True)
+    subprocess.run([sys.executable, "-c", code, "--check", tmp_path / "clean.py", tmp_path / "legacy.py"], check=True)
 
 
 def test_folder_without_git(tmp_path: Path) -> None:

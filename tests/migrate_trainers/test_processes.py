@@ -82,7 +82,7 @@ def test_the_same_comes_out_of_two_processes(projects: list[dict[str, str]]) -> 
 
 
 @pytest.mark.usefixtures("eager")
-@pytest.mark.parametrize("method", set(multiprocessing.get_all_start_methods()) - {"forkserver"})
+@pytest.mark.parametrize("method", sorted({"fork", "spawn"}.intersection(multiprocessing.get_all_start_methods())))
 def test_the_same_comes_out_however_processes_start(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     files = sources(PROJECTS)
     monkeypatch.setattr(clusters, "spread", partial(spread, context=multiprocessing.get_context(method)))
