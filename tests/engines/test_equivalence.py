@@ -48,7 +48,14 @@ def test_same_results_before_and_after(case: Case, bundled_runs: BundledRuns, re
 def test_output_for_an_earlier_ray_gives_the_same(case: Case, release: str, tmp_path: Path) -> None:
     script = _migrated(case, release, tmp_path)
 
-    run = LegacyRay(ENVIRONMENT).run(script, ray=release, transformers=case.legacy_transformers).check()
+    engine = LegacyRay(ENVIRONMENT)
+    run = engine.run(script, ray=release, transformers=case.legacy_transformers)
+    for _ in range(2):
+        # In Ray 2.7 one worker's own report callback removes the folder from which another one still copies, at times.
+        if "Failed to open local file" not in run.output:
+            break
+        run = engine.run(script, ray=release, transformers=case.legacy_transformers)
+    run.check()
 
     assert f"on Ray {release}" in run.output
     assert len(run.fits) == len(case.legacy_fits)
