@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +19,9 @@ if TYPE_CHECKING:
 # What a listed file may have become meanwhile, or be: gone, a link to nothing or itself, a folder, a pipe, a socket.
 _NO_FILE = frozenset({errno.ENOENT, errno.ELOOP, errno.EISDIR, errno.ENOTDIR, errno.ENXIO, errno.EINVAL})
 _SEARCHING = "Searching"
+# As many files as are searched in the time in which a process starts, several times over.
+_WORTH_PROCESSES = 5_000
+_PART = 1_000
 
 
 class FileChangedError(OSError):
@@ -64,37 +66,67 @@ class FilesOnDisk(Mapping[Path, bytes]):
     def __len__(self) -> int:
         return len(self.names)
 
-    def hits(self, watch: Watch = unwatched) -> Iterator[tuple[Path, bytes | OSError]]:
+    def hits(self, watch: Watch = unwatched, processes: int = 1) -> Iterator[tuple[Path, bytes | OSError]]:
         """The files that may use a legacy name, with their bytes, and those that can't be read, with the reason.
 
-        A file that has several names (by symbolic links) comes once, by its own if that is among them.
+        A file that has several names (by symbolic links) comes once, by its own if that is among them. Very many are
+        searched in so many `processes`.
         """
-        # Strings instead of paths: this loop runs once for each file of the largest trees.
         real: dict[str, str] = {}
         found: dict[str, bytes | OSError] = {}
-        search = Search()
-        for name in watch(self.names, len(self.names), _SEARCHING):
-            try:
-                data = search.hit(name) if self._found is None else self._found.get(name)
-            except OSError as error:
-                if name in self._expected or error.errno not in _NO_FILE:
-                    found[name] = error
-                continue
-            if data is not None:
-                own = os.path.realpath(name)
-                known = real.setdefault(own, name)
-                if known != name and os.path.islink(known) and not os.path.islink(name):
-                    del found[known]
-                    real[own] = known = name
-                if known == name:
+        for name, data in self._search(watch, processes):
+            if isinstance(data, OSError):
+                if name in self._expected or data.errno not in _NO_FILE:
                     found[name] = data
+                continue
+            own = os.path.realpath(name)
+            known = real.setdefault(own, name)
+            if known != name and os.path.islink(known) and not os.path.islink(name):
+                del found[known]
+                real[own] = known = name
+            if known == name:
+                found[name] = data
         yield from ((Path(name), data) for name, data in found.items())
 
+    def _search(self, watch: Watch, processes: int) -> Iterator[tuple[str, bytes | OSError]]:
+        names = list(self.names)
+        if self._found is not None:
+            yield from ((name, self._found[name]) for name in names if name in self._found)
+        elif processes < 2 or len(names) < _WORTH_PROCESSES:
+            yield from searched(watch(names, len(names), _SEARCHING))
+        else:
+            # Imported late: what most runs search is done before a process has started.
+            from migrate_trainers.workers import Lost, spread
 
-def hits(files: Mapping[Path, bytes], watch: Watch = unwatched) -> Iterator[tuple[Path, bytes | OSError]]:
+            parts = [tuple(names[start : start + _PART]) for start in range(0, len(names), _PART)]
+            found = dict(watch(spread(searched, parts, processes), len(parts), _SEARCHING))
+            for part in parts:
+                results = found[part]
+                yield from searched(part) if isinstance(results, Lost) else results
+
+
+def searched(names: Iterable[str]) -> list[tuple[str, bytes | OSError]]:
+    """The files that may use a legacy name, with their bytes, and those that can't be read, with the reason."""
+    # Strings instead of paths: this loop runs once for each file of the largest trees.
+    search = Search()
+    found: list[tuple[str, bytes | OSError]] = []
+    for name in names:
+        try:
+            data = search.hit(name)
+        except OSError as error:
+            found.append((name, error))
+        else:
+            if data is not None:
+                found.append((name, data))
+    return found
+
+
+def hits(
+    files: Mapping[Path, bytes], watch: Watch = unwatched, processes: int = 1
+) -> Iterator[tuple[Path, bytes | OSError]]:
     """The files that may use a legacy name, with their bytes, and those that can't be read, with the reason."""
     if isinstance(files, FilesOnDisk):
-        yield from files.hits(watch)
+        yield from files.hits(watch, processes)
         return
     for path in watch(files, len(files), _SEARCHING):
         try:
@@ -138,6 +170,9 @@ def replace_files(changes: Mapping[Path, tuple[bytes, bytes]]) -> None:
 
 def _beside(target: Path, data: bytes) -> str:
     """The name of a new file in the folder of another, with its mode and some bytes that have reached the disk."""
+    # Imported late: most runs write nothing.
+    import tempfile
+
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -35,13 +35,13 @@ def migrate_project(
     configuration file holds that a program names, by its absolute path; `settings_of` the settings for one of
     the files, where they are of several projects. Nothing is written.
 
-    Where there is much to migrate it is done in so many `processes`, which are given all of this; `watch` sees how far
-    it is.
+    Where there is much to search or to migrate it is done in so many `processes`, which are given all of this; `watch`
+    sees how far it is.
     """
     own = settings_of or partial(_settings_of_all, settings or Settings())
     results: dict[Path, FileResult] = {}
     hits: dict[Path, bytes] = {}
-    for path, data in hits_among(files, watch):
+    for path, data in hits_among(files, watch, processes):
         if isinstance(data, OSError):
             message = data.strerror or str(data)
             results[path] = FileResult(b"", b"", findings=(file_finding("MT902", message),))

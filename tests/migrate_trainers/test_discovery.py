@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from repositories import git, make_repository, write_tree
 
+from migrate_trainers import files
 from migrate_trainers.discovery import Patterns, Selection, files_around, find_files
 from migrate_trainers.files import FilesOnDisk, read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 CODE = "x = 1  # ray, LightningTrainer\n"
 TREE = {
@@ -187,3 +193,31 @@ def test_a_file_with_several_names_comes_once_by_its_own(tmp_path: Path) -> None
 
     assert len(names) == 4
     assert set(matches) == {tmp_path / "real.py", tmp_path / "package" / "x.py"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what is replaced here reaches forked processes only")
+@pytest.mark.parametrize("process_dies", [False, True])
+def test_many_files_are_searched_in_processes_with_the_same_outcome(
+    process_dies: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tree(tmp_path, {f"{number:02}.py": CODE if number % 3 else "x = 1\n" for number in range(20)})
+    names = [*find_files([tmp_path]).names, str(tmp_path / "missing.py")]
+    alone = [(path, str(data)) for path, data in FilesOnDisk(names, names).hits()]
+    search, here = files.searched, os.getpid()
+    searchers = tmp_path / "searchers"
+
+    def searched(part: Iterable[str]) -> list[tuple[str, bytes | OSError]]:
+        with searchers.open("a") as file:
+            file.write(f"{os.getpid()}\n")
+        if process_dies and names[7] in part and os.getpid() != here:
+            os._exit(1)
+        return search(part)
+
+    monkeypatch.setattr(files, "searched", searched)
+    monkeypatch.setattr(files, "_WORTH_PROCESSES", 10)
+    monkeypatch.setattr(files, "_PART", 4)
+
+    together = [(path, str(data)) for path, data in FilesOnDisk(names, names).hits(processes=2)]
+
+    assert together == alone
+    assert (str(here) in searchers.read_text().split()) == process_dies

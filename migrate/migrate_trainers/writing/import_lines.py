@@ -101,10 +101,10 @@ class ImportWriter:
             for module, local in place.plain.items():
                 if module.partition(".")[0] not in sys.stdlib_module_names:
                     self._add_plain(module, local, place.anchor)
-        edits = [self._write(statement, change) for statement, change in self._changes.items()]
+        # At one place the standard library comes first.
+        edits = [edit for place in places for edit in self._standard_library_edits(place)]
+        edits += [self._write(statement, change) for statement, change in self._changes.items()]
         edits += [Edit(place, place, "".join(sorted(texts))) for place, texts in self._inserted.items()]
-        for place in places:
-            edits += self._standard_library_edits(place)
         return edits
 
     def _plan_statement(self, statement: _Import) -> None:

@@ -310,6 +310,17 @@ TransformersTrainer(init, scaling_config=ScalingConfig(num_workers=2)).fit()
     assert after(migrate(program)).startswith(expected)
 
 
+def test_the_standard_library_comes_first_where_both_are_new() -> None:
+    program = """from ray.air import Checkpoint, ScalingConfig, session
+from ray.train.huggingface import AccelerateTrainer
+def train(config):
+    session.report({"loss": 1.0}, checkpoint=Checkpoint.from_dict({"step": 1}))
+AccelerateTrainer(train, accelerate_config={}, scaling_config=ScalingConfig(num_workers=2)).fit()
+"""
+
+    assert after(migrate(program)).startswith("import os\nimport tempfile\n\nimport torch\nimport ray.train\nfrom ray")
+
+
 def test_class_stands_below_the_import_of_what_it_derives_from() -> None:
     program = f"""\
 from project import make_model
