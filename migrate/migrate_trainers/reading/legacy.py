@@ -192,6 +192,8 @@ _CONFIG_HOMES: dict[str, tuple[str, ...]] = {
     "FailureConfig": ("ray.air", "ray.air.config", "ray.tune"),
     "Result": ("ray.air", "ray.air.result", "ray.tune"),
     "Checkpoint": ("ray.air", "ray.air.checkpoint"),
+    # In Ray 2.7 the one of `ray.tune` takes no arguments.
+    "SyncConfig": ("ray.tune", "ray.tune.syncer"),
 }
 MOVED: dict[str, str] = {
     f"{home}.{name}": f"ray.train.{name}" for name, homes in _CONFIG_HOMES.items() for home in homes
