@@ -60,6 +60,8 @@ def damaged_programs(draw: st.DrawFn) -> bytes:
 
 @example(b"\x0c" + PROGRAMS[0])
 @example(PROGRAMS[0].replace(b"\n)", b"\n\x0c)"))
+@example(b"\\\n" + PROGRAMS[0])
+@example(PROGRAMS[0].replace(b"\nfrom", b"\n\\\n\\\nfrom") + b"x = '''\n\\\nx'''; y = [\n\\\n1]; z = \\\n\\\n2\n")
 @example(PROGRAMS[0] + b"\r")
 @example(PROGRAMS[1].replace(b")\n", b")\r"))
 @example(b"# coding: utf-7\n" + PROGRAMS[0])

@@ -10,7 +10,7 @@ import libcst as cst
 
 from migrate_trainers.reading.parsing import Parsed
 from migrate_trainers.reading.scopes import Binding, BindingKind, Scope, build_scopes
-from migrate_trainers.reading.syntax import without_leading_form_feeds
+from migrate_trainers.reading.syntax import readable_by_libcst
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,13 +86,14 @@ class Program:
     def edited(self, edits: Iterable[Edit], *, continues_runs: bool = False) -> Program:
         """The program after a first step of its migration, at the same place."""
         source = self.source.rewritten(edits)
+        is_readable = readable_by_libcst(source.buffer) == source.buffer
         return Program(
             source,
             self.elsewhere,
             self.read_file,
             self.users,
             continues_runs=continues_runs or self.continues_runs,
-            parsed=None if b"\f" in source.buffer else self._parsed.edited(source.edits, source.buffer),
+            parsed=self._parsed.edited(source.edits, source.buffer) if is_readable else None,
         )
 
     # Places
@@ -335,8 +336,8 @@ class Program:
 
 
 def _parsed(source: Source) -> Parsed:
-    """The tree of a source; in front of statements libcst can't read form feeds."""
-    readable = without_leading_form_feeds(source.buffer)
+    """The tree of a source, but for what libcst loses in front of statements."""
+    readable = readable_by_libcst(source.buffer)
     parsed = Parsed.of(readable)
     if readable == source.buffer:
         return parsed
@@ -348,4 +349,4 @@ def _parsed(source: Source) -> Parsed:
         if isinstance(node, cst.SimpleString | cst.FormattedString)
     )
     changed = [(start, end) for start, end in strings if readable[start:end] != source.buffer[start:end]]
-    return Parsed.of(without_leading_form_feeds(source.buffer, changed)) if changed else parsed
+    return Parsed.of(readable_by_libcst(source.buffer, changed)) if changed else parsed

@@ -22,7 +22,8 @@ _LARGEST = 200_000
 _FRAMES = 12_000
 _OBJECTS = 100_000
 _TOO_DEEP = "its code is nested too deeply"
-# White space before a statement that holds a form feed, but for lines that go on from the one above.
+# Lines of a backslash alone, and white space with a form feed, where no line goes on from the one above.
+_LONE_BACKSLASHES = re.compile(rb"(?m)(?<!\\\n)(?<!\\\r\n)^(?:\\\r?\n)+(?=\S)")
 _LEADING_FORM_FEEDS = re.compile(rb"(?m)(?<!\\\n)(?<!\\\r\n)^[ \t\f]*\f")
 
 
@@ -98,14 +99,17 @@ def foreign_code() -> Iterator[None]:
         sys.setrecursionlimit(limit)
 
 
-def without_leading_form_feeds(data: bytes, kept: Sequence[tuple[int, int]] = ()) -> bytes:
-    """A text of the same length without form feeds in front of statements, but for some ranges that keep theirs.
+def readable_by_libcst(data: bytes, kept: Sequence[tuple[int, int]] = ()) -> bytes:
+    """A text of the same length without what libcst loses in front of statements, but for some ranges that keep theirs.
 
-    libcst loses them, and Python begins to count the indentation behind one: each becomes the end of a blank line.
+    That are form feeds, behind which Python begins to count the indentation, and lines of a backslash alone: each
+    becomes the end of a blank line.
     """
 
     def replaced(match: re.Match[bytes]) -> bytes:
         is_kept = any(start <= match.start() < end for start, end in kept)
-        return match[0] if is_kept else match[0].replace(b"\f", b"\n")
+        return match[0] if is_kept else match[0].replace(b"\f", b"\n").replace(b"\\", b"\n")
 
-    return _LEADING_FORM_FEEDS.sub(replaced, data) if b"\f" in data else data
+    if b"\f" in data:
+        data = _LEADING_FORM_FEEDS.sub(replaced, data)
+    return _LONE_BACKSLASHES.sub(replaced, data) if _LONE_BACKSLASHES.search(data) else data
