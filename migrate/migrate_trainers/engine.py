@@ -87,9 +87,8 @@ def _parsed(data: bytes) -> Program | FileResult:
     except cst.ParserSyntaxError as error:
         if may_skip_file(source.text):
             return FileResult(data, data)
-        # libcst lists all tokens that it would have taken, and may name another line.
-        message, line, column = syntax_error(source.text) or (error.message, error.editor_line, error.editor_column)
-        return FileResult(data, data, findings=(file_finding("MT900", message, line, column),))
+        finding = file_finding("MT900", *syntax_error(source.text, error))
+        return FileResult(data, data, findings=(finding,))
     except (RecursionError, MemoryError):
         return FileResult(data, data, findings=(file_finding("MT914", "its code is nested too deeply"),))
     except Exception as error:

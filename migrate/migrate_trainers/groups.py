@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from migrate_trainers.engine import failure, migrate_program
 from migrate_trainers.findings import FileResult, Kind
-from migrate_trainers.linking import migrate_linked, prepare
+from migrate_trainers.linking import left_with_others, migrate_linked, prepare
 from migrate_trainers.reading.directives import changed_although_skipped, skips_file
 from migrate_trainers.reading.source import Source, UndecodableError
 from migrate_trainers.reading.syntax import is_python
@@ -19,7 +19,7 @@ from migrate_trainers.rules.lightning.conversion import (
     imported_packages,
     prefers_lightning,
 )
-from migrate_trainers.rules.rewrite import Package, finding
+from migrate_trainers.rules.rewrite import Package
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -148,8 +148,7 @@ def _left(programs: Mapping[Path, Program], detail: str) -> dict[Path, FileResul
     results = {}
     for path, program in programs.items():
         sites = legacy_uses.call_sites(program)
-        nodes = [site.call.func for site in sites] or list(legacy_uses.references(program))[:1]
-        findings = tuple(sorted(finding(program, "MT906", node, detail) for node in nodes))
+        findings = tuple(sorted(left_with_others(program, sites, detail)))
         results[path] = FileResult(program.source.data, program.source.data, len(sites), 0, findings)
     return results
 

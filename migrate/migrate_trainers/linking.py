@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from migrate_trainers.findings import Finding
     from migrate_trainers.reading.program import Program
+    from migrate_trainers.rules.rewrite import CallSite
     from migrate_trainers.settings import Settings
 
 
@@ -137,11 +138,16 @@ def _left(paths: Sequence[Path], linked: LinkedProgram, findings: Sequence[Findi
         if path != at_fault:
             found = [one for one in found if one.code != "MT905"]
             detail = f"`{at_fault}` makes or takes configurations of this file, and was left"
-            nodes = [site.call.func for site in sites] or list(legacy_uses.references(program))[:1]
-            found += [finding(program, "MT906", node, detail) for node in nodes]
+            found += left_with_others(program, sites, detail)
         data = program.source.data
         results[path] = FileResult(data, data, len(sites), 0, tuple(sorted(found)))
     return results
+
+
+def left_with_others(program: Program, sites: Sequence[CallSite], detail: str) -> list[Finding]:
+    """The findings of a file that is left because of another: at each trainer, or else where it first names one."""
+    nodes = [site.call.func for site in sites] or list(legacy_uses.references(program))[:1]
+    return [finding(program, "MT906", node, detail) for node in nodes]
 
 
 def _of_file(findings: Sequence[Finding], index: int) -> list[Finding]:

@@ -67,7 +67,6 @@ class Tree:
         self._files = files
         self._others = others
         self._settings_of = settings_of
-        self._settings_of = settings_of
         self._read_data = read_data
         self._programs: dict[Path, Program] = {}
         self._reaching: dict[Path, frozenset[Path]] = {}

@@ -14,7 +14,7 @@ from migrate_trainers.containers.names import LEGACY_NAMES, names_of
 from migrate_trainers.engine import failure, file_finding
 from migrate_trainers.findings import FileResult
 from migrate_trainers.reading.prefilter import mentions_legacy_name
-from migrate_trainers.reading.syntax import TooLargeError, syntax_tree
+from migrate_trainers.reading.syntax import TooLargeError, syntax_error, syntax_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -231,5 +231,5 @@ def _syntax_errors(cell: _Cell, python: MagicText) -> Iterator[Finding]:
     except TooLargeError as error:
         yield file_finding("MT914", str(error), cell=cell.number)
     except cst.ParserSyntaxError as error:
-        column = python.column(error.editor_line, error.editor_column)
-        yield file_finding("MT900", error.message, error.editor_line, column, cell.number)
+        message, line, column = syntax_error(python.python, error)
+        yield file_finding("MT900", message, line, python.column(line, column), cell.number)

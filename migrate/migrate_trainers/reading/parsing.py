@@ -12,7 +12,7 @@ import libcst as cst
 from migrate_trainers.reading.layout import chunks_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from migrate_trainers.reading.layout import Chunk, Span
     from migrate_trainers.reading.source import Edit
@@ -41,13 +41,13 @@ class Parsed:
         module = cst.parse_module(text)
         return cls(data, module, chunks_of(module, text))
 
-    def edited(self, edits: Iterable[Edit], data: bytes) -> Parsed:
+    def edited(self, edits: Sequence[Edit], data: bytes) -> Parsed:
         """What `of` gives for `data`, which the text has become by edits; raises the same.
 
         What no edit comes near keeps its nodes.
         """
         try:
-            return _edited(self, sorted(edits, key=lambda edit: edit.order), data)
+            return _edited(self, edits, data)
         except (cst.ParserSyntaxError, ValueError):
             return Parsed.of(data)  # An error has to name its place in the whole.
 

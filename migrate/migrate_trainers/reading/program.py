@@ -47,10 +47,10 @@ class Program:
     """One module: its tree, byte spans, parents, scopes and imports.
 
     `elsewhere` finds what a name is that is imported from another file, `read_file` gives what a file holds that the
-    program names, `users` the programs that import a name of its own; `continues_runs` says that the
-    trainers continue earlier runs, as an earlier step of the migration has seen; `parsed` is the source's tree where
-    that is there already. Raises `libcst.ParserSyntaxError` if
-    the source isn't Python, and `ValueError` if libcst can't give its text back exactly (spans would be wrong then).
+    program names, `users` the programs that import a name of its own; `continues_runs` says that the trainers continue
+    earlier runs, as an earlier step of the migration has seen; `parsed` is the source's tree where there is one. Raises
+    `libcst.ParserSyntaxError` if the source isn't Python, and `ValueError` if libcst can't give its text back exactly
+    (spans would be wrong then).
     """
 
     def __init__(
@@ -232,6 +232,16 @@ class Program:
         """Whether a binding's value is not yet there where a name is read."""
         is_own_value = isinstance(node, cst.Assign | cst.AnnAssign) and self.contains(node, name)
         return is_own_value or self.span(node)[0] > self.span(name)[0]
+
+    def sole_assignment(self, name: cst.Name) -> Binding | None:
+        """The plain assignment behind a name whose variable nothing else binds."""
+        bindings = self.bindings(name)
+        return bindings[0] if len(bindings) == 1 and bindings[0].kind is BindingKind.ASSIGNMENT else None
+
+    def assigned_value(self, name: cst.Name) -> cst.BaseExpression | None:
+        """What that assignment gives it."""
+        binding = self.sole_assignment(name)
+        return binding.value if binding is not None else None
 
     def named(self, node: cst.BaseExpression) -> tuple[Binding, ...]:
         """The bindings of what an expression names; none for what isn't a variable of the program."""

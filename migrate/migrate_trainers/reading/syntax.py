@@ -15,6 +15,8 @@ from migrate_trainers.reading.nesting import depth_of_text, depth_of_tree, joins
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    import libcst as cst
+
 # What libcst and the rules walk through without running out of stack, far more than people write.
 _DEEPEST = 500
 # Lines and elements, of which libcst makes some ten kilobytes each.
@@ -40,15 +42,18 @@ def is_python(text: str) -> bool:
     return True
 
 
-def syntax_error(text: str) -> tuple[str, int, int] | None:
-    """What this Python says against a text, with the line and the column; None if it can parse it."""
+def syntax_error(text: str, error: cst.ParserSyntaxError) -> tuple[str, int, int]:
+    """What is wrong with a text that libcst can't parse, with the line and the column: what this Python says.
+
+    libcst lists all tokens that it would have taken, and may name another line.
+    """
     try:
         ast.parse(text)
-    except SyntaxError as error:
-        return error.msg, error.lineno or 1, max(error.offset or 1, 1)
+    except SyntaxError as own:
+        return own.msg, own.lineno or 1, max(own.offset or 1, 1)
     except (ValueError, RecursionError, MemoryError):
-        return None
-    return None
+        pass
+    return error.message, error.editor_line, error.editor_column
 
 
 def syntax_tree(text: str) -> ast.Module | None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.reading import legacy
-from migrate_trainers.reading.scopes import Binding, BindingKind
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.literals import entries_of, is_flag, is_none
 from migrate_trainers.rules.storage import migrate_storage
@@ -17,6 +16,7 @@ from migrate_trainers.writing.arguments import bound_arguments
 
 if TYPE_CHECKING:
     from migrate_trainers.reading.program import Program
+    from migrate_trainers.reading.scopes import Binding
     from migrate_trainers.rules.rewrite import Rewrite
     from migrate_trainers.settings import Version
 
@@ -60,13 +60,11 @@ def find_config_call(program: Program, value: cst.BaseExpression, name: str) -> 
         return ConfigCall(value, None)
     if not isinstance(value, cst.Name):
         return None
-    bindings = program.bindings(value)
-    if len(bindings) != 1 or bindings[0].kind is not BindingKind.ASSIGNMENT or bindings[0].value is None:
+    variable = program.sole_assignment(value)
+    if variable is None or variable.value is None or config_class(program, variable.value) != name:
         return None
-    if config_class(program, bindings[0].value) != name:
-        return None
-    assert isinstance(bindings[0].value, cst.Call)
-    return ConfigCall(bindings[0].value, bindings[0])
+    assert isinstance(variable.value, cst.Call)
+    return ConfigCall(variable.value, variable)
 
 
 def config_arguments(rewrite: Rewrite, call: cst.Call) -> dict[str, cst.Arg] | None:

@@ -207,7 +207,7 @@ def is_given_as(program: Program, node: cst.CSTNode, keyword: str) -> bool:
     """Whether a node is part of an argument of a legacy trainer, or of a variable that is only given as that."""
     for above in program.ancestors(node):
         if isinstance(above, cst.Assign | cst.AnnAssign):
-            bindings = program.scope(above).lookup(_target_name(above))
+            bindings = program.scope(above).lookup(target_name(above))
             uses = [use for binding in bindings if binding.node is above for use in program.uses(binding)]
             return bool(uses) and all(
                 not program.contains(above, use) and is_given_as(program, use, keyword) for use in uses
@@ -217,7 +217,8 @@ def is_given_as(program: Program, node: cst.CSTNode, keyword: str) -> bool:
     return False
 
 
-def _target_name(assignment: cst.Assign | cst.AnnAssign) -> str:
+def target_name(assignment: cst.Assign | cst.AnnAssign) -> str:
+    """The variable that an assignment binds first, empty for none."""
     target = assignment.targets[0].target if isinstance(assignment, cst.Assign) else assignment.target
     return target.value if isinstance(target, cst.Name) else ""
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers.reading.scopes import BindingKind
 from migrate_trainers.writing.placement import comments_of, removal
 
 if TYPE_CHECKING:
@@ -64,10 +63,8 @@ def vanishes(program: Program, name: cst.Name) -> bool:
 
 def _only_read_here(program: Program, name: cst.Name) -> Binding | None:
     """The only binding of a variable, a plain assignment, if this is its only use."""
-    bindings = program.bindings(name)
-    if len(bindings) != 1 or bindings[0].kind is not BindingKind.ASSIGNMENT or bindings[0].value is None:
-        return None
-    return bindings[0] if len(program.uses(bindings[0])) == 1 else None
+    binding = program.sole_assignment(name)
+    return binding if binding is not None and len(program.uses(binding)) == 1 else None
 
 
 def display_of(node: cst.Dict) -> dict[str, cst.BaseExpression] | None:

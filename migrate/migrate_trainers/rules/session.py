@@ -13,6 +13,7 @@ from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.configs import arguments_behind
 from migrate_trainers.rules.literals import is_none
 from migrate_trainers.rules.storage import is_stored_locally
+from migrate_trainers.writing.arguments import keyword_argument
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,7 +101,7 @@ def _of_the_run(rewrite: Rewrite, node: cst.Name | cst.Attribute, name: str, con
         return node, f"{context}.get_experiment_name"
     is_called = isinstance(call, cst.Call) and call.func is node and not call.args
     if name == _TRIAL_FOLDER and is_called and not is_trial and trainers:
-        if all(_stores_locally(rewrite, _run_config(one)) for one in trainers):
+        if all(_stores_locally(rewrite, keyword_argument(one, "run_config")) for one in trainers):
             rewrite.review("MT409", node, f"{named} is the folder of the run now, `result.path`")
             assert call is not None
             return call, f"{context}.get_storage().experiment_fs_path"
@@ -108,15 +109,11 @@ def _of_the_run(rewrite: Rewrite, node: cst.Name | cst.Attribute, name: str, con
     raise Refusal("MT405", node, named.rstrip(","))
 
 
-def _run_config(trainer: cst.Call) -> cst.BaseExpression | None:
-    return next((one.value for one in trainer.args if one.keyword and one.keyword.value == "run_config"), None)
-
-
-def _stores_locally(rewrite: Rewrite, run_config: cst.BaseExpression | None) -> bool:
+def _stores_locally(rewrite: Rewrite, run_config: cst.Arg | None) -> bool:
     """Whether a run is surely stored in a folder of the file system."""
-    if run_config is None or is_none(run_config):
+    if run_config is None or is_none(run_config.value):
         return True
-    arguments = arguments_behind(rewrite, run_config, "RunConfig")
+    arguments = arguments_behind(rewrite, run_config.value, "RunConfig")
     return arguments is not None and is_stored_locally(rewrite.program, arguments)
 
 

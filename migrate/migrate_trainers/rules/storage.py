@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.reading import legacy
-from migrate_trainers.reading.scopes import BindingKind
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.literals import inlined, is_none, string, vanishes
 from migrate_trainers.rules.unused_imports import remove_imports_of
@@ -83,14 +82,14 @@ def is_stored_locally(program: Program, arguments: Mapping[str, cst.Arg]) -> boo
 
 def _may_upload(program: Program, sync_config: cst.BaseExpression) -> bool:
     if isinstance(sync_config, cst.Name):
-        sync_config = _assigned(program, sync_config) or sync_config
+        sync_config = program.assigned_value(sync_config) or sync_config
     is_made = isinstance(sync_config, cst.Call) and program.qualified_name(sync_config.func) in legacy.SYNC_CONFIGS
     arguments = bound_arguments(sync_config, ()) if is_made and isinstance(sync_config, cst.Call) else None
     return arguments is None or "upload_dir" in arguments
 
 
 def _is_local(program: Program, node: cst.BaseExpression) -> bool:
-    if isinstance(node, cst.Name) and (value := _assigned(program, node)) is not None:
+    if isinstance(node, cst.Name) and (value := program.assigned_value(node)) is not None:
         return _is_local(program, value)
     literal = string(node)
     if literal is not None:
@@ -119,15 +118,9 @@ def _is_absolute(program: Program, node: cst.BaseExpression) -> bool | None:
     if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.Add | cst.Divide):
         return _is_absolute(program, node.left)
     if isinstance(node, cst.Name):
-        value = _assigned(program, node)
+        value = program.assigned_value(node)
         return None if value is None else _is_absolute(program, value)
     return _gives_absolute(program, node) if isinstance(node, cst.Call) else None
-
-
-def _assigned(program: Program, name: cst.Name) -> cst.BaseExpression | None:
-    """What the only assignment of a variable gives it."""
-    bindings = program.bindings(name)
-    return bindings[0].value if len(bindings) == 1 and bindings[0].kind is BindingKind.ASSIGNMENT else None
 
 
 def _gives_absolute(program: Program, call: cst.Call) -> bool | None:
@@ -148,7 +141,7 @@ def _upload_dir(rewrite: Rewrite, argument: cst.Arg) -> str | None:
     program, value = rewrite.program, argument.value
     variable = value if isinstance(value, cst.Name) else None
     if variable is not None and vanishes(program, variable):
-        value = _assigned(program, variable) or value
+        value = program.assigned_value(variable) or value
     if not isinstance(value, cst.Call) or program.qualified_name(value.func) not in legacy.SYNC_CONFIGS:
         raise Refusal("MT403", argument, "`RunConfig(sync_config=...)`: what it says can't be seen")
     fields = legacy.SYNC_CONFIG_FIELDS if rewrite.settings.source < legacy.FIRST_WITHOUT_UPLOAD_DIR else ()

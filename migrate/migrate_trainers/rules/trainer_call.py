@@ -11,7 +11,7 @@ from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.checkpoints.restored import restoring_calls
 from migrate_trainers.rules.configs import arguments_behind, dictionary_behind, find_config_call, lacks_workers
-from migrate_trainers.writing.arguments import bound_arguments
+from migrate_trainers.writing.arguments import bound_arguments, keyword_argument
 from migrate_trainers.writing.render import Argument, sequence
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def check_workers(rewrite: Rewrite, site: CallSite) -> None:
     program = rewrite.program
     if any(program.qualified_name(call.func) in legacy.TUNERS for call in program.calls):
         return
-    scaling = next((one for one in site.call.args if one.keyword and one.keyword.value == "scaling_config"), None)
+    scaling = keyword_argument(site.call, "scaling_config")
     if lacks_workers(rewrite, scaling.value if scaling is not None else None):
         raise Refusal("MT106", scaling or site.call, f"`{site.trainer}` required `ScalingConfig(num_workers=...)`")
 

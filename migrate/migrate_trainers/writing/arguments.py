@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from migrate_trainers.reading.program import Program
 
 
+def keyword_argument(call: cst.Call, name: str) -> cst.Arg | None:
+    """The argument that a call gives by a keyword."""
+    return next((one for one in call.args if one.keyword is not None and one.keyword.value == name), None)
+
+
 def bound_arguments(call: cst.Call, positional: Sequence[str]) -> dict[str, cst.Arg] | None:
     """A call's arguments by parameter name, or None where a star, or too many positions, hide which is which."""
     bound: dict[str, cst.Arg] = {}

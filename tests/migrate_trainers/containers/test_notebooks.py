@@ -194,7 +194,7 @@ def test_a_cell_that_is_no_python_is_named() -> None:
     result = migrate_notebook(*CELLS, "#md", "x = 1\n%matplotlib inline\ndef draft(:\n")
 
     assert not result.changed
-    assert [(one.code, one.cell, one.line, one.column) for one in result.findings] == [("MT900", 7, 3, 1)]
+    assert [(one.code, one.cell, one.line, one.column) for one in result.findings] == [("MT900", 7, 3, 11)]
 
 
 def test_findings_are_at_their_place_in_the_cell() -> None:

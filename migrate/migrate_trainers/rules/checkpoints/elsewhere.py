@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.reading import legacy
-from migrate_trainers.reading.scopes import BindingKind, own_returns
+from migrate_trainers.reading.scopes import own_returns
 from migrate_trainers.rules.checkpoints.reported import made_dictionaries, read_reports
 from migrate_trainers.rules.literals import is_none
 from migrate_trainers.writing.arguments import bound_arguments
@@ -34,9 +34,7 @@ def reports_dictionaries(program: Program, others: list[Report]) -> bool:
 
 def _is_made_elsewhere(program: Program, value: cst.BaseExpression) -> bool:
     if isinstance(value, cst.Name):
-        bindings = program.bindings(value)
-        is_assigned = len(bindings) == 1 and bindings[0].kind is BindingKind.ASSIGNMENT
-        assigned = bindings[0].value if is_assigned else None
+        assigned = program.assigned_value(value)
         return assigned is not None and _is_made_elsewhere(program, assigned)
     if not isinstance(value, cst.Call):
         return False

@@ -11,6 +11,7 @@ from migrate_trainers.reading import legacy
 from migrate_trainers.reading.scopes import BindingKind, own_returns
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.checkpoints.own_code import arguments_for, own_function, uses_of_function
+from migrate_trainers.rules.legacy_uses import target_name
 from migrate_trainers.rules.literals import is_none
 from migrate_trainers.writing.arguments import bound_arguments
 
@@ -235,11 +236,9 @@ class _Flow:
         return []
 
     def _uses_of_targets(self, assignment: cst.Assign | cst.AnnAssign) -> list[cst.BaseExpression]:
-        targets = [one.target for one in assignment.targets] if isinstance(assignment, cst.Assign) else []
-        (target,) = targets if len(targets) == 1 else [getattr(assignment, "target", None)]
-        if not isinstance(target, cst.Name):
+        if isinstance(assignment, cst.Assign) and len(assignment.targets) > 1:
             return []
-        bindings = self._program.scope(assignment).lookup(target.value)
+        bindings = self._program.scope(assignment).lookup(target_name(assignment))
         return [use for one in bindings if one.node is assignment for use in self._program.uses(one)]
 
     def _calls_of_function(self, returned: cst.Return) -> list[cst.BaseExpression]:

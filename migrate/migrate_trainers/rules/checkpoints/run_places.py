@@ -10,7 +10,7 @@ from migrate_trainers.reading.scopes import BindingKind
 from migrate_trainers.rules.configs import fields, find_config_call
 from migrate_trainers.rules.legacy_uses import written_for
 from migrate_trainers.rules.literals import string
-from migrate_trainers.writing.arguments import bound_arguments
+from migrate_trainers.writing.arguments import bound_arguments, keyword_argument
 
 if TYPE_CHECKING:
     from migrate_trainers.reading.program import Program
@@ -23,8 +23,8 @@ _DEFAULT_STORAGE = "~/ray_results"
 
 def place_of_run(program: Program, settings: Settings, trainer: cst.Call) -> str | None:
     """The folder of a trainer's run, from its RunConfig."""
-    given = next((one.value for one in trainer.args if one.keyword and one.keyword.value == "run_config"), None)
-    found = find_config_call(program, given, "RunConfig") if given is not None else None
+    given = keyword_argument(trainer, "run_config")
+    found = find_config_call(program, given.value, "RunConfig") if given is not None else None
     if found is None:
         return None
     version = settings.source_version or written_for(program)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers.reading.scopes import BindingKind
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.legacy_uses import is_trainer
 from migrate_trainers.rules.literals import entries_of, string
@@ -47,15 +46,15 @@ def read_keys(program: Program, site: CallSite, datasets: cst.BaseExpression, co
 def _keys_in_variable(program: Program, site: CallSite, variable: cst.Name, code: str) -> DatasetKeys:
     """The keys of a dictionary that is assigned once, and perhaps filled by `datasets["val"] = ...` lines."""
     nothing = DatasetKeys(frozenset(), None)
-    bindings = program.bindings(variable)
-    if len(bindings) != 1 or bindings[0].kind is not BindingKind.ASSIGNMENT or bindings[0].value is None:
+    binding = program.sole_assignment(variable)
+    if binding is None or binding.value is None:
         return nothing
-    entries = entries_of(program, bindings[0].value)
+    entries = entries_of(program, binding.value)
     if entries is None:
         return nothing
-    made = program.statement(bindings[0].node)
+    made = program.statement(binding.node)
     certain, possible, is_open = set(entries), set(entries), False
-    for name in program.uses(bindings[0]):
+    for name in program.uses(binding):
         key = _stored_key(program, name)
         statement = program.statement(name)
         if key is not None:

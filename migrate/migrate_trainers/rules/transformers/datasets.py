@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.reading import legacy
-from migrate_trainers.reading.scopes import BindingKind
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.data.given import TRAIN, Codes, RayData, read_given
 from migrate_trainers.rules.literals import entries_of
@@ -153,11 +152,8 @@ def _is_data_config(program: Program, data: RayData) -> bool:
 
 def _value_behind(program: Program, value: cst.BaseExpression) -> cst.BaseExpression:
     """The value of a variable that is assigned once, else the expression itself."""
-    while isinstance(value, cst.Name):
-        bindings = program.bindings(value)
-        if len(bindings) != 1 or bindings[0].kind is not BindingKind.ASSIGNMENT or bindings[0].value is None:
-            break
-        value = bindings[0].value
+    while isinstance(value, cst.Name) and (assigned := program.assigned_value(value)) is not None:
+        value = assigned
     return value
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers.reading.scopes import BindingKind
 from migrate_trainers.reading.transformers_arguments import POSITIONAL
 from migrate_trainers.reading.values import ValueAnalysis
 from migrate_trainers.rules.literals import entries_of, string
@@ -123,10 +122,8 @@ def choice(program: Program, node: cst.BaseExpression | None) -> str | None:
 
 def constant_behind(program: Program, name: cst.Name) -> cst.BaseExpression | None:
     """What the only assignment of a variable gives it."""
-    bindings = program.bindings(name)
-    if len(bindings) != 1 or bindings[0].kind is not BindingKind.ASSIGNMENT:
-        return None
-    return bindings[0].value if bindings[0].value is not name else None
+    value = program.assigned_value(name)
+    return value if value is not name else None
 
 
 def _entries_in_sight(

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.reading import legacy
-from migrate_trainers.reading.scopes import BindingKind
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.tuning.spaces import Entry, entries_of, is_search_algorithm, takes_space_first
 
@@ -42,8 +41,7 @@ def _points(program: Program, value: cst.BaseExpression) -> Iterator[cst.BaseExp
     """The points of a list that is written out in place or in a variable of its own."""
     written = value
     if isinstance(value, cst.Name) and value.value != "None":
-        bindings = program.bindings(value)
-        only = bindings[0] if len(bindings) == 1 and bindings[0].kind is BindingKind.ASSIGNMENT else None
+        only = program.sole_assignment(value)
         if only is not None and only.value is not None and list(program.uses(only)) == [value]:
             written = only.value
     if isinstance(written, cst.List):

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.reading import legacy
-from migrate_trainers.reading.scopes import BindingKind
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.literals import string
@@ -60,12 +59,12 @@ def _searched(program: Program) -> Iterator[cst.BaseExpression]:
 def _written(program: Program, value: cst.BaseExpression) -> cst.Dict | None:
     """The dictionary that a value is, or that a variable is assigned which only searches are given."""
     if isinstance(value, cst.Name):
-        bindings = program.bindings(value)
-        if len(bindings) != 1 or bindings[0].kind is not BindingKind.ASSIGNMENT or bindings[0].value is None:
+        variable = program.sole_assignment(value)
+        if variable is None or variable.value is None:
             return None
-        if not all(is_entry(program, use) for use in program.uses(bindings[0])):
+        if not all(is_entry(program, use) for use in program.uses(variable)):
             return None
-        value = bindings[0].value
+        value = variable.value
     return value if isinstance(value, cst.Dict) and not value.lpar and _is_plain(value) else None
 
 

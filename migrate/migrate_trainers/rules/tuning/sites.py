@@ -16,12 +16,27 @@ from migrate_trainers.rules.tuning.spaces import entries_of
 from migrate_trainers.writing.arguments import bound_arguments
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from migrate_trainers.reading.program import Program, Statement
     from migrate_trainers.reading.scopes import Binding
     from migrate_trainers.rules.rewrite import CallSite
     from migrate_trainers.rules.tuning.spaces import Entry
+
+
+@dataclass(frozen=True)
+class _Form:
+    """How a call that runs trials names what it `runs` and its search `space`; what is `refused` is told by a code."""
+
+    name: str
+    arguments: Collection[str]
+    runs: str
+    space: str
+    refused: str
+
+
+_TUNER = _Form("Tuner", legacy.TUNER_ARGUMENTS, runs="trainable", space="param_space", refused="MT501")
+_TUNE_RUN = _Form("tune.run", legacy.TUNE_RUN_ARGUMENTS, runs="run_or_experiment", space="config", refused="MT506")
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +145,7 @@ def _runs_trials(program: Program, call: cst.Call) -> bool:
 def _tunes_something_else(program: Program, call: cst.Call) -> bool:
     """Whether a Tuner surely runs something other than a trainer: a function or class of the file, or a named one."""
     qualified = program.qualified_name(call.func)
-    first = {**dict.fromkeys(legacy.TUNERS, "trainable"), **dict.fromkeys(legacy.TUNE_RUN, "run_or_experiment")}
+    first = {**dict.fromkeys(legacy.TUNERS, _TUNER.runs), **dict.fromkeys(legacy.TUNE_RUN, _TUNE_RUN.runs)}
     name = first.get(qualified or "", "")
     bound = bound_arguments(call, (name,)) if name else None
     argument = bound.get(name) if bound else None
@@ -146,26 +161,14 @@ def _tunes_something_else(program: Program, call: cst.Call) -> bool:
 
 
 def _read_tuner(program: Program, call: cst.Call) -> TunerCall:
-    if program.qualified_name(call.func) in legacy.TUNE_RUN:
-        return _read_run(program, call)
-    arguments = bound_arguments(call, ("trainable",))
+    is_run = program.qualified_name(call.func) in legacy.TUNE_RUN
+    form = _TUNE_RUN if is_run else _TUNER
+    arguments = bound_arguments(call, (form.runs,))
     if arguments is None:
-        raise Refusal("MT104", call, "the arguments of `Tuner`")
-    unknown = [name for name in arguments if name not in legacy.TUNER_ARGUMENTS]
+        raise Refusal("MT104", call, f"the arguments of `{form.name}`")
+    unknown = [name for name in arguments if name not in form.arguments]
     if unknown:
-        raise Refusal("MT501", arguments[unknown[0]], f"`Tuner({unknown[0]}=...)`")
-    space = arguments.get("param_space")
+        raise Refusal(form.refused, arguments[unknown[0]], f"`{form.name}({unknown[0]}=...)`")
+    space = arguments.get(form.space)
     entries = dict(entries_of(program, space.value)) if space is not None else {}
-    return TunerCall(call, arguments, program.statement(call), entries)
-
-
-def _read_run(program: Program, call: cst.Call) -> TunerCall:
-    arguments = bound_arguments(call, ("run_or_experiment",))
-    if arguments is None:
-        raise Refusal("MT104", call, "the arguments of `tune.run`")
-    unknown = [name for name in arguments if name not in legacy.TUNE_RUN_ARGUMENTS]
-    if unknown:
-        raise Refusal("MT506", arguments[unknown[0]], f"`tune.run({unknown[0]}=...)`")
-    space = arguments.get("config")
-    entries = dict(entries_of(program, space.value)) if space is not None else {}
-    return TunerCall(call, arguments, program.statement(call), entries, is_run=True)
+    return TunerCall(call, arguments, program.statement(call), entries, is_run)

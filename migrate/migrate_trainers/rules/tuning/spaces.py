@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.reading import legacy
-from migrate_trainers.reading.scopes import BindingKind, own_returns
+from migrate_trainers.reading.scopes import own_returns
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.legacy_uses import target_name
 from migrate_trainers.rules.literals import string
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def is_entry(program: Program, node: cst.CSTNode) -> bool:
     if isinstance(above, cst.Arg | cst.Return):
         return _takes_space(program, dictionary)
     if isinstance(above, cst.Assign | cst.AnnAssign):
-        bindings = program.scope(above).lookup(_target_name(above))
+        bindings = program.scope(above).lookup(target_name(above))
         return len(bindings) == 1 and all(_takes_space(program, use) for use in program.uses(bindings[0]))
     return False
 
@@ -127,15 +128,10 @@ def _written(program: Program, value: cst.BaseExpression) -> cst.BaseExpression:
         return _written(program, returned)
     if not isinstance(value, cst.Name) or value.value == "None":
         return value
-    bindings = program.bindings(value)
-    if len(bindings) != 1 or bindings[0].kind is not BindingKind.ASSIGNMENT or bindings[0].value is None:
+    variable = program.sole_assignment(value)
+    if variable is None or variable.value is None:
         raise Refusal("MT501", value, f"`{value.value}` is not simply assigned")
-    for use in program.uses(bindings[0]):
+    for use in program.uses(variable):
         if not _takes_space(program, use):
             raise Refusal("MT501", use, f"`{value.value}` is used for more than a search space")
-    return bindings[0].value
-
-
-def _target_name(statement: cst.Assign | cst.AnnAssign) -> str:
-    target = statement.targets[0].target if isinstance(statement, cst.Assign) else statement.target
-    return target.value if isinstance(target, cst.Name) else ""
+    return variable.value

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers.reading.scopes import BindingKind
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.reading.values import ValueAnalysis, only_looks
 from migrate_trainers.refusal import Refusal
@@ -179,11 +178,11 @@ def _is_flat(program: Program, value: cst.BaseExpression) -> bool:
     """Whether a dictionary is written out and surely holds no other ones, so that nothing is merged into its values."""
     written = value
     if isinstance(value, cst.Name):
-        bindings = program.bindings(value)
-        if len(bindings) != 1 or bindings[0].kind is not BindingKind.ASSIGNMENT or bindings[0].value is None:
+        variable = program.sole_assignment(value)
+        if variable is None or variable.value is None:
             return False
-        if not all(use is value or only_looks(program, use) for use in program.uses(bindings[0])):
+        if not all(use is value or only_looks(program, use) for use in program.uses(variable)):
             return False
-        written = bindings[0].value
+        written = variable.value
     entries = entries_of(program, written)
     return entries is not None and all(is_never_a_dictionary(program, entry) for entry in entries.values())
