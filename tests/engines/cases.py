@@ -31,7 +31,7 @@ class Case:
     folder: Path
     description: str
     runnable: bool
-    usual_run: bool  # trains as many others do: only the long suites run it
+    suite: str  # the shortest that runs it: "test", "conformance" or "equivalence"
     tuned: bool  # runs trials, which the bundled runtime doesn't
     refused: str | None  # the finding that says why it is left as it was
     metrics: tuple[str, ...]
@@ -83,7 +83,7 @@ def _read(file: Path) -> Case:
         folder=file.parent,
         description=settings["description"],
         runnable=settings["runnable"],
-        usual_run=settings.get("usual-run", False),
+        suite=settings.get("suite", "test"),
         tuned=settings.get("tuned", False),
         refused=settings.get("refused"),
         metrics=tuple(settings.get("metrics", ())),

@@ -19,7 +19,7 @@ SCRIPTS = Path(__file__).parent / "scripts"
     "case",
     [
         # A script takes half a minute on real Ray: what trains as others do waits for `make equivalence`.
-        pytest.param(case, marks=pytest.mark.legacy_ray if case.usual_run else pytest.mark.real_ray)
+        pytest.param(case, marks=pytest.mark.legacy_ray if case.suite == "equivalence" else pytest.mark.real_ray)
         for case in runnable_cases()
     ],
     ids=lambda case: case.name,
