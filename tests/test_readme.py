@@ -6,15 +6,19 @@ import re
 import runpy
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
 
 from migrate_trainers import Kind, Settings, migrate_project
-from migrate_trainers.catalogue import CATALOGUE, Version
+from migrate_trainers.catalogue import CATALOGUE
 from migrate_trainers.cli import main
 from migrate_trainers.examples import EXAMPLES
 from migrate_trainers.reading import legacy
+
+if TYPE_CHECKING:
+    from migrate_trainers.entry import Version
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from migrate_trainers.catalogue import CATALOGUE, Entry
+from migrate_trainers.catalogue import CATALOGUE
+
+if TYPE_CHECKING:
+    from migrate_trainers.entry import Entry
 
 README = Path(__file__).parents[1] / "README.md"
 _HEADER = "| code | kind | finding | what to do |"

@@ -1,44 +1,15 @@
 """Every finding that the tool can give: what it means, why, and what to do. Codes never change their meaning.
 
-`examples.py` has a program for each, and the README's table is made from here (`make readme`).
+Those about scripts that are adopted are in `adopting/catalogue.py`. `examples.py` has a program for each, and the
+README's table is made from here (`make readme`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from migrate_trainers.adopting.catalogue import ADOPTION_ENTRIES
+from migrate_trainers.entry import Entry
 from migrate_trainers.findings import Kind
 from migrate_trainers.reading import legacy
-
-Version = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One finding of the catalogue, with the targets and the sources for which alone it is given."""
-
-    code: str
-    kind: Kind
-    title: str
-    why: str
-    help: str
-    first_target: Version = legacy.FIRST_TARGET
-    first_source: Version = legacy.FIRST_SOURCE
-    last_source: Version | None = None
-
-    @property
-    def versions(self) -> str:
-        """For which versions it is given, in words; empty where that is all of them."""
-        if self.first_target > legacy.FIRST_TARGET:
-            return f"target Ray {_text(self.first_target)} and newer"
-        if self.last_source is not None:
-            return f"code for Ray {_text(self.last_source)} and older"
-        return f"code for Ray {_text(self.first_source)} and newer" if self.first_source > legacy.FIRST_SOURCE else ""
-
-
-def _text(version: Version) -> str:
-    return ".".join(map(str, version))
-
 
 _ENTRIES = (
     Entry(
@@ -734,6 +705,7 @@ _ENTRIES = (
         "A search of the legacy trainer was of another trainable: Tune refuses to go on with it.",
         "Finish old searches with the old code.",
     ),
+    *ADOPTION_ENTRIES,
     Entry(
         "MT900",
         Kind.ERROR,

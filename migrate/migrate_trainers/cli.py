@@ -22,7 +22,18 @@ _FOLDER = "migrate_trainers.configuration.folder"
 _SOURCE_VERSIONS = ("2.4", "2.5", "2.6", "2.7", "2.8")
 # What is said for one run; everything else may be written down in a project's configuration.
 _OF_ONE_RUN = frozenset(
-    {"--diff", "--check", "--interactive", "--output-file", "--stdin-filename", "--quiet", "--verbose"}
+    {
+        "--diff",
+        "--check",
+        "--interactive",
+        "--output-file",
+        "--stdin-filename",
+        "--quiet",
+        "--verbose",
+        "--adopt",
+        "--num-workers",
+        "--use-gpu",
+    }
 )
 
 
@@ -156,6 +167,11 @@ def _output_file_option(context: click.Context, parameter: click.Parameter, valu
     show_default=True,
     help="Whose package new imports name: Ray's, or train_runtime.",
 )
+@click.option("--adopt", is_flag=True, help="Turn scripts that train without Ray into TorchTrainer programs, too.")
+@click.option(
+    "--num-workers", metavar="NUMBER", type=click.IntRange(min=1), help="How many workers an adopted script trains on."
+)
+@click.option("--use-gpu", is_flag=True, help="Give each worker of an adopted script a GPU.")
 @click.option("--docs", is_flag=True, help="Look for Markdown and reStructuredText pages in folders, too.")
 @click.option(
     "--stdin-filename",
@@ -230,6 +246,7 @@ def main(context: click.Context, /, paths: tuple[str, ...], **options: Any) -> N
     # The object of the context are the hits among the paths, where they have been searched before.
     if options["interactive"] and (options["show_diff"] or options["check"]):
         raise click.UsageError("--interactive rewrites files; --diff and --check do not")
+    _check_adoption(paths, options)
     hits = files_with_legacy_name(paths) if context.obj is None else context.obj
     if _is_text_only(options) and hits is not None and not hits:
         if not options["quiet"]:
@@ -247,6 +264,21 @@ def main(context: click.Context, /, paths: tuple[str, ...], **options: Any) -> N
     sys.exit(code)
 
 
+def _check_adoption(paths: tuple[str, ...], options: dict[str, Any]) -> None:
+    """Refuse the options of `--adopt` where they don't go together."""
+    if not options["adopt"]:
+        if options["num_workers"] is not None or options["use_gpu"]:
+            raise click.UsageError("--num-workers and --use-gpu say what --adopt makes of a script: add that")
+        return
+    if options["num_workers"] is None:
+        raise click.UsageError("--adopt needs --num-workers, as in: --adopt train.py --num-workers 4")
+    folders = [path for path in paths or (os.curdir,) if os.path.isdir(path)]
+    if folders:
+        raise click.UsageError(f"--adopt takes files by name, and {folders[0]} is a folder")
+
+
 def _is_text_only(options: dict[str, Any]) -> bool:
     """Whether a run that finds nothing has nothing to write but one line."""
-    return options["output_format"] == "text" and options["output_file"] is None and not options["force_exclude"]
+    if options["adopt"] or options["force_exclude"]:
+        return False
+    return options["output_format"] == "text" and options["output_file"] is None

@@ -18,7 +18,7 @@ from migrate_trainers.reporting.delivery import Output, deliver
 from migrate_trainers.reporting.report import Mode, Report
 from migrate_trainers.run import Run, without_hidden
 from migrate_trainers.selection import Rules
-from migrate_trainers.settings import Settings, parse_release, parse_version
+from migrate_trainers.settings import Adoption, Settings, parse_release, parse_version
 from migrate_trainers.versions import Projects
 
 if TYPE_CHECKING:
@@ -56,6 +56,9 @@ class Options:
     output_file: str | None
     quiet: bool
     verbose: bool
+    adopt: bool = False
+    num_workers: int | None = None
+    use_gpu: bool = False
 
     @property
     def settings(self) -> Settings:
@@ -66,6 +69,7 @@ class Options:
             parse_release(transformers, "a release") if transformers is not None else None,
             bundled=self.runtime == "bundled",
             rules=Rules(self.select or ("MT",), self.ignore),
+            adoption=Adoption(self.num_workers, self.use_gpu) if self.num_workers is not None else None,
         )
 
     @property

@@ -33,14 +33,16 @@ def migrate_source(data: bytes, settings: Settings | None = None, path: PurePath
     """
     settings = settings or Settings()
     is_of_page = path is not None and is_page(path)
-    if not mentions_legacy_name(data) and (is_of_page or not mentions_old_api(data)):
+    if is_of_page:
+        settings = replace(settings, adoption=None)
+    if settings.adoption is None and not mentions_legacy_name(data) and (is_of_page or not mentions_old_api(data)):
         return FileResult(data, data)
     if path is None and looks_like_notebook(data):
         path = PurePath("notebook.ipynb")
     held = container(path, data) if path is not None else None
     if held is not None:
         return held.result([migrate_source(program, settings, PurePath("program.py")) for program in held.programs])
-    program = read_program(data)
+    program = read_program(data) if settings.adoption is None else _parsed(data, needs_import=False)
     if isinstance(program, FileResult):
         return program
     from migrate_trainers.rules.choice import about_comments
@@ -48,6 +50,10 @@ def migrate_source(data: bytes, settings: Settings | None = None, path: PurePath
 
     try:
         result = with_finding(migrate_program(program, settings, package_alone(program, settings)))
+        if settings.adoption is not None and result == FileResult(data, data):
+            from migrate_trainers.adopting.adopt import adopt_program
+
+            result = adopt_program(program, settings)
         return about_comments(program, result)
     except Exception as error:  # A fault of the tool in one file must not keep it from the others.
         return failure(data, error)
@@ -62,13 +68,14 @@ def read_program(data: bytes) -> Program | FileResult:
     return FileResult(data, data) if read is None or isinstance(read, FileResult) else read
 
 
-def _parsed(data: bytes) -> Program | FileResult:
+def _parsed(data: bytes, *, needs_import: bool = True) -> Program | FileResult:
+    """A source, parsed; without an import of a legacy name's package there may be nothing to do."""
     try:
         source = Source.decode(data)
     except UndecodableError as error:
         return FileResult(data, data, findings=(file_finding("MT901", str(error)),))
     try:
-        if not may_import_legacy_name(source.text):
+        if not may_import_legacy_name(source.text) and needs_import:
             return FileResult(data, data)
     except TooLargeError as error:
         return FileResult(data, data, findings=(file_finding("MT914", str(error)),))

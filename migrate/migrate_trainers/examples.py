@@ -5,41 +5,9 @@ The tests run every program here, so that each shows what the tool does now.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from migrate_trainers.findings import FileResult
-from migrate_trainers.project import migrate_project
+from migrate_trainers.adopting.examples import ADOPTION_EXAMPLES
+from migrate_trainers.example import Example
 from migrate_trainers.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-
-@dataclass(frozen=True)
-class Example:
-    """A program that gives a finding with some settings; `instead` is for those that the tool leaves to a person.
-
-    `files` are those beside it that it reads.
-    """
-
-    before: str
-    instead: str = ""
-    settings: Settings | None = None
-    files: Mapping[str, str] = field(default_factory=dict)
-
-    def migrated(self, program: str) -> FileResult:
-        """What the tool makes of one of the programs."""
-        script, data = Path("train.py"), program.encode()
-        results = migrate_project({script: data}, self.settings, read_data=self._data)
-        return results.get(script, FileResult(data, data))
-
-    def _data(self, path: Path) -> bytes:
-        if path.name not in self.files:
-            raise FileNotFoundError(path)
-        return self.files[path.name].encode()
-
 
 _LIGHTNING = """\
 from digits import Data, Net
@@ -699,4 +667,4 @@ tune.Tuner(
         )
         + 'tune.Tuner(trainer, param_space={"train_loop_config": {"precision": tune.choice(["no", "bf16"])}})\n',
     ),
-}
+} | ADOPTION_EXAMPLES

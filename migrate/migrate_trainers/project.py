@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migrate_trainers.engine import file_finding
+from migrate_trainers.engine import file_finding, migrate_source
 from migrate_trainers.files import hits as hits_among
 from migrate_trainers.findings import FileResult
 from migrate_trainers.progress import unwatched
@@ -52,7 +52,21 @@ def migrate_project(
         from migrate_trainers.clusters import migrate_hits
 
         results |= migrate_hits(hits, files, others or {}, own, read_data, processes, watch)
+    results |= _adopted(files, own, results)
     return {path: results[path] for path in files if path in results} if results else {}
+
+
+def _adopted(
+    files: Mapping[Path, bytes], settings_of: Callable[[Path], Settings], results: Mapping[Path, FileResult]
+) -> dict[Path, FileResult]:
+    """The results for files in which nothing legacy is found, where they are to be adopted."""
+    if not any(settings_of(path).adoption for path in files):
+        return {}
+    found = {}
+    for path in files:
+        if path not in results:
+            found[path] = migrate_source(files[path], settings_of(path), path)
+    return found
 
 
 def _settings_of_all(settings: Settings, path: Path) -> Settings:

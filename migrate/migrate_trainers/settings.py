@@ -12,12 +12,20 @@ _ALL_RULES = Rules()
 
 
 @dataclass(frozen=True)
+class Adoption:
+    """What a script that trains without Ray runs on once it is a TorchTrainer program."""
+
+    num_workers: int
+    use_gpu: bool = False
+
+
+@dataclass(frozen=True)
 class Settings:
     """The Ray that the code was written for, the Ray that it must run on, and whose package new imports name.
 
     Without a source version, the names that a file uses tell it (2.6 where they don't); without a target version, the
     output is for current Ray. Without a release of Transformers that the output must run with, its arguments keep their
-    names. `rules` are those that are followed.
+    names. `rules` are those that are followed; with an `adoption`, programs that don't use Ray yet are converted, too.
     """
 
     source_version: Version | None = None
@@ -25,6 +33,7 @@ class Settings:
     target_transformers: Version | None = None
     bundled: bool = False
     rules: Rules = _ALL_RULES
+    adoption: Adoption | None = None
 
     @property
     def source(self) -> Version:

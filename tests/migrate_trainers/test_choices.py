@@ -213,7 +213,7 @@ def test_ignored_findings_are_hidden_but_not_what_is_left(tmp_path: Path) -> Non
     assert "MT10" in result.output
 
 
-@pytest.mark.parametrize("code", ["MT6", "E501", "MT1000", "lightning", "MT100,MT9999"])
+@pytest.mark.parametrize("code", ["MT7", "E501", "MT1000", "lightning", "MT100,MT9999"])
 def test_unknown_codes_are_errors(code: str, tmp_path: Path) -> None:
     assert run("--select", code, tmp_path).exit_code == 2
     with pytest.raises(ValueError, match="is not the code"):

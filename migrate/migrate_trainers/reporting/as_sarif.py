@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from migrate_trainers.catalogue import Entry
+    from migrate_trainers.entry import Entry
     from migrate_trainers.findings import FileResult, Finding
     from migrate_trainers.reporting.report import Report
 

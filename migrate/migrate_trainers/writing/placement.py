@@ -51,7 +51,7 @@ def definition(
     first = run[0] if run else statement
     top = leading_comments_start(program, first)
     own_line = source.line_start(program.statement_start(first))
-    above = "" if lines else _missing_blank_lines(program, top, wanted)
+    above = "" if lines else missing_blank_lines(program, top, wanted)
     plain = "".join(f"{indent}{line}\n" for line in lines)
     texts = f"\n{blank}{indent}".join(definitions)
     text = f"{plain}{blank if lines else ''}{indent}{texts}"
@@ -158,7 +158,7 @@ def _blank_lines_above(program: Program, offset: int) -> int:
     return count
 
 
-def _missing_blank_lines(program: Program, offset: int, wanted: int) -> str:
+def missing_blank_lines(program: Program, offset: int, wanted: int) -> str:
     """The blank lines that lack above an offset at a line's start; none below a block's header, or in a new cell."""
     source = program.source
     count = _blank_lines_above(program, offset)

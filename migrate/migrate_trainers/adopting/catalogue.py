@@ -1,0 +1,79 @@
+"""The findings about scripts that train without Ray: ten for each framework, from MT640 on what they share."""
+
+from __future__ import annotations
+
+from migrate_trainers.entry import Entry
+from migrate_trainers.findings import Kind
+
+ADOPTION_ENTRIES = (
+    Entry(
+        "MT600",
+        Kind.MIGRATED,
+        "The script trains Lightning with a TorchTrainer",
+        "Ray starts the workers, and each of them makes the `pl.Trainer` that the script made, for its own device.",
+        "`result.metrics` are those of the last report, which there is at the end of each epoch of training.",
+    ),
+    Entry(
+        "MT601",
+        Kind.MANUAL,
+        "Where a Lightning trainer trains can't be followed",
+        "The `pl.Trainer` and the calls of its methods move into the train function together.",
+        "Assign the trainer to a variable, and call `fit` in the same function, then run the tool again.",
+    ),
+    Entry(
+        "MT602",
+        Kind.MANUAL,
+        "Arguments of a Lightning trainer can't be read",
+        "Some of them have to change, and which ones the call gets is only known when it runs.",
+        "Write the arguments of `pl.Trainer` out as keywords.",
+    ),
+    Entry(
+        "MT603",
+        Kind.MANUAL,
+        "Ray has no strategy like that of a Lightning trainer",
+        "Ray's strategies are DDP, FSDP and DeepSpeed, for processes that it has started.",
+        "Choose one of these strategies first, and see that the script trains with it.",
+    ),
+    Entry(
+        "MT604",
+        Kind.REVIEW,
+        "The order of the training data is another one",
+        "On one device Lightning reads the data as the dataloader says; for several workers it replaces the sampler.",
+        "Pass `use_distributed_sampler=False` if the dataset or its sampler gives each worker a part of its own.",
+    ),
+    Entry(
+        "MT640",
+        Kind.MANUAL,
+        "Where a script trains can't become a train function",
+        "What trains is moved from the module, its main block or one function into the train function.",
+        "Move what trains into one function of the module, such as `main()`, then run the tool again.",
+    ),
+    Entry(
+        "MT641",
+        Kind.MANUAL,
+        "A statement that would have to move can't",
+        "What training is computed from, and what is computed from it, has to run in the workers.",
+        "Take the statement apart, so that what trains stands alone.",
+    ),
+    Entry(
+        "MT644",
+        Kind.REVIEW,
+        "A statement behind the training runs in the first worker",
+        "It reads what training has changed, which there is in the workers only.",
+        "What it writes ends up in the working directory of that worker: use a shared path, or a checkpoint.",
+    ),
+    Entry(
+        "MT645",
+        Kind.REVIEW,
+        "A metric is read from the result",
+        "The driver has no trainer to ask; the last report holds the same number.",
+        "Look whether the metric is one that training reports at the end of an epoch.",
+    ),
+    Entry(
+        "MT649",
+        Kind.MANUAL,
+        "Nothing to adopt was found",
+        "The file makes no `pl.Trainer` that could train in the workers of a TorchTrainer.",
+        "Name the file that trains.",
+    ),
+)

@@ -1,0 +1,46 @@
+"""A small script for each finding about those that train without Ray."""
+
+from __future__ import annotations
+
+from migrate_trainers.example import Example
+from migrate_trainers.settings import Adoption, Settings
+
+_ADOPTED = Settings(adoption=Adoption(num_workers=4))
+_LIGHTNING = """\
+import lightning.pytorch as pl
+from digits import Data, Net
+
+"""
+
+
+def _adopted(program: str, instead: str = "") -> Example:
+    return Example(program, instead, _ADOPTED)
+
+
+def _lightning(arguments: str = "max_epochs=3", behind: str = "", before: str = "") -> str:
+    """A script with one `pl.Trainer`."""
+    return f"{_LIGHTNING}{before}trainer = pl.Trainer({arguments})\ntrainer.fit(Net(), datamodule=Data())\n{behind}"
+
+
+ADOPTION_EXAMPLES: dict[str, Example] = {
+    "MT600": _adopted(_lightning('max_epochs=3, devices=1, strategy="ddp"')),
+    "MT601": _adopted(
+        f"{_LIGHTNING}def make_trainer():\n    return pl.Trainer(max_epochs=3)\n",
+        instead=_lightning(),
+    ),
+    "MT602": _adopted(_lightning("**options", before='options = {"max_epochs": 3}\n'), instead=_lightning()),
+    "MT603": _adopted(_lightning('strategy="xla"'), instead=_lightning('strategy="ddp"')),
+    "MT604": _adopted(_lightning()),
+    "MT640": _adopted(
+        f"{_LIGHTNING}class Experiment:\n    def run(self):\n        trainer = pl.Trainer()\n"
+        "        trainer.fit(Net(), Data())\n",
+        instead=f"{_LIGHTNING}def main():\n    trainer = pl.Trainer()\n    trainer.fit(Net(), Data())\n",
+    ),
+    "MT641": _adopted(
+        f"{_LIGHTNING}def main():\n    trainer = pl.Trainer()\n    trainer.fit(Net(), Data())\n    return trainer\n",
+        instead=f"{_LIGHTNING}def main():\n    trainer = pl.Trainer()\n    trainer.fit(Net(), Data())\n",
+    ),
+    "MT644": _adopted(_lightning(behind="print(trainer.checkpoint_callback.best_model_path)\n")),
+    "MT645": _adopted(_lightning(behind='print(trainer.callback_metrics["val_loss"])\n')),
+    "MT649": _adopted("from digits import Data\n\nprint(len(Data()))\n", instead=_lightning()),
+}

@@ -1,0 +1,125 @@
+"""Where a program trains: at module level, under `if __name__ == "__main__":`, in a function, in a train function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from migrate_trainers.reading import legacy
+from migrate_trainers.refusal import Refusal
+from migrate_trainers.writing.arguments import bound_arguments
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from migrate_trainers.adopting.framework import Entry
+    from migrate_trainers.reading.program import Program, Statement
+    from migrate_trainers.reading.scopes import Scope
+
+_TRAINERS = legacy.TORCH_TRAINERS | {"train_runtime.torch.TorchTrainer"}
+
+
+class Place(Enum):
+    MODULE = "module"
+    GUARD = "guard"
+    FUNCTION = "function"
+    TRAIN_FUNCTION = "train function"
+
+    @property
+    def is_module(self) -> bool:
+        return self is Place.MODULE
+
+
+@dataclass(frozen=True)
+class Region:
+    """The block in which a program trains.
+
+    `function` is the one whose body it is; `guard` the `if __name__ == "__main__":` whose body it is.
+    """
+
+    place: Place
+    block: cst.Module | cst.IndentedBlock
+    scope: Scope
+    function: cst.FunctionDef | None = None
+    guard: cst.If | None = None
+
+    def statements(self, program: Program) -> list[Statement]:
+        """What runs in the region's variables, in order: above a guard, the module's statements too."""
+        own: list[Statement] = list(self.block.body)  # type: ignore[arg-type]
+        if self.guard is None:
+            return own
+        above = list(program.module.body)
+        return [*above[: above.index(self.guard)], *own]
+
+
+def region_of(program: Program, entries: Sequence[Entry]) -> Region:
+    """The one region in which all entries train; raises `Refusal` where there is none, or several."""
+    found = {_around(program, entry, run) for entry in entries for run in entry.runs}
+    if len(found) > 1:
+        raise Refusal("MT640", entries[-1].node, "it trains in several places")
+    return found.pop()
+
+
+def _around(program: Program, entry: Entry, run: cst.CSTNode) -> Region:
+    function = program.enclosing(run, cst.FunctionDef)
+    if function is None:
+        return _of_module(program, run)
+    if is_train_function(program, function):
+        return _of_function(program, function, Place.TRAIN_FUNCTION)
+    if not isinstance(program.parent(function), cst.Module):
+        raise Refusal("MT640", entry.node, f"it trains in `{function.name.value}`, which is no function of the module")
+    return _of_function(program, function, Place.FUNCTION)
+
+
+def _of_module(program: Program, run: cst.CSTNode) -> Region:
+    for above in program.ancestors(run):
+        if isinstance(above, cst.If) and is_guard(program, above) and program.contains(above.body, run):
+            assert isinstance(above.body, cst.IndentedBlock)
+            return Region(Place.GUARD, above.body, program.module_scope, guard=above)
+    return Region(Place.MODULE, program.module, program.module_scope)
+
+
+def _of_function(program: Program, function: cst.FunctionDef, place: Place) -> Region:
+    if not isinstance(function.body, cst.IndentedBlock) or function.asynchronous is not None:
+        raise Refusal("MT640", function, f"`{function.name.value}` can't be taken apart")
+    return Region(place, function.body, program.scope(function.body), function=function)
+
+
+def is_guard(program: Program, node: cst.If) -> bool:
+    """Whether a statement is `if __name__ == "__main__":` at module level, without an `else`."""
+    if not isinstance(program.parent(node), cst.Module) or not isinstance(node.body, cst.IndentedBlock):
+        return False
+    test = node.test
+    if not isinstance(test, cst.Comparison) or len(test.comparisons) != 1 or node.orelse is not None:
+        return False
+    sides = {program.text(test.left), program.text(test.comparisons[0].comparator).replace("'", '"')}
+    return isinstance(test.comparisons[0].operator, cst.Equal) and sides == {"__name__", '"__main__"'}
+
+
+def is_train_function(program: Program, function: cst.FunctionDef) -> bool:
+    """Whether a TorchTrainer runs a function, or one that calls it."""
+    pending, seen = [function], set[cst.FunctionDef]()
+    while pending:
+        current = pending.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        for binding in program.scope(current).lookup(current.name.value):
+            for use in program.uses(binding):
+                if _is_given_to_trainer(program, use):
+                    return True
+                caller = program.enclosing(use, cst.FunctionDef)
+                pending += [caller] if caller is not None else []
+    return False
+
+
+def _is_given_to_trainer(program: Program, use: cst.Name) -> bool:
+    argument = program.parent(use)
+    call = program.parent(argument) if isinstance(argument, cst.Arg) else None
+    if not isinstance(call, cst.Call) or program.qualified_name(call.func) not in _TRAINERS:
+        return False
+    given = bound_arguments(call, ("train_loop_per_worker",)) or {}
+    return given.get("train_loop_per_worker") is argument or call.args[0] is argument
