@@ -38,6 +38,8 @@ class Case:
     legacy_fits: tuple[LegacyFit, ...]
     legacy_transformers: str | None  # the release that gave them
     main: str | None
+    adopted: bool  # knew nothing of Ray
+    by_torchrun: bool  # is started by `torchrun` as long as it knows nothing of Ray
     earlier_targets: tuple[str, ...]  # releases of Ray that output written for them must run on, too
 
     @property
@@ -53,17 +55,22 @@ class Case:
 
 def runnable_cases() -> list[Case]:
     """The migrated cases that train in seconds on two CPU workers, by name."""
-    return [case for case in all_cases() if case.runnable and case.refused is None and not case.tuned]
+    return [case for case in _migrated_cases() if not case.tuned and not case.adopted]
 
 
 def tuned_cases() -> list[Case]:
     """The migrated cases that run trials in seconds, by name."""
-    return [case for case in all_cases() if case.runnable and case.refused is None and case.tuned]
+    return [case for case in _migrated_cases() if case.tuned]
+
+
+def adopted_cases() -> list[Case]:
+    """The cases that knew nothing of Ray and train in seconds on one CPU worker or two, by name."""
+    return [case for case in _migrated_cases() if case.adopted]
 
 
 def legacy_cases() -> list[Case]:
     """The migrated cases of which it is known what the legacy program gave, by name."""
-    return [case for case in all_cases() if case.runnable and case.refused is None and case.legacy_fits]
+    return [case for case in _migrated_cases() if case.legacy_fits]
 
 
 def cases_for_earlier_targets() -> list[tuple[Case, str]]:
@@ -73,6 +80,10 @@ def cases_for_earlier_targets() -> list[tuple[Case, str]]:
 
 def all_cases() -> list[Case]:
     return [_read(file) for file in sorted(FIXTURES.glob("*/*/case.toml"))]
+
+
+def _migrated_cases() -> list[Case]:
+    return [case for case in all_cases() if case.runnable and case.refused is None]
 
 
 def _read(file: Path) -> Case:
@@ -90,5 +101,7 @@ def _read(file: Path) -> Case:
         legacy_fits=tuple(LegacyFit(fit["metrics"], fit["checkpoints"]) for fit in legacy.get("fits", ())),
         legacy_transformers=legacy.get("transformers"),
         main=settings.get("main"),
+        adopted="adopt" in settings,
+        by_torchrun=settings.get("by-torchrun", False),
         earlier_targets=tuple(settings.get("earlier-targets", ())),
     )

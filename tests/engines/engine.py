@@ -9,6 +9,7 @@ A script runs in a process, a working folder and a home folder of its own, as a 
         ray.run(script)
 
     LegacyRay(Path(".venv-legacy")).run(legacy_script)
+    PlainPython().run(script_without_ray).printed_metrics()
 """
 
 from __future__ import annotations
@@ -20,9 +21,13 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _HERE = Path(__file__).parent
 _RECORDER = _HERE / "record_fits.py"
@@ -52,6 +57,13 @@ class Run:
         ended = "ran out of time" if self.status is None else f"exited with {self.status}"
         assert self.status == 0, f"{self.script} {ended}\n{self.output[-8000:]}"
         return self
+
+    def printed_metrics(self) -> dict[str, Any]:
+        """The last line of the output that is a JSON object; AssertionError if there is none."""
+        objects = [line for line in self.output.splitlines() if line.startswith("{") and line.endswith("}")]
+        assert objects, f"{self.script} printed no metrics\n{self.output[-8000:]}"
+        metrics: dict[str, Any] = json.loads(objects[-1])
+        return metrics
 
 
 class Engine(Protocol):
@@ -87,6 +99,18 @@ class RealRay:
         if keeps_row_order:
             variables["RECORD_FITS_KEEPS_ROW_ORDER"] = "1"
         return _run("ray", script, timeout_s, variables)
+
+
+class PlainPython:
+    """`python script.py`, or `torchrun --nproc-per-node 1 script.py`, for scripts that know nothing of Ray."""
+
+    def run(self, script: Path, *, by_torchrun: bool = False, timeout_s: float = 300) -> Run:
+        """Run the script with one thread, which the workers of both engines have."""
+        launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "1") if by_torchrun else ()
+        command = [sys.executable, *launcher, str(script.resolve())]
+        with _folder_of_a_run() as folder:
+            status, printed = _output_of(command, folder, {"OMP_NUM_THREADS": "1"}, timeout_s)
+        return Run(script, (), status, printed)
 
 
 class LegacyRay:
@@ -152,31 +176,42 @@ class _Cluster:
 def _run(
     engine: str, script: Path, timeout_s: float, variables: dict[str, str], *, python: Path = Path(sys.executable)
 ) -> Run:
-    with tempfile.TemporaryDirectory(prefix="run-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
+    with _folder_of_a_run() as folder:
         record = folder / "fits.json"
-        with (folder / "output.txt").open("w+", encoding="utf-8", errors="replace") as output:
-            process = subprocess.Popen(
-                [str(python), str(_RECORDER), engine, str(record), str(script.resolve())],
-                env=_environment(folder, variables),
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-            try:
-                status: int | None = process.wait(timeout_s)
-            except subprocess.TimeoutExpired:
-                status = None
-            finally:
-                if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGKILL)
-                    process.wait()
-            output.seek(0)
-            printed = output.read()
+        command = [str(python), str(_RECORDER), engine, str(record), str(script.resolve())]
+        status, printed = _output_of(command, folder, variables, timeout_s)
         recorded = json.loads(record.read_text(encoding="utf-8")) if record.exists() else []
     return Run(script, tuple(Fit(**fit) for fit in recorded), status, printed)
+
+
+@contextmanager
+def _folder_of_a_run() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="run-", ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+def _output_of(command: list[str], folder: Path, variables: dict[str, str], timeout_s: float) -> tuple[int | None, str]:
+    """The exit status of a command that is run in a folder, None where it took too long, and all that it printed."""
+    with (folder / "output.txt").open("w+", encoding="utf-8", errors="replace") as output:
+        process = subprocess.Popen(
+            command,
+            env=_environment(folder, variables),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            status: int | None = process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            status = None
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        output.seek(0)
+        return status, output.read()
 
 
 def _environment(folder: Path, variables: dict[str, str]) -> dict[str, str]:

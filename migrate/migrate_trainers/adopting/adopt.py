@@ -10,6 +10,7 @@ import libcst as cst
 from migrate_trainers.adopting import lightning
 from migrate_trainers.adopting.driver import scaling_config
 from migrate_trainers.adopting.moving import decide_moves
+from migrate_trainers.adopting.plain_torch import adopt as plain_torch
 from migrate_trainers.adopting.region import region_of
 from migrate_trainers.adopting.train_function import TrainFunction
 from migrate_trainers.findings import FileResult
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 # In this order; the last ones are only asked where no other trains.
 FRAMEWORKS: tuple[Framework, ...] = (lightning.FRAMEWORK,)
-FALLBACKS: tuple[Framework, ...] = ()
+FALLBACKS: tuple[Framework, ...] = (plain_torch.FRAMEWORK,)
 
 
 def adopt_program(program: Program, settings: Settings) -> FileResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from migrate_trainers.adopting.plain_torch.catalogue import PLAIN_TORCH_ENTRIES
 from migrate_trainers.entry import Entry
 from migrate_trainers.findings import Kind
 
@@ -41,6 +42,7 @@ ADOPTION_ENTRIES = (
         "On one device Lightning reads the data as the dataloader says; for several workers it replaces the sampler.",
         "Pass `use_distributed_sampler=False` if the dataset or its sampler gives each worker a part of its own.",
     ),
+    *PLAIN_TORCH_ENTRIES,
     Entry(
         "MT640",
         Kind.MANUAL,
@@ -54,6 +56,13 @@ ADOPTION_ENTRIES = (
         "A statement that would have to move can't",
         "What training is computed from, and what is computed from it, has to run in the workers.",
         "Take the statement apart, so that what trains stands alone.",
+    ),
+    Entry(
+        "MT642",
+        Kind.REVIEW,
+        "A file is written by the first worker alone",
+        "All workers would write to the same path at once, and a relative one starts in the workers' directory.",
+        "Use a path that the driver sees, too, or report the file in a `ray.train.Checkpoint.from_directory`.",
     ),
     Entry(
         "MT644",
@@ -70,10 +79,24 @@ ADOPTION_ENTRIES = (
         "Look whether the metric is one that training reports at the end of an epoch.",
     ),
     Entry(
+        "MT646",
+        Kind.MANUAL,
+        "The training asks for the command line",
+        "Workers have none: the driver parses it, and gives them what it has read.",
+        "Parse the arguments before the training, in `main()` or at module level, and hand on their values.",
+    ),
+    Entry(
+        "MT647",
+        Kind.MANUAL,
+        "A value changes after the training has read it",
+        "Workers get the driver's values when the trainer is made, which is later than the script read this one.",
+        "Give the value that changes another name.",
+    ),
+    Entry(
         "MT649",
         Kind.MANUAL,
         "Nothing to adopt was found",
-        "The file makes no `pl.Trainer` that could train in the workers of a TorchTrainer.",
+        "No trainer that is known, and no loop of plain torch, could train in the workers of a TorchTrainer.",
         "Name the file that trains.",
     ),
 )

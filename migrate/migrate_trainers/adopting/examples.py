@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from migrate_trainers.adopting.plain_torch.examples import PLAIN_TORCH_EXAMPLES, loop
 from migrate_trainers.example import Example
 from migrate_trainers.settings import Adoption, Settings
 
@@ -31,6 +32,7 @@ ADOPTION_EXAMPLES: dict[str, Example] = {
     "MT602": _adopted(_lightning("**options", before='options = {"max_epochs": 3}\n'), instead=_lightning()),
     "MT603": _adopted(_lightning('strategy="xla"'), instead=_lightning('strategy="ddp"')),
     "MT604": _adopted(_lightning()),
+    **PLAIN_TORCH_EXAMPLES,
     "MT640": _adopted(
         f"{_LIGHTNING}class Experiment:\n    def run(self):\n        trainer = pl.Trainer()\n"
         "        trainer.fit(Net(), Data())\n",
@@ -40,7 +42,19 @@ ADOPTION_EXAMPLES: dict[str, Example] = {
         f"{_LIGHTNING}def main():\n    trainer = pl.Trainer()\n    trainer.fit(Net(), Data())\n    return trainer\n",
         instead=f"{_LIGHTNING}def main():\n    trainer = pl.Trainer()\n    trainer.fit(Net(), Data())\n",
     ),
+    "MT642": _adopted(loop(epoch='torch.save(model.state_dict(), f"digits-{epoch}.pt")')),
     "MT644": _adopted(_lightning(behind="print(trainer.checkpoint_callback.best_model_path)\n")),
     "MT645": _adopted(_lightning(behind='print(trainer.callback_metrics["val_loss"])\n')),
+    "MT646": _adopted(
+        f"{_LIGHTNING}import sys\n\ntrainer = pl.Trainer(max_epochs=int(sys.argv[1]))\ntrainer.fit(Net(), Data())\n",
+        instead=f"{_LIGHTNING}import sys\n\nepochs = int(sys.argv[1])\ntrainer = pl.Trainer(max_epochs=epochs)\n"
+        "trainer.fit(Net(), Data())\n",
+    ),
+    "MT647": _adopted(
+        f"{_LIGHTNING}from options import parser\n\nargs = parser.parse_args()\n"
+        "trainer = pl.Trainer(max_epochs=args.epochs)\ntrainer.fit(Net(), Data())\nargs.epochs = 0\nprint(args)\n",
+        instead=f"{_LIGHTNING}from options import parser\n\nargs = parser.parse_args()\n"
+        "trainer = pl.Trainer(max_epochs=args.epochs)\ntrainer.fit(Net(), Data())\nprint(args)\n",
+    ),
     "MT649": _adopted("from digits import Data\n\nprint(len(Data()))\n", instead=_lightning()),
 }

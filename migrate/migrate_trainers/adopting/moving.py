@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers.adopting.arguments import parsing_lines
+from migrate_trainers.adopting.command_line import parsing_lines
 from migrate_trainers.adopting.effects import sets_state
 from migrate_trainers.adopting.lines import Line, is_constant, read_lines
 from migrate_trainers.adopting.region import Place, is_guard

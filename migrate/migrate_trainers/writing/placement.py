@@ -87,6 +87,15 @@ def at_top(program: Program, function: cst.FunctionDef, lines: Sequence[str]) ->
     return Edit(start, start, "".join(f"{program.indent(place)}{line}\n" for line in lines))
 
 
+def below(program: Program, statement: Statement, text: str) -> Edit:
+    """The edit that puts another statement on the line below one; its first line comes unindented."""
+    line_end = program.source.line_end(program.span(statement)[1])
+    # In front of the line end: what moves the statement takes it along, what moves the next one doesn't.
+    end = line_end - 1 if program.source.buffer[:line_end].endswith(b"\n") else line_end
+    end -= program.source.buffer[:end].endswith(b"\r")
+    return Edit(end, end, f"\n{program.indent(statement)}{text}")
+
+
 def preceding_run(program: Program, statement: Statement, among: Collection[Statement]) -> list[Statement]:
     """The statements of a collection that directly precede a statement in its block and cell, and the statement."""
     block = program.block(statement)

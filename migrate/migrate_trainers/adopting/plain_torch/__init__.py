@@ -1,0 +1,1 @@
+"""Scripts that train with a loop of their own."""

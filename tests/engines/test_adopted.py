@@ -1,0 +1,75 @@
+"""Scripts that knew nothing of Ray give the same once they are adopted: with one worker, on both engines."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cases import Case, adopted_cases
+from engine import BundledRuntime, PlainPython
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from bundled_runs import BundledRuns
+    from engine import Fit, RealRay
+
+ADOPTED = pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=pytest.mark.real_ray if case.suite != "test" else ()) for case in adopted_cases()],
+    ids=lambda case: case.name,
+)
+
+
+@ADOPTED
+def test_one_worker_gives_what_the_plain_script_gave(case: Case, bundled_runs: BundledRuns) -> None:
+    _assert_as_plain(case, bundled_runs.run(case.after).fits)
+
+
+@ADOPTED
+def test_runs_with_two_workers(case: Case, tmp_path: Path) -> None:
+    folder = shutil.copytree(case.before.parent, tmp_path / "copy")
+    script = folder / case.before.name
+    command = [sys.executable, "-m", "migrate_trainers", "--adopt", "--num-workers", "2", str(script)]
+    adopting = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert adopting.returncode in (0, 1), adopting.stdout + adopting.stderr
+    assert "num_workers=2" in script.read_text(encoding="utf-8")
+
+    (fit,) = BundledRuntime().run(script).check().fits
+
+    assert fit.error is None
+    assert fit.metrics is not None
+    for name in case.metrics:
+        assert math.isfinite(fit.metrics[name]), name
+
+
+@pytest.mark.real_ray
+@pytest.mark.parametrize("case", adopted_cases(), ids=lambda case: case.name)
+def test_one_worker_on_ray_gives_what_the_plain_script_gave(
+    case: Case, real_ray: RealRay, bundled_runs: BundledRuns
+) -> None:
+    theirs = real_ray.run(case.after).check().fits
+
+    _assert_as_plain(case, theirs)
+    _assert_equal(case.metrics, theirs[0].metrics, bundled_runs.fits(case.after)[0].metrics)
+
+
+def _assert_as_plain(case: Case, fits: tuple[Fit, ...]) -> None:
+    """One `fit` gave what the script printed before it was adopted."""
+    printed = PlainPython().run(case.before, by_torchrun=case.by_torchrun).check().printed_metrics()
+    names = [name for name in case.metrics if name in printed]
+    assert names, printed
+    (fit,) = fits
+    _assert_equal(names, fit.metrics, printed)
+
+
+def _assert_equal(names: Iterable[str], ours: dict[str, Any] | None, theirs: dict[str, Any] | None) -> None:
+    assert ours is not None
+    assert theirs is not None
+    for name in names:
+        assert ours[name] == pytest.approx(theirs[name], rel=1e-6, abs=1e-6), name
