@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from migrate_trainers import Kind, Settings, migrate_project
+from migrate_trainers import Kind, Settings, migrate_project, migrate_source
 from migrate_trainers.catalogue import CATALOGUE
 from migrate_trainers.cli import main
 from migrate_trainers.examples import EXAMPLES
 from migrate_trainers.reading import legacy
+from migrate_trainers.settings import Adoption
 
 if TYPE_CHECKING:
     from migrate_trainers.entry import Version
@@ -41,6 +42,14 @@ def test_pair_is_what_the_tool_writes(before: str, after: str) -> None:
 
     assert result.after.decode() == after
     assert not result.has(Kind.MANUAL)
+
+
+def test_adopted_script_is_what_the_tool_writes() -> None:
+    plain, adopted = re.findall(r"```python\n(.*?)```", README.partition("### Adopt a plain script\n")[2], re.DOTALL)[
+        :2
+    ]
+
+    assert migrate_source(plain.encode(), Settings(adoption=Adoption(2))).after.decode() == adopted
 
 
 def test_names_only_options_that_exist() -> None:

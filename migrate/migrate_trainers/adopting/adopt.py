@@ -9,10 +9,12 @@ import libcst as cst
 
 from migrate_trainers.adopting import lightning
 from migrate_trainers.adopting.driver import scaling_config
+from migrate_trainers.adopting.effects import tell_of_effects
 from migrate_trainers.adopting.moving import decide_moves
 from migrate_trainers.adopting.plain_torch import adopt as plain_torch
-from migrate_trainers.adopting.region import region_of
+from migrate_trainers.adopting.region import lifted, region_of
 from migrate_trainers.adopting.train_function import TrainFunction
+from migrate_trainers.adopting.whole_function import WholeFunction, call_of_whole
 from migrate_trainers.findings import FileResult
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.scopes import dotted_name, is_future_import
@@ -78,11 +80,14 @@ def _nothing(program: Program) -> tuple[Finding, ...]:
 def _adopted(program: Program, settings: Settings, framework: Framework) -> FileResult:
     before = program
     program, findings = framework.prepare(program, settings)
-    entries = framework.entries(program)
+    entries = lifted(program, framework.entries(program))
     rewrite = Rewrite(program, settings, _imports(program, settings), Package())
     rewrite.findings += findings
-    edits = _edits(rewrite, framework, entries)
     data, number = before.source.data, len(entries)
+    try:
+        edits = _edits(rewrite, framework, entries)
+    except Refusal as refusal:
+        return FileResult(data, data, number, 0, (finding(program, refusal.code, refusal.node, refusal.detail),))
     try:
         after = program.source.apply(edits)
         problem = check(program, edits, after)
@@ -105,7 +110,12 @@ def _edits(rewrite: Rewrite, framework: Framework, entries: Sequence[Entry]) -> 
     for entry in entries:
         definitions += framework.adopt(rewrite, region, entry)
         rewrite.findings.append(finding(program, framework.code, entry.node, ""))
-    writer = TrainFunction(rewrite, scaling, region, moves, definitions) if moves.moved else None
+    tell_of_effects(rewrite, [line.statement for line in moves.moved if line not in moves.on_first_rank])
+    writer: TrainFunction | WholeFunction | None = None
+    if (call := call_of_whole(program, region, moves)) is not None:
+        writer = WholeFunction(rewrite, scaling, region, moves, call, definitions)
+    elif moves.moved:
+        writer = TrainFunction(rewrite, scaling, region, moves, definitions)
     edits = list(rewrite.edits)
     for arguments in rewrite.argument_edits.values():
         edits += arguments.edits()

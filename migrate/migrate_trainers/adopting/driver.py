@@ -24,11 +24,10 @@ class Names:
     result: str
 
 
-def driver_names(rewrite: Rewrite, region: Region, moves: Moves) -> Names:
-    """Names that mean nothing else where the driver's lines stand."""
-    function = rewrite.new_name("train_func")
+def driver_names(rewrite: Rewrite, region: Region, moves: Moves, function: str = "") -> Names:
+    """Names that mean nothing else where the driver's lines stand; the function may have one."""
     return Names(
-        function,
+        function or rewrite.new_name("train_func"),
         _variable(rewrite, region, moves, "trainer", "torch_trainer"),
         _variable(rewrite, region, moves, "result", "train_result"),
     )

@@ -1,4 +1,4 @@
-"""Statements that matter for what they do: those that set up the process in which they run, by what they call."""
+"""Statements that matter for what they do: they set up their process, write, or draw random numbers."""
 
 from __future__ import annotations
 
@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from migrate_trainers.rules.literals import string
+from migrate_trainers.writing.arguments import keyword_argument
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from migrate_trainers.reading.program import Program, Statement
+    from migrate_trainers.rules.rewrite import Rewrite
 
 # Calls that set up the process for all that it does afterwards.
 _SETTERS = re.compile(
@@ -22,7 +28,22 @@ _SETTERS = re.compile(
     r"|warnings\.(?:filterwarnings|simplefilter)"
     r"|mlflow\.(?:\w+\.)?autolog"
 )
+_SEEDS = re.compile(r".*(?:manual_seed(?:_all)?|seed_everything|set_seed|random\.seed|enable_full_determinism)")
 _ASSIGNED = ("torch.backends.",)
+# Functions that draw random numbers, unless an argument says how, by their last name.
+_DRAWS = frozenset({"rand", "randint", "randn", "random_split", "randperm", "train_test_split"})
+_SAYS_HOW = frozenset({"generator", "random_state", "seed"})
+# What one process has to do for all, by the last name of the function.
+_ONCE = frozenset(
+    {"copytree", "makedirs", "mkdir", "remove", "rmtree", "unlink", "urlretrieve", "to_csv", "to_json", "to_parquet"}
+)
+# A path that is looked up from where the process runs; a name on a hub has no suffix, and no dot in front.
+_SUFFIXES = "arrow|bin|ckpt|csv|h5|json|jsonl|npy|npz|parquet|pkl|pt|pth|txt|ya?ml"
+_RELATIVE = re.compile(rf"\.{{1,2}}/.*|[\w.-]+(?:/[\w.-]+)*\.(?:{_SUFFIXES})")
+_PATHS = frozenset(
+    {"cache_dir", "ckpt_path", "data_dir", "default_root_dir", "dirpath", "output_dir", "root", "save_dir"}
+)
+_LOGGERS = frozenset({"CSVLogger", "TensorBoardLogger"})
 
 
 def sets_state(program: Program, statement: Statement) -> bool:
@@ -40,3 +61,40 @@ def _sets_state(program: Program, small: cst.BaseSmallStatement) -> bool:
         names = [program.qualified_name(target.target) or "" for target in small.targets]
         return all(name.startswith(_ASSIGNED) for name in names)
     return False
+
+
+def tell_of_effects(rewrite: Rewrite, moved: Iterable[Statement]) -> None:
+    """Say what moved statements do once a worker, or from another folder, that was done once and in this one."""
+    program = rewrite.program
+    statements = list(moved)
+    names = [program.qualified_name(call.func) or "" for call in _calls_in(program, statements)]
+    is_seeded = any(_SEEDS.fullmatch(name) for name in names)
+    for call in _calls_in(program, statements):
+        name = program.text(call.func).rpartition(".")[2]
+        given = {argument.keyword.value for argument in call.args if argument.keyword is not None}
+        if name in _ONCE or _is_on(call, "download"):
+            rewrite.review("MT643", call.func, "each worker does so")
+        if not is_seeded and name in _DRAWS and not given & _SAYS_HOW:
+            rewrite.review("MT648", call.func, "")
+        for argument in call.args:
+            is_folder = name in _LOGGERS and argument is call.args[0] and argument.keyword is None
+            if (path := _relative_path(argument, is_path=is_folder)) is not None:
+                rewrite.review("MT643", argument, f"`{path}` is looked up from the folder of a worker")
+
+
+def _calls_in(program: Program, statements: Sequence[Statement]) -> list[cst.Call]:
+    return [call for call in program.calls if any(program.contains(one, call) for one in statements)]
+
+
+def _is_on(call: cst.Call, name: str) -> bool:
+    argument = keyword_argument(call, name)
+    return argument is not None and isinstance(argument.value, cst.Name) and argument.value.value == "True"
+
+
+def _relative_path(argument: cst.Arg, *, is_path: bool) -> str | None:
+    """The path that an argument gives from the folder in which the script runs, as far as that can be told."""
+    text = string(argument.value)
+    if not text or text.startswith(("/", "~")) or "://" in text:
+        return None
+    is_path |= argument.keyword is not None and argument.keyword.value in _PATHS and text not in ("best", "last", "hpc")
+    return text if is_path or _RELATIVE.fullmatch(text) else None

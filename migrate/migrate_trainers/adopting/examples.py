@@ -29,13 +29,26 @@ ADOPTION_EXAMPLES: dict[str, Example] = {
         f"{_LIGHTNING}def make_trainer():\n    return pl.Trainer(max_epochs=3)\n",
         instead=_lightning(),
     ),
-    "MT602": _adopted(_lightning("**options", before='options = {"max_epochs": 3}\n'), instead=_lightning()),
+    "MT602": _adopted(
+        _lightning("**options", before='options = {"max_epochs": 3, "devices": 2}\n'), instead=_lightning()
+    ),
     "MT603": _adopted(_lightning('strategy="xla"'), instead=_lightning('strategy="ddp"')),
     "MT604": _adopted(_lightning()),
+    "MT605": _adopted(_lightning('max_epochs=3, accelerator="gpu"')),
+    "MT606": _adopted(_lightning()),
+    "MT607": _adopted(_lightning("max_epochs=3, devices=8")),
+    "MT608": _adopted(
+        "from datetime import timedelta\n\nfrom lightning.pytorch.strategies import DDPStrategy\n"
+        + _lightning("strategy=DDPStrategy(timeout=timedelta(hours=1))")
+    ),
+    "MT609": _adopted(
+        "from digits import Data, Net\nfrom lightning.pytorch.cli import LightningCLI\n\nLightningCLI(Net, Data)\n",
+        instead=_lightning(),
+    ),
     **PLAIN_TORCH_EXAMPLES,
     "MT640": _adopted(
-        f"{_LIGHTNING}class Experiment:\n    def run(self):\n        trainer = pl.Trainer()\n"
-        "        trainer.fit(Net(), Data())\n",
+        f"{_LIGHTNING}def first():\n    trainer = pl.Trainer()\n    trainer.fit(Net(), Data())\n\n\n"
+        "def second():\n    trainer = pl.Trainer()\n    trainer.fit(Net(), Data())\n",
         instead=f"{_LIGHTNING}def main():\n    trainer = pl.Trainer()\n    trainer.fit(Net(), Data())\n",
     ),
     "MT641": _adopted(
@@ -55,6 +68,11 @@ ADOPTION_EXAMPLES: dict[str, Example] = {
         "trainer = pl.Trainer(max_epochs=args.epochs)\ntrainer.fit(Net(), Data())\nargs.epochs = 0\nprint(args)\n",
         instead=f"{_LIGHTNING}from options import parser\n\nargs = parser.parse_args()\n"
         "trainer = pl.Trainer(max_epochs=args.epochs)\ntrainer.fit(Net(), Data())\nprint(args)\n",
+    ),
+    "MT643": _adopted(_lightning('max_epochs=3, default_root_dir="runs"')),
+    "MT648": _adopted(
+        f"{_LIGHTNING}from torch.utils.data import random_split\n\ntrain, val = random_split(Data(), [80, 20])\n"
+        "trainer = pl.Trainer()\ntrainer.fit(Net(), train, val)\n"
     ),
     "MT649": _adopted("from digits import Data\n\nprint(len(Data()))\n", instead=_lightning()),
 }

@@ -9,12 +9,16 @@ import libcst as cst
 
 from migrate_trainers.reading.scopes import BindingKind
 from migrate_trainers.reading.values import only_looks
+from migrate_trainers.rules.literals import string
 from migrate_trainers.writing.import_lines import is_import_line
 
 if TYPE_CHECKING:
     from migrate_trainers.adopting.region import Region
     from migrate_trainers.reading.program import Program, Statement
     from migrate_trainers.reading.scopes import Binding
+
+# What an environment says of the process itself.
+_OF_WORKERS = frozenset({"CUDA_VISIBLE_DEVICES", "GROUP_RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "RANK", "WORLD_SIZE"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +110,8 @@ def _is_literal(program: Program, value: cst.BaseExpression) -> bool:
             return True
         bindings = program.bindings(value)
         return len(bindings) == 1 and _is_literal_above(program, bindings[0], value)
+    if isinstance(value, cst.Call):
+        return _is_of_environment(program, value)
     if isinstance(value, cst.Tuple):
         return all(_is_literal(program, element.value) for element in value.elements)
     if isinstance(value, cst.UnaryOperation):
@@ -113,6 +119,16 @@ def _is_literal(program: Program, value: cst.BaseExpression) -> bool:
     if isinstance(value, cst.BinaryOperation):
         return _is_literal(program, value.left) and _is_literal(program, value.right)
     return False
+
+
+def _is_of_environment(program: Program, call: cst.Call) -> bool:
+    """Whether a call reads a setting of the driver's environment: a worker has another one."""
+    name = program.qualified_name(call.func)
+    if isinstance(call.func, cst.Name) and call.func.value in ("bool", "float", "int", "str") and call.args:
+        inner = call.args[0].value
+        return isinstance(inner, cst.Call) and _is_of_environment(program, inner)
+    key = string(call.args[0].value) if call.args else None
+    return name in ("os.environ.get", "os.getenv") and key is not None and key not in _OF_WORKERS
 
 
 def _is_literal_above(program: Program, binding: Binding, name: cst.Name) -> bool:

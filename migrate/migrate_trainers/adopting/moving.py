@@ -70,6 +70,9 @@ class _Decision:
     moved: set[Line] = field(default_factory=set)
 
     def moves(self) -> Moves:
+        function = self.region.function
+        if function is not None and (self.region.scope.declared_global or self.region.scope.declared_nonlocal):
+            raise Refusal("MT641", function.name, f"`{function.name.value}` binds variables of the module")
         self.moved = {*self._between, *(line for line in self._only_in_worker if not line.is_definition)}
         self.moved |= {line for line in self.lines if line not in self._staying and self._configures(line)}
         while new := {line for line in self.lines if line not in self.moved and self._has_to_move(line)}:

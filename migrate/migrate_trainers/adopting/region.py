@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from migrate_trainers.reading import legacy
+from migrate_trainers.reading.scopes import BindingKind
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.tuning.reach import assigned_variable, uses_of
 from migrate_trainers.writing.arguments import bound_arguments
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from migrate_trainers.adopting.framework import Entry
     from migrate_trainers.reading.program import Program, Statement
     from migrate_trainers.reading.scopes import Scope
 
+# How functions are named that read what a user has chosen.
+_CHOICES = re.compile(r"arg|cfg|conf|hparam|option|param|pars|setting|environ|getenv", re.IGNORECASE)
 _TRAINERS = legacy.TORCH_TRAINERS | {"train_runtime.torch.TorchTrainer"}
 
 
@@ -30,7 +35,8 @@ class Place(Enum):
 
     @property
     def is_module(self) -> bool:
-        return self is Place.MODULE
+        """Whether its variables are the module's."""
+        return self in (Place.MODULE, Place.GUARD)
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,78 @@ class Region:
             return own
         above = list(program.module.body)
         return [*above[: above.index(self.guard)], *own]
+
+
+def lifted(program: Program, entries: Sequence[Entry]) -> list[Entry]:
+    """The entries with the calls that train, seen from where the data and the models are made.
+
+    What trains in a method, or in a function that is given more than the command line, trains where that is called.
+    """
+    return [replace(entry, runs=tuple(dict.fromkeys(_lifted(program, entry.runs)))) for entry in entries]
+
+
+def _lifted(program: Program, runs: Sequence[cst.CSTNode]) -> Iterator[cst.CSTNode]:
+    pending, seen = list(runs), set[cst.CSTNode]()
+    while pending:
+        run = pending.pop(0)
+        function = program.enclosing(run, cst.FunctionDef)
+        owner = program.enclosing(run, cst.ClassDef)
+        held = owner if owner is not None and isinstance(program.parent(owner), cst.Module) else function
+        uses = _uses_outside(program, held) if held is not None else []
+        is_main = held is function and function is not None and _is_main(program, function, uses)
+        if held is None or held in seen or not uses or is_main:
+            yield run
+        else:
+            seen.add(held)
+            pending += uses
+            # An object that trains may do so in each of its methods.
+            pending += [found for use in uses if held is owner for found in _uses_of_object(program, use)]
+
+
+def _uses_of_object(program: Program, made: cst.Name) -> list[cst.Name]:
+    """The names that read a variable which is assigned an object of a class."""
+    call = program.parent(made)
+    variable = assigned_variable(program, call) if isinstance(call, cst.Call) and call.func is made else None
+    return uses_of(program, variable) if variable is not None else []
+
+
+def _uses_outside(program: Program, definition: cst.FunctionDef | cst.ClassDef) -> list[cst.Name]:
+    bindings = program.scope(definition).lookup(definition.name.value)
+    own = [one for one in bindings if one.node is definition] or [
+        one for one in program.module_scope.lookup(definition.name.value) if one.node is definition
+    ]
+    return [use for binding in own for use in program.uses(binding) if not program.contains(definition, use)]
+
+
+def _is_main(program: Program, function: cst.FunctionDef, uses: Sequence[cst.Name]) -> bool:
+    """Whether a function is the script's own: a train function, or called with nothing but what the user has chosen."""
+    if (
+        is_train_function(program, function)
+        or function.decorators
+        or not isinstance(program.parent(function), cst.Module)
+    ):
+        return True
+    calls = [program.parent(use) for use in uses]
+    if any(not isinstance(call, cst.Call) or call.func is not use for use, call in zip(uses, calls, strict=True)):
+        return True  # What calls it is elsewhere: `typer.run(main)`.
+    return all(_is_chosen(program, one.value) for call in calls if isinstance(call, cst.Call) for one in call.args)
+
+
+def _is_chosen(program: Program, value: cst.BaseExpression) -> bool:
+    """Whether a value comes from the command line, a configuration or the file's text, as far as names tell."""
+    if isinstance(value, cst.Attribute | cst.Subscript | cst.Await):
+        return _is_chosen(program, value.value) if not isinstance(value, cst.Await) else False
+    if isinstance(value, cst.Name):
+        bindings = program.bindings(value)
+        return not bindings or all(
+            one.kind is BindingKind.PARAMETER or (one.value is not None and _is_chosen(program, one.value))
+            for one in bindings
+        )
+    if isinstance(value, cst.Call):
+        return _CHOICES.search(program.text(value.func)) is not None
+    if isinstance(value, cst.Dict | cst.List | cst.Tuple):
+        return all(_is_chosen(program, element.value) for element in value.elements)
+    return isinstance(value, cst.BaseNumber | cst.SimpleString | cst.UnaryOperation)
 
 
 def region_of(program: Program, entries: Sequence[Entry]) -> Region:

@@ -45,8 +45,9 @@ class TrainFunction:
             text = reader.text.format(result=names.result)
             rewrite.edits.append(Edit(*self._program.outer_span(reader.node), text))
             rewrite.review("MT645", reader.node, f"`{text}`")
-        for line in moves.on_first_rank:
-            rewrite.review("MT644", line.statement, "")
+        if moves.on_first_rank:
+            first = next(line for line in moves.last if line in moves.on_first_rank)
+            rewrite.review("MT644", first.statement, "")
         self._rank = f"{rewrite.function_named('ray.train.get_context')}()" if moves.on_first_rank else ""
         self._header = f"def {names.function}({self._passed.parameter}):\n"
         indent = self._program.indent(moves.training.statement)
@@ -74,11 +75,9 @@ class TrainFunction:
         text = f"{self._header}{lines}{self._body([*moves.copied, *first], edits)}"
         for is_first, group in groupby(moves.last, lambda line: line in moves.on_first_rank):
             body = self._body(list(group), edits)
-            text += (
-                f"{unit}if {self._rank}.get_world_rank() == 0:\n{reindented(body, unit, unit * 2)}"
-                if is_first
-                else body
-            )
+            if is_first:
+                body = f"\n{unit}if {self._rank}.get_world_rank() == 0:\n{reindented(body, unit, unit * 2)}"
+            text += body
         return text
 
     def _body(self, lines: Sequence[Line], edits: Sequence[Edit]) -> str:

@@ -100,9 +100,10 @@ def summary_line(report: Report) -> str:
     if report.skipped == summary.call_sites and not (summary.changed or summary.manual or summary.errors):
         skipped = counted(report.skipped, "legacy trainer")
         return f"{counted(summary.files, 'file')} looked at: {skipped} left, as comments or options say."
-    verb = "would be migrated" if report.dry else "migrated"
+    done, noun = ("adopted", "trainer") if report.adopts else ("migrated", "legacy trainer")
+    verb = f"would be {done}" if report.dry else done
     files = counted(summary.changed, "file")
-    trainers = f"{summary.migrated} of {counted(summary.call_sites, 'legacy trainer')}"
+    trainers = f"{summary.migrated} of {counted(summary.call_sites, noun)}"
     parts = [f"{trainers} {verb} in {files}" if summary.call_sites or not summary.changed else f"{files} {verb}"]
     parts += [f"{report.skipped} left as comments or options say"] if report.skipped else []
     parts += [f"{summary.review} to review"] if summary.review else []

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from migrate_trainers.findings import Kind
+from migrate_trainers.selection import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,6 +51,12 @@ class Report:
     def dry(self) -> bool:
         """Whether the run has written nothing."""
         return self.mode in (Mode.DIFF, Mode.CHECK)
+
+    @property
+    def adopts(self) -> bool:
+        """Whether the run was about scripts that train without Ray, and about nothing legacy."""
+        codes = {finding.code for result in self.results.values() for finding in result.findings}
+        return any(code.startswith("MT6") for code in codes) and codes.isdisjoint(RULES.values())
 
     @cached_property
     def summary(self) -> Summary:

@@ -137,7 +137,7 @@ def outside_names(program: Program, name: str | None = None) -> Iterator[str]:
     else:
         bindings = program.module_scope.lookup(name)
         pending = [node for binding in bindings for node in _defined_by(binding)]
-        yield from (one for binding in bindings if (one := binding.imported or "") and not _has_no_lightning(one))
+        yield from (one for binding in bindings if (one := binding.imported or "") and not has_no_lightning(one))
     while pending:
         node = pending.pop()
         if node in seen:
@@ -147,7 +147,7 @@ def outside_names(program: Program, name: str | None = None) -> Iterator[str]:
             pending += _parts(node)
         elif node in program.names:
             imported = program.qualified_name(_whole_path(program, node))
-            if imported is not None and not node.value.isupper() and not _has_no_lightning(imported):
+            if imported is not None and not node.value.isupper() and not has_no_lightning(imported):
                 yield imported
             pending += [part for binding in program.bindings(node) for part in _defined_by(binding)]
 
@@ -192,7 +192,7 @@ def _defined_by(binding: Binding) -> list[cst.CSTNode]:
     return [] if binding.value is None else [binding.value]
 
 
-def _has_no_lightning(imported: str) -> bool:
+def has_no_lightning(imported: str) -> bool:
     top = imported.partition(".")[0]
     return top in UNIFIED or top in WITHOUT_LIGHTNING or top in sys.stdlib_module_names
 
