@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from bundled_runs import BundledRuns
     from engine import Fit, RealRay
 
-ADOPTED = pytest.mark.parametrize(
+
+@pytest.mark.parametrize(
     "case",
-    [pytest.param(case, marks=pytest.mark.real_ray if case.suite != "test" else ()) for case in adopted_cases()],
+    [pytest.param(case, marks=() if case.suite == "test" else pytest.mark.real_ray) for case in adopted_cases()],
     ids=lambda case: case.name,
 )
-
-
-@ADOPTED
 def test_one_worker_gives_what_the_plain_script_gave(case: Case, bundled_runs: BundledRuns) -> None:
     _assert_as_plain(case, bundled_runs.run(case.after).fits)
 
 
-@ADOPTED
+# A run more for each would take its time in `make test`.
+@pytest.mark.real_ray
+@pytest.mark.parametrize("case", adopted_cases(), ids=lambda case: case.name)
 def test_runs_with_two_workers(case: Case, tmp_path: Path) -> None:
     folder = shutil.copytree(case.before.parent, tmp_path / "copy")
     script = folder / case.before.name

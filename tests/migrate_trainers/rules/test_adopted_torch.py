@@ -121,6 +121,9 @@ def test_a_second_run_changes_nothing() -> None:
             'print(f"Epoch {epoch + 1}/{3}, Train Loss: {loss.item() / 2:.3f}")',
             '{"epoch": epoch + 1, "train_loss": loss.item() / 2}',
         ),
+        ('print("{}: loss {:.3f}, {}".format(epoch, loss.item(), effect()))', '{"epoch": epoch, "loss": loss.item()}'),
+        ('print("{0}: loss {1:.3f}".format(epoch, loss.item()))', None),
+        ('print("loss {:.3f".format(loss.item()))', None),
         ('print({"epoch": epoch, "loss": loss.item()})', '{"epoch": epoch, "loss": loss.item()}'),
         ('wandb.log({"loss": loss.item(), "name": effect})', '{"loss": loss.item()}'),
         ('logger.info(f"loss {loss.item()}")', '{"loss": loss.item()}'),
@@ -202,6 +205,23 @@ def test_data_that_cannot_be_dealt_out(loader: str, said: str) -> None:
 
     assert found.startswith("MT633")
     assert said in found
+
+
+@pytest.mark.parametrize(
+    ("loader", "reads"),
+    [
+        ("kwargs = {'batch_size': 8}\nkwargs.update({'shuffle': True})\nloader = DataLoader(Data(), **kwargs)\n", True),
+        ("kwargs = dict(num_workers=2)\nloader = DataLoader(Data(), 8, **kwargs)\n", True),
+        ("kwargs = dict(sampler=effect())\nloader = DataLoader(Data(), **kwargs)\n", False),
+        ("kwargs = {}\nkwargs['sampler'] = effect()\nloader = DataLoader(Data(), **kwargs)\n", False),
+        ("kwargs = effect()\nloader = DataLoader(Data(), **kwargs)\n", False),
+    ],
+)
+def test_arguments_of_loaders_in_dictionaries(loader: str, reads: bool) -> None:
+    result = adopt(script(loader=loader))
+
+    assert ("loader.sampler.set_epoch(epoch)" in result.after.decode()) == reads
+    assert ("MT633" in codes(result)) != reads
 
 
 def test_data_that_the_scripts_own_processes_share() -> None:
@@ -354,6 +374,40 @@ def test_moves_to_devices(moved: str, worker: str) -> None:
     before = f'local_rank = int(os.environ["LOCAL_RANK"])\nx = torch.zeros(1)\n{moved}\nprint(local_rank, x)\n'
 
     assert f"    {worker}\n" in after(adopt(script(loader=SHARED_LOADER, before=before)))
+
+
+def in_main(text: str) -> str:
+    imports, _, rest = text.partition("loader = ")
+    return f"{imports}def main():\n{indented('loader = ' + rest)}\n\nmain()\n"
+
+
+@pytest.mark.parametrize(
+    "device",
+    ['"cuda" if torch.cuda.is_available() else "cpu"', 'torch.device("cuda" if torch.cuda.is_available() else "cpu")'],
+)
+def test_device_of_the_module_is_the_drivers(device: str) -> None:
+    text = in_main(script(before="model.to(DEVICE)\n")).replace("def main", f"DEVICE = {device}\n\n\ndef main", 1)
+
+    output = after(adopt(text))
+
+    assert "    model.to(ray.train.torch.get_device())\n" in output
+    assert f"\nDEVICE = {device}\n" in output
+
+
+def test_device_of_the_module_in_other_places_is_told() -> None:
+    text = in_main(script(before='print(DEVICE == "cuda")\n', epoch="effect()\n"))
+    head = 'DEVICE = "cuda" if torch.cuda.is_available() else "cpu"\n\n\n'
+
+    assert "MT638" in codes(adopt(text.replace("def main", f"{head}def main", 1)))
+
+
+def test_folder_for_what_workers_write() -> None:
+    epoch = 'torch.save(model.state_dict(), "out/m.pt")\n'
+    text = in_main(script(loader='loader = DataLoader(Data())\nos.makedirs("out", exist_ok=True)\n', epoch=epoch))
+
+    output = after(adopt(text))
+
+    assert output.index('    os.makedirs("out", exist_ok=True)\n') < output.index("def main")
 
 
 def test_device_that_is_compared_stays_text() -> None:

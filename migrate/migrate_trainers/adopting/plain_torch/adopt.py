@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from migrate_trainers.adopting.framework import Entry, Framework
 from migrate_trainers.adopting.plain_torch.data import move_batches, prepare_loaders
 from migrate_trainers.adopting.plain_torch.devices import take_workers_devices
-from migrate_trainers.adopting.plain_torch.files import write_files_once
+from migrate_trainers.adopting.plain_torch.files import folders_made, write_files_once
 from migrate_trainers.adopting.plain_torch.loops import read_loop
 from migrate_trainers.adopting.plain_torch.metrics import read_reports, warn_of_early_ends, write_reports
 from migrate_trainers.adopting.plain_torch.model import prepare_model
@@ -61,7 +61,8 @@ def adopt(rewrite: Rewrite, region: Region, entry: Entry) -> Sequence[str]:
     prepare_loaders(rewrite, loop)
     move_batches(rewrite, loop)
     model = prepare_model(rewrite, loop, {report.function for report in reports})
-    take_workers_devices(rewrite, reached_definitions(program, region.statements(program)))
+    code = reached_definitions(program, region.statements(program))
+    take_workers_devices(rewrite, code, moves_module=region.place.is_module)
     leave_processes_to_ray(rewrite)
     write_files_once(rewrite, reached_definitions(program, entry.runs))
     write_reports(rewrite, loop, reports, model)
@@ -69,4 +70,11 @@ def adopt(rewrite: Rewrite, region: Region, entry: Entry) -> Sequence[str]:
     return ()
 
 
-FRAMEWORK = Framework("MT630", entries, adopt, lambda program, entries: (), in_worker=asked_in_group, prepare=prepare)
+FRAMEWORK = Framework(
+    "MT630",
+    entries,
+    adopt,
+    lambda program, entries: (),
+    in_worker=lambda program: [*asked_in_group(program), *folders_made(program)],
+    prepare=prepare,
+)

@@ -11,7 +11,7 @@ from migrate_trainers.adopting.plain_torch.process_group import asked_in_group
 from migrate_trainers.adopting.plain_torch.variables import function_called, names_below, origins, readings
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
-from migrate_trainers.rules.literals import is_none
+from migrate_trainers.rules.literals import is_none, string
 from migrate_trainers.writing.arguments import bound_arguments
 from migrate_trainers.writing.placement import below, leading_comments_start
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from migrate_trainers.rules.rewrite import Rewrite
 
 _POSITIONAL = ("dataset", "batch_size", "shuffle", "sampler", "batch_sampler", "num_workers", "collate_fn")
+_OWN_WAYS = frozenset({"batch_sampler", "sampler"})
 _SAMPLERS = frozenset({"torch.utils.data.DistributedSampler", "torch.utils.data.distributed.DistributedSampler"})
 _ITERABLE = frozenset({"torch.utils.data.IterableDataset", "torch.utils.data.dataset.IterableDataset"})
 _MOVES = frozenset({"cuda", "to"})
@@ -79,10 +80,10 @@ def _constructions(program: Program, one: Variable) -> list[cst.Call]:
 
 def _deals_out(program: Program, call: cst.Call) -> bool:
     """Whether a data loader has a sampler that deals each process its share; refuses other samplers."""
-    given = bound_arguments(call, _POSITIONAL)
+    given = _given(program, call)
     if given is None:
         raise Refusal("MT633", call, "what it is given can't be seen")
-    for name in ("batch_sampler", "sampler"):
+    for name in sorted(_OWN_WAYS):
         argument = given.get(name)
         if argument is None or is_none(argument.value):
             continue
@@ -94,6 +95,27 @@ def _deals_out(program: Program, call: cst.Call) -> bool:
     if "dataset" in given and _is_iterable(program, given["dataset"].value):
         raise Refusal("MT633", given["dataset"], "an `IterableDataset` deals out its items itself")
     return False
+
+
+def _given(program: Program, call: cst.Call) -> dict[str, cst.Arg] | None:
+    """A data loader's arguments by name, without those of dictionaries in which the file puts no sampler."""
+    stars = [argument for argument in call.args if argument.star]
+    if not all(argument.star == "**" and _holds_no_sampler(program, argument.value) for argument in stars):
+        return None
+    return bound_arguments(call.with_changes(args=[one for one in call.args if not one.star]), _POSITIONAL)
+
+
+def _holds_no_sampler(program: Program, value: cst.BaseExpression) -> bool:
+    bindings = program.named(value)
+    keys = {string(one) for one in program.strings if isinstance(one, cst.SimpleString)}
+    return bool(bindings) and not keys & _OWN_WAYS and all(_is_dictionary(program, one.value) for one in bindings)
+
+
+def _is_dictionary(program: Program, value: cst.BaseExpression | None) -> bool:
+    if isinstance(value, cst.Call):
+        keywords = {argument.keyword.value for argument in value.args if argument.keyword is not None}
+        return program.is_builtin(value.func, "dict") and len(keywords) == len(value.args) and not keywords & _OWN_WAYS
+    return isinstance(value, cst.Dict) and all(isinstance(one, cst.DictElement) for one in value.elements)
 
 
 def _is_distributed(program: Program, value: cst.BaseExpression) -> bool:
@@ -122,6 +144,8 @@ def _is_iterable(program: Program, dataset: cst.BaseExpression) -> bool:
 
 
 def _may_shuffle(call: cst.Call) -> bool:
+    if any(argument.star for argument in call.args):
+        return True
     given = (bound_arguments(call, _POSITIONAL) or {}).get("shuffle")
     return given is not None and not (isinstance(given.value, cst.Name) and given.value.value == "False")
 

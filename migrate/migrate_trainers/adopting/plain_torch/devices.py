@@ -22,13 +22,14 @@ _INDEX = re.compile(r"(?:\w+\.)*(?:(?:local_)?rank|gpu(?:_id)?|device_id)", re.I
 _KEYWORDS = frozenset({"device", "map_location"})
 
 
-def take_workers_devices(rewrite: Rewrite, code: Sequence[cst.CSTNode]) -> None:
-    """Note the edits of all devices in some code that workers run."""
-    _Devices(rewrite).edit(code)
+def take_workers_devices(rewrite: Rewrite, code: Sequence[cst.CSTNode], *, moves_module: bool) -> None:
+    """Note the edits of all devices in some code that workers run; the module's own variables may be the driver's."""
+    _Devices(rewrite, moves_module=moves_module).edit(code)
 
 
 class _Devices:
-    def __init__(self, rewrite: Rewrite) -> None:
+    def __init__(self, rewrite: Rewrite, *, moves_module: bool) -> None:
+        self._moves_module = moves_module
         self._rewrite = rewrite
         self._program = rewrite.program
         self._done: list[cst.CSTNode] = []
@@ -38,6 +39,9 @@ class _Devices:
             for call in self._program.calls:
                 if self._program.contains(node, call) and not self._is_done(call):
                     self._edit_call(call)
+            for name in self._program.names:
+                if self._program.contains(node, name) and self._is_modules_device(name):
+                    self._edit_read(name)
             for choice in _conditionals(node):
                 if not self._is_done(choice) and self._is_gpu_choice(choice):
                     self._edit_choice(choice)
@@ -50,12 +54,33 @@ class _Devices:
         self._done.append(node)
         self._rewrite.edits.append(Edit(*self._program.outer_span(node), text or f"{device}()"))
 
+    def _is_modules_device(self, name: cst.Name) -> bool:
+        """Whether a name reads a variable of the module, which the driver sets, for a GPU if there is one."""
+        binding = None if self._moves_module else self._program.sole_assignment(name)
+        if binding is None or binding.scope is not self._program.module_scope or binding.value is None:
+            return False
+        value = binding.value
+        if isinstance(value, cst.Call) and self._program.qualified_name(value.func) == "torch.device" and value.args:
+            value = value.args[0].value
+        return isinstance(value, cst.IfExp) and self._is_gpu_choice(value)
+
+    def _edit_read(self, name: cst.Name) -> None:
+        """`DEVICE`, where a worker asks for its own."""
+        is_device = isinstance(self._program.assigned_value(name), cst.Call)
+        is_default = self._program.enclosing(name, cst.Param) is not None
+        if not is_default and (is_device or (self._takes_device(name) and not is_handed_on(self._program, name))):
+            self._replace(name)
+        else:
+            self._rewrite.review("MT638", name, f"`{name.value}` is the driver's")
+
     def _edit_call(self, call: cst.Call) -> None:
         program = self._program
         qualified = program.qualified_name(call.func)
         first = call.args[0].value if call.args and not call.args[0].star else None
         if qualified == "torch.device" and first is not None:
             self._edit_device(call, first)
+        elif qualified == _ACCELERATOR and not isinstance(program.parent(call), cst.Attribute):
+            self._replace(call)
         elif qualified == "torch.cuda.set_device" and first is not None:
             if self._is_gpu(first):
                 self._replace(first)

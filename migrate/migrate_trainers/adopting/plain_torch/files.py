@@ -9,13 +9,28 @@ import libcst as cst
 from migrate_trainers.adopting.plain_torch.ranks import is_guarded
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.writing.arguments import keyword_argument
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from migrate_trainers.reading.program import Program
     from migrate_trainers.rules.rewrite import Rewrite
 
+_MAKE_FOLDERS = frozenset({"makedirs", "mkdir"})
 _WRITES = frozenset({"torch.save", "torch.serialization.save", "json.dump", "pickle.dump", "joblib.dump", "numpy.save"})
+
+
+def folders_made(program: Program) -> list[cst.CSTNode]:
+    """The calls that make sure of a folder, for files that the workers write to it: relative paths start elsewhere."""
+    writes = any(program.qualified_name(call.func) in _WRITES for call in program.calls)
+    found: list[cst.CSTNode] = []
+    for call in program.calls if writes else ():
+        is_making = isinstance(call.func, cst.Attribute) and call.func.attr.value in _MAKE_FOLDERS
+        may_exist = keyword_argument(call, "exist_ok")
+        if is_making and may_exist is not None and program.text(may_exist.value) == "True":
+            found.append(call)
+    return found
 
 
 def write_files_once(rewrite: Rewrite, code: Sequence[cst.CSTNode]) -> None:

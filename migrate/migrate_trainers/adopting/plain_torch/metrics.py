@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from string import Formatter
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -16,7 +17,8 @@ from migrate_trainers.writing.placement import below
 from migrate_trainers.writing.render import Argument, sequence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import TypeGuard
 
     from migrate_trainers.adopting.plain_torch.loops import TorchLoop
     from migrate_trainers.adopting.plain_torch.model import BareModel
@@ -172,7 +174,9 @@ def _metrics(program: Program, epoch: Epoch, target: str, call: cst.Call) -> Ite
         if isinstance(value, cst.Dict):
             yield from _of_dictionary(program, epoch, value)
         for text in _formatted(value):
-            yield from _of_text(program, epoch, target, text)
+            yield from _figures(program, epoch, target, _parts(text))
+        if _is_formatting(value):
+            yield from _figures(program, epoch, target, _parts_of_call(value))
 
 
 def _formatted(value: cst.BaseExpression) -> Iterator[cst.FormattedString]:
@@ -190,17 +194,49 @@ def _of_dictionary(program: Program, epoch: Epoch, value: cst.Dict) -> Iterator[
             yield from _metric(program, epoch, key, entry.value, is_number=False)
 
 
-def _of_text(program: Program, epoch: Epoch, target: str, text: cst.FormattedString) -> Iterator[Metric]:
-    label = ""
+# What stands before a figure, what it is, and how it is written.
+Part = tuple[str, cst.BaseExpression, str]
+
+
+def _parts(text: cst.FormattedString) -> Iterator[Part]:
+    before = ""
     for part in text.parts:
         if isinstance(part, cst.FormattedStringText):
-            label = _ESCAPE.sub(" ", part.value)
-            continue
-        assert isinstance(part, cst.FormattedStringExpression)
-        named = _LABEL.search(label)
-        label = ""
-        names = list(names_below(part.expression))
-        shown = _without_item(part.expression)
+            before = part.value
+        elif isinstance(part, cst.FormattedStringExpression):
+            spec = "".join(one.value for one in part.format_spec or () if isinstance(one, cst.FormattedStringText))
+            yield before, part.expression, spec
+            before = ""
+
+
+def _is_formatting(value: cst.BaseExpression) -> TypeGuard[cst.Call]:
+    """Whether an expression is `"{:.3f}".format(loss)`, with values in their order."""
+    if not isinstance(value, cst.Call) or any(one.star or one.keyword for one in value.args):
+        return False
+    function = value.func
+    return (
+        isinstance(function, cst.Attribute) and function.attr.value == "format" and string(function.value) is not None
+    )
+
+
+def _parts_of_call(call: cst.Call) -> Iterator[Part]:
+    assert isinstance(call.func, cst.Attribute)
+    try:
+        parsed = list(Formatter().parse(string(call.func.value) or ""))
+    except ValueError:
+        return
+    fields = [(before, spec or "") for before, field, spec, _ in parsed if field is not None]
+    if len(fields) == len(call.args) and not any(field for _, field, _, _ in parsed):
+        for (before, spec), argument in zip(fields, call.args, strict=True):
+            yield before, argument.value, spec
+
+
+def _figures(program: Program, epoch: Epoch, target: str, parts: Iterable[Part]) -> Iterator[Metric]:
+    """The figures of a text that have a name: that of their variable, or what the text calls them."""
+    for before, value, spec in parts:
+        named = _LABEL.search(_ESCAPE.sub(" ", before))
+        names = list(names_below(value))
+        shown = _without_item(value)
         if isinstance(shown, cst.Name):
             key = shown.value
         elif names and all(name.value == target for name in names):
@@ -209,8 +245,7 @@ def _of_text(program: Program, epoch: Epoch, target: str, text: cst.FormattedStr
             key = re.sub(r"\W+", "_", (named[1] or named[2]).strip().lower())
         else:
             continue
-        spec = "".join(one.value for one in part.format_spec or () if isinstance(one, cst.FormattedStringText))
-        yield from _metric(program, epoch, key, part.expression, is_number=_NUMERIC.fullmatch(spec) is not None)
+        yield from _metric(program, epoch, key, value, is_number=_NUMERIC.fullmatch(spec) is not None)
 
 
 def _metric(
