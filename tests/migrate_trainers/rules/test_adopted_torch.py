@@ -488,6 +488,25 @@ def test_distributed_scripts_that_stay(parts: dict[str, str], said: str) -> None
     assert said in manual(distributed(**parts))
 
 
+@pytest.mark.parametrize(
+    ("head", "call", "stays"),
+    [
+        ("", "main()", False),
+        ("def unused():\n    return dist.get_rank()\n\n\n", "main()", False),
+        ('RANK = int(os.environ["RANK"])\n\n\n', "main()", True),
+        ("", 'rank = int(os.environ["RANK"])\nmain()', True),
+        ("def start():\n    dist.init_process_group()\n    torch.cuda.set_device(0)\n\n\n", "start()\nmain()", False),
+        ("def start():\n    print(dist.get_rank())\n\n\n", "start()\nmain()", True),
+    ],
+)
+def test_ranks_that_the_driver_asks_for(head: str, call: str, stays: bool) -> None:
+    text = in_main(script(loader=SHARED_LOADER, before="print(dist.get_rank())\n"))
+    text = text.replace("def main", f"{head}def main", 1).removesuffix("main()\n") + f"{call}\n"
+
+    assert adopt(text).changed != stays
+    assert ("comes to this" in "".join(findings(adopt(text)))) == stays
+
+
 SPAWNED = f"""\
 {IMPORTS}import torch.multiprocessing as mp
 

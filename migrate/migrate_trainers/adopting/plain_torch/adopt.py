@@ -63,7 +63,7 @@ def adopt(rewrite: Rewrite, region: Region, entry: Entry) -> Sequence[str]:
     model = prepare_model(rewrite, loop, {report.function for report in reports})
     code = reached_definitions(program, region.statements(program))
     take_workers_devices(rewrite, code, moves_module=region.place.is_module)
-    leave_processes_to_ray(rewrite)
+    leave_processes_to_ray(rewrite, code)
     write_files_once(rewrite, reached_definitions(program, entry.runs))
     write_reports(rewrite, loop, reports, model)
     warn_of_early_ends(rewrite, loop)

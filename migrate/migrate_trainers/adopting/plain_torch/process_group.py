@@ -29,8 +29,8 @@ _ENVIRONMENT = frozenset({"os.environ", "os.environ.get", "os.getenv"})
 _VARIABLES = frozenset({"MASTER_ADDR", "MASTER_PORT"})
 
 
-def leave_processes_to_ray(rewrite: Rewrite) -> None:
-    """Note the edits; raises `Refusal` where a call can't be taken out."""
+def leave_processes_to_ray(rewrite: Rewrite, code: Sequence[cst.CSTNode]) -> None:
+    """Note the edits; raises `Refusal` where a call can't be taken out, or the driver needs a rank."""
     program = rewrite.program
     gone: list[Statement] = []
     for call in program.calls:
@@ -52,7 +52,17 @@ def leave_processes_to_ray(rewrite: Rewrite) -> None:
                 raise Refusal("MT631", call, "its result is used")
             gone.append(program.statement(call))
         rewrite.edits.append(removal(program, function, []))
+    for node in _asked_directly(program):
+        is_gone = any(program.contains(one, node) for one in (*gone, *functions))
+        if not is_gone and not any(program.contains(one, node) for one in code) and _runs(program, node):
+            raise Refusal("MT631", node, "the driver is no process of the group, and comes to this")
     _remove(rewrite, gone)
+
+
+def _runs(program: Program, node: cst.CSTNode) -> bool:
+    """Whether a node is in code of the module, or in a function that something calls."""
+    function = program.enclosing(node, cst.FunctionDef)
+    return function is None or any(function_called(program, call) is function for call in program.calls)
 
 
 def _remove(rewrite: Rewrite, gone: Sequence[Statement]) -> None:
@@ -123,6 +133,18 @@ def _is_docstring(line: cst.CSTNode) -> bool:
 
 def asked_in_group(program: Program) -> list[cst.CSTNode]:
     """What only a process of the group can evaluate: calls of `torch.distributed`, its variables, and what has such."""
+    found = _asked_directly(program)
+    for node in found:
+        function = program.enclosing(node, cst.FunctionDef)
+        found += [
+            call
+            for call in program.calls
+            if function is not None and function_called(program, call) is function and call not in found
+        ]
+    return found
+
+
+def _asked_directly(program: Program) -> list[cst.CSTNode]:
     found: list[cst.CSTNode] = []
     for call in program.calls:
         qualified = program.qualified_name(call.func) or ""
@@ -134,11 +156,4 @@ def asked_in_group(program: Program) -> list[cst.CSTNode]:
             owner = around.value if isinstance(around, cst.Subscript) else getattr(around, "func", None)
             if owner is not None and (program.qualified_name(owner) or "") in _ENVIRONMENT:
                 found.append(text)
-    for node in found:
-        function = program.enclosing(node, cst.FunctionDef)
-        found += [
-            call
-            for call in program.calls
-            if function is not None and function_called(program, call) is function and call not in found
-        ]
     return found
