@@ -158,12 +158,20 @@ class _Decision:
         return sets_state(self.program, line.statement)
 
     def _has_to_move(self, line: Line) -> bool:
+        if self._comes_too_late(line):
+            return True
         if line in self._staying:
             return False
         bound = self._bound()
         if any(name.value in bound for name in line.reads if not self._is_of_reader(line, name)):
             return True
         return not line.is_definition and bool(line.binds & (self._needed() | bound))
+
+    def _comes_too_late(self, line: Line) -> bool:
+        """Whether moved code needs what a statement defines below the training: the trainer runs before it."""
+        is_below = self.lines.index(line) > self.lines.index(self.training[-1])
+        is_late = is_below and (line.is_definition or is_constant(self.program, line))
+        return is_late and bool(line.binds & self._needed())
 
     def _needed(self) -> set[str]:
         """The variables that moved statements read, themselves or in definitions that they use."""

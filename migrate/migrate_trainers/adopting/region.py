@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 # How functions are named that read what a user has chosen.
 _CHOICES = re.compile(r"arg|cfg|conf|hparam|option|param|pars|setting|environ|getenv", re.IGNORECASE)
+# Packages whose functions call a script's own with what its command line says, or in processes of their own.
+_RUNNERS = frozenset(
+    {"absl", "accelerate", "click", "fire", "hydra", "jsonargparse", "simple_parsing", "torch", "typer", "tyro"}
+)
 _TRAINERS = legacy.TORCH_TRAINERS | {"train_runtime.torch.TorchTrainer"}
 
 
@@ -112,8 +116,21 @@ def _is_main(program: Program, function: cst.FunctionDef, uses: Sequence[cst.Nam
         return True
     calls = [program.parent(use) for use in uses]
     if any(not isinstance(call, cst.Call) or call.func is not use for use, call in zip(uses, calls, strict=True)):
-        return True  # What calls it is elsewhere: `typer.run(main)`.
+        _check_caller(program, function, uses)
+        return True
     return all(_is_chosen(program, one.value) for call in calls if isinstance(call, cst.Call) for one in call.args)
+
+
+def _check_caller(program: Program, function: cst.FunctionDef, uses: Sequence[cst.Name]) -> None:
+    """Refuse a function that something else calls with what it likes, but for those who read a command line."""
+    for use in uses:
+        argument = program.parent(use)
+        call = program.parent(argument) if isinstance(argument, cst.Arg) else None
+        if not isinstance(call, cst.Call) or not function.params.params:
+            continue
+        if (program.qualified_name(call.func) or "").partition(".")[0] not in _RUNNERS:
+            detail = f"`{program.text(call.func)}` calls `{function.name.value}`, with arguments that can't be seen"
+            raise Refusal("MT640", use, detail)
 
 
 def _is_chosen(program: Program, value: cst.BaseExpression) -> bool:
@@ -144,7 +161,7 @@ def region_of(program: Program, entries: Sequence[Entry]) -> Region:
 def _around(program: Program, entry: Entry, run: cst.CSTNode) -> Region:
     function = program.enclosing(run, cst.FunctionDef)
     if function is None:
-        return _of_module(program, run)
+        return _of_module(program, entry, run)
     if is_train_function(program, function):
         return _of_function(program, function, Place.TRAIN_FUNCTION)
     if not isinstance(program.parent(function), cst.Module):
@@ -152,11 +169,14 @@ def _around(program: Program, entry: Entry, run: cst.CSTNode) -> Region:
     return _of_function(program, function, Place.FUNCTION)
 
 
-def _of_module(program: Program, run: cst.CSTNode) -> Region:
+def _of_module(program: Program, entry: Entry, run: cst.CSTNode) -> Region:
     for above in program.ancestors(run):
         if isinstance(above, cst.If) and is_guard(program, above) and program.contains(above.body, run):
             assert isinstance(above.body, cst.IndentedBlock)
             return Region(Place.GUARD, above.body, program.module_scope, guard=above)
+    top = program.top_level_statement(program.statement(run))
+    if isinstance(top, cst.If) and "__name__" in program.text(top.test):
+        raise Refusal("MT640", entry.node, "it trains under a condition with `__name__` that has more to it")
     return Region(Place.MODULE, program.module, program.module_scope)
 
 

@@ -184,6 +184,8 @@ def test_one_worker_reads_the_data_in_the_old_order() -> None:
         (f"import pytorch_lightning\ntrainer = pl.Trainer()\n{TRAIN}", "MT601"),
         (f"def main():\n    trainer = pl.Trainer()\n    {TRAIN}    return effect(trainer)\nmain()\n", "MT641"),
         (f"def main():\n    global trainer\n    trainer = pl.Trainer()\n    {TRAIN}main()\n", "MT641"),
+        (f"def run(trial):\n    trainer = pl.Trainer()\n    {TRAIN}effect(run)\n", "MT640"),
+        (f'if __name__ == "__main__" and effect():\n    trainer = pl.Trainer()\n    {TRAIN}', "MT640"),
         (f"async def main():\n    trainer = pl.Trainer()\n    {TRAIN}", "MT640"),
     ],
 )
@@ -328,6 +330,14 @@ def test_old_package_stays_where_a_module_may_be_of_it() -> None:
 
     assert "import pytorch_lightning as pl" in after(result)
     assert "MT113" in codes(result)
+
+
+def test_what_is_defined_below_the_training_goes_with_what_needs_it() -> None:
+    text = f"trainer = pl.Trainer()\n{TRAIN}def show(model):\n    print(WIDTH, model)\nWIDTH = 3\nshow(trainer.model)\n"
+
+    output = after(adopt(text))
+
+    assert function_of(output)[-4:] == ["def show(model):", "print(WIDTH, model)", "WIDTH = 3", "show(trainer.model)"]
 
 
 def test_strings_over_several_lines_keep_their_text() -> None:
