@@ -67,7 +67,7 @@ def prepare_model(rewrite: Rewrite, loop: TorchLoop, savers: Collection[cst.Func
         raise Refusal("MT632", wrappers[1], "there is another one")
     names = model_readings(program, loop)
     if wrappers:
-        name, wrapped = _replace_wrapper(rewrite, wrappers[0], is_saved=is_saved)
+        name, wrapped = _replace_wrapper(rewrite, loop, wrappers[0], is_saved=is_saved)
         names = [*names, *wrapped]
     else:
         name = _wrap(rewrite, loop, is_saved=is_saved)
@@ -115,7 +115,7 @@ def _wrap(rewrite: Rewrite, loop: TorchLoop, *, is_saved: bool) -> str:
         if one not in names and program.span(one)[0] < start:
             _check_earlier(program, loop, one, start)
     code = training_code(program, loop)
-    bare = [one for one in names if _needs_bare(program, one, code)]
+    bare = [one for one in names if _is_behind(program, loop, one) or _needs_bare(program, one, code)]
     if not any(_is_called(program, one) and any(program.contains(part, one) for part in code) for one in names):
         raise Refusal("MT632", loop.backwards[0], f"`{name}` isn't what is called in the loop")
     own = [one for one in bare if program.scope(one).lookup(one.value)[0].scope is scope]
@@ -135,6 +135,12 @@ def _wrap(rewrite: Rewrite, loop: TorchLoop, *, is_saved: bool) -> str:
 def _unwrapped(rewrite: Rewrite, name: str) -> str:
     """The model itself, in a function that is given it wrapped or not."""
     return f"({name}.module if isinstance({name}, {rewrite.class_named(_PARALLEL)}) else {name})"
+
+
+def _is_behind(program: Program, loop: TorchLoop, name: cst.Name) -> bool:
+    """Whether a name is read behind the training, by the first worker alone: the wrapper would wait for the others."""
+    last_run = max(program.span(run)[1] for run in loop.runs)
+    return not _is_in_function(program, loop, name) and program.span(name)[0] >= last_run
 
 
 def _is_in_function(program: Program, loop: TorchLoop, name: cst.Name) -> bool:
@@ -227,7 +233,9 @@ def _is_rebound(program: Program, call: cst.Call, name: cst.Name) -> bool:
     return isinstance(target, cst.Name) and any(one.value == target.value for one in given)
 
 
-def _replace_wrapper(rewrite: Rewrite, call: cst.Call, *, is_saved: bool) -> tuple[str, list[cst.Name]]:
+def _replace_wrapper(
+    rewrite: Rewrite, loop: TorchLoop, call: cst.Call, *, is_saved: bool
+) -> tuple[str, list[cst.Name]]:
     """A script that wraps its model itself has `prepare_model` do it, with the same arguments.
 
     Returns the name of the model itself, where somebody reads it, and the names that read the wrapped one.
@@ -248,7 +256,9 @@ def _replace_wrapper(rewrite: Rewrite, call: cst.Call, *, is_saved: bool) -> tup
             kwargs.append(f'"{argument.keyword.value}": {rewrite.text_of(argument.value)}')
     reads = _wrapped_reads(rewrite, target)
     bare_reads = [one for one in reads if _module_of(program, one) is not None]
-    is_read = bool(bare_reads) or is_saved
+    called = [one for one in reads if _is_behind(program, loop, one)]
+    called = [one for one in called if _is_called(program, one) or is_handed_on(program, one)]
+    is_read = bool(bare_reads or called) or is_saved
     bare = _bare_name(rewrite, call, module, target) if is_read else rewrite.text_of(module.value)
     given = f", parallel_strategy_kwargs={{{', '.join(kwargs)}}}" if kwargs else ""
     prepare = rewrite.function_named("ray.train.torch.prepare_model")
@@ -258,6 +268,7 @@ def _replace_wrapper(rewrite: Rewrite, call: cst.Call, *, is_saved: bool) -> tup
         assert attribute is not None
         own = program.scope(one).lookup(one.value)[0].scope is program.scope(target).lookup(target.value)[0].scope
         rewrite.edits.append(Edit(*program.span(attribute), bare if own else _unwrapped(rewrite, one.value)))
+    rewrite.edits += [Edit(*program.span(one), bare) for one in called]
     for one in reads:
         above = program.parent(one)
         if isinstance(above, cst.Attribute) and above.attr.value in ("no_sync", "join", "register_comm_hook"):
