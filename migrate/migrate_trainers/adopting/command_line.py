@@ -34,6 +34,13 @@ _READERS = frozenset(
 _METHODS = frozenset({"parse_args", "parse_known_args", "parse_intermixed_args", "parse_args_into_dataclasses"})
 _BUILTINS = frozenset({"bool", "dict", "float", "int", "len", "list", "str", "tuple", "vars"})
 _VALUES = frozenset({"argparse.Namespace", "os.path.abspath", "os.path.join", "pathlib.Path", "types.SimpleNamespace"})
+_LOADERS = frozenset(
+    {
+        *("json.load", "json.loads", "omegaconf.OmegaConf.load", "toml.load", "tomllib.load"),
+        *("yaml.full_load", "yaml.load", "yaml.safe_load", "yaml.unsafe_load"),
+    }
+)
+_SETTINGS = re.compile(r"(?:\w+_)?(?:args|cfg|conf|config|configuration|hparams|options|opts|params|settings)")
 _NAMED_FOR_IT = re.compile(r"arg|cli|config|opt|pars", re.IGNORECASE)
 _NAMESPACES = frozenset({"parse_args", "parse_known_args", "parse_intermixed_args"})
 _ARGV = frozenset({"sys.argv", "sys.orig_argv"})
@@ -50,13 +57,21 @@ _OF_THE_DRIVER = frozenset(
 
 
 def parsing_lines(program: Program, lines: Sequence[Line]) -> set[Line]:
-    """The statements that read the command line: those that make a parser, fill it and ask it, or call what does."""
+    """The statements that read the command line: those that make a parser, fill it and ask it, or call what does.
+
+    Those that load a file of settings are like them: its path is one for the folder in which the script is run.
+    """
     parsers = {name for line in lines for name in line.binds if _makes_parser(program, line)}
     return {
         line
         for line in lines
         if not line.is_definition
-        and (line.binds & parsers or line.names & parsers or (line.binds and _only_reads(program, line.statement)))
+        and (
+            line.binds & parsers
+            or line.names & parsers
+            or (line.binds and _only_reads(program, line.statement))
+            or _loads_settings(program, line)
+        )
     }
 
 
@@ -93,6 +108,18 @@ def _makes_parser(program: Program, line: Line) -> bool:
         program.qualified_name(call.func) in _PARSERS
         for call in program.calls
         if program.contains(line.statement, call)
+    )
+
+
+def _loads_settings(program: Program, line: Line) -> bool:
+    """Whether a statement loads a file into a variable for settings: `config = yaml.safe_load(open(path))`."""
+    if not any(_SETTINGS.fullmatch(name) for name in line.binds):
+        return False
+    calls = [call for call in program.calls if program.contains(line.statement, call)]
+    loads = [call for call in calls if program.qualified_name(call.func) in _LOADERS]
+    others = [call for call in calls if call not in loads]
+    return bool(loads) and all(
+        program.qualified_name(call.func) in _VALUES or program.is_builtin(call.func, "open") for call in others
     )
 
 

@@ -149,6 +149,32 @@ def test_hydra() -> None:
     assert '@hydra.main(version_base=None, config_name="digits")\ndef main(cfg):\n    print(cfg)\n' in output
 
 
+@pytest.mark.parametrize(
+    "loading",
+    [
+        "settings = yaml.safe_load(open(args.file))\n",
+        "with open(args.file) as file:\n    settings = json.load(file)\n",
+        "settings = OmegaConf.load(args.file)\n",
+    ],
+)
+def test_files_of_settings_are_loaded_where_the_script_runs(loading: str) -> None:
+    imports = "import json\nimport yaml\nfrom omegaconf import OmegaConf\n\n\n"
+    training = TRAINING.replace("args.epochs", 'settings["epochs"]').replace("lr=args.lr", "")
+
+    output = after(adopt(imports + in_main(PARSED + loading + training)))
+
+    assert 'def train_func(config):\n    settings = config["settings"]\n' in output
+    assert indent(loading, "    ") in output[output.index("def main") :]
+
+
+def test_files_of_data_are_loaded_in_workers() -> None:
+    loading = "rows = json.load(open('rows.json'))\n"
+
+    output = after(adopt("import json\n\n\n" + in_main(PARSED + loading + TRAINING.replace("Data()", "Data(rows)"))))
+
+    assert output.index("rows = json.load") < output.index("def main")
+
+
 def test_values_beside_the_arguments() -> None:
     output = after(adopt(in_main(f"{PARSED}name = input()\nprint(name)\n{TRAINING}".replace("Data()", "Data(name)"))))
 
