@@ -341,8 +341,8 @@ _ENTRIES = (
         "MT228",
         Kind.REVIEW,
         "Newer transformers accumulate gradients otherwise",
-        "From 4.46 on, accumulated losses are averaged over their tokens, for most models; batches that are left at the end of an epoch make a step.",
-        "Compare the numbers of steps and the losses with those of an earlier run.",
+        "From 4.46 on, accumulated losses are averaged over their tokens, for most models, and those of a `compute_loss` of the script's own are not divided by their number; batches that are left at the end of an epoch make a step.",
+        "Compare the numbers of steps and the losses with those of an earlier run. `trainer.model_accepts_loss_kwargs = False` before `train()` has the Trainer average the losses of the batches, as before.",
     ),
     Entry(
         "MT300",

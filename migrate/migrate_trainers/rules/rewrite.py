@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from migrate_trainers.catalogue import CATALOGUE
@@ -12,6 +12,7 @@ from migrate_trainers.reading.source import Edit, without_nested
 from migrate_trainers.writing import templates
 from migrate_trainers.writing.arguments import ArgumentEdits
 from migrate_trainers.writing.placement import definition
+from migrate_trainers.writing.render import relocated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,6 +117,12 @@ class Rewrite:
             parts += [source.slice(done, edit.start), edit.text]
             done = edit.end
         return "".join([*parts, source.slice(done, end)])
+
+    def moved_text(self, node: cst.BaseExpression, indent: str) -> str:
+        """An expression's text with the edits made in it so far, for a line of an indentation."""
+        line = self.program.indent(node)
+        edits = [replace(edit, text=edit.text.replace(f"\n{line}", f"\n{indent}")) for edit in self.edits_in(node)]
+        return relocated(self.program, node, indent, edits=edits)
 
     def own_definition(self, candidate: str, place: Statement, text: Callable[[str], str]) -> tuple[str, list[str]]:
         """The name of a class or function for code at a place, and the definition that has to stand there, if any.

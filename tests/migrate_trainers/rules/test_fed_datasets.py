@@ -250,6 +250,18 @@ def test_accelerate_reads_the_same_batches(body: str, version: tuple[int, int]) 
     assert ('DataConfig(datasets_to_split=["train"])' in output) == (version < (2, 7))
 
 
+def test_comments_of_a_preprocessor_move_with_it() -> None:
+    chain = "# scaled\n    preprocessor=Chain(\n        BatchMapper(effect, 'numpy'),  # first\n"
+    chain += "        Scaler(['x']),  # then\n        Scaler(['y']),\n    ),  # last\n"
+    before = "from ray.data.preprocessors import BatchMapper, Chain, StandardScaler as Scaler\n"
+
+    output = after(migrate(fed(f"datasets={{'train': train}},\n    {chain}", before=before), source_version=(2, 6)))
+
+    made = "# scaled\npreprocessor = Chain(\n    # first\n    Scaler(['x']),  # then\n    Scaler(['y']),\n)  # last\n"
+    assert made in output
+    assert [output.count(f"# {word}") for word in ("scaled", "first", "then", "last")] == [1] * 4
+
+
 def test_preprocessors_are_applied_by_the_driver() -> None:
     made = "from ray.data.preprocessors import StandardScaler\nscaler = StandardScaler(['x'])\n"
     for text in (

@@ -166,7 +166,7 @@ def legacy_split(version: tuple[int, int], config: Any) -> Callable[[str], bool]
 
 
 class Preprocessor:
-    """Adds the number of the rows that it was fitted on to each row."""
+    """Adds to each row on how many it was fitted, and after which others it came."""
 
     def __init__(self, columns: list[str]) -> None:
         self.columns = columns
@@ -178,7 +178,7 @@ class Preprocessor:
 
     def transform(self, dataset: Dataset) -> Dataset:
         assert self.fitted is not None, "the preprocessor is not fitted"
-        return Dataset([{**row, "fitted": self.fitted} for row in dataset.rows])
+        return Dataset([{**row, "fitted": [*row.get("fitted", []), self.fitted]} for row in dataset.rows])
 
     def fit_transform(self, dataset: Dataset) -> Dataset:
         return self.fit(dataset).transform(dataset)
@@ -186,15 +186,18 @@ class Preprocessor:
 
 class Chain(Preprocessor):
     def __init__(self, *preprocessors: Any) -> None:
-        super().__init__([])
         self.preprocessors = preprocessors
-        self._is_of_mappers = all(isinstance(one, BatchMapper) for one in preprocessors)
-        if self._is_of_mappers:
-            self.fitted = 0
+
+    @property
+    def fitted(self) -> int | None:  # type: ignore[override]
+        return None if any(one.fitted is None for one in self.preprocessors) else 0
+
+    def fit(self, dataset: Dataset) -> Chain:
+        for one in self.preprocessors:
+            dataset = one.fit_transform(dataset)
+        return self
 
     def transform(self, dataset: Dataset) -> Dataset:
-        if not self._is_of_mappers:
-            return super().transform(dataset)
         for one in self.preprocessors:
             dataset = one.transform(dataset)
         return dataset
@@ -208,6 +211,9 @@ class BatchMapper:
     batch_format: str
     batch_size: Any = "default"
     fitted: int | None = field(default=0, init=False)
+
+    def fit_transform(self, dataset: Dataset) -> Dataset:
+        return self.transform(dataset)
 
     def transform(self, dataset: Dataset) -> Dataset:
         return dataset.map_batches(self.fn, batch_format=self.batch_format)

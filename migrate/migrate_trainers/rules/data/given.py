@@ -84,7 +84,10 @@ def refuse_effects_before(rewrite: Rewrite, data: RayData, value: cst.BaseExpres
             continue
         earlier = ["lightning_config", *(["datasets"] if data.variable is not None else [])]
         is_earlier = any(program.contains(data.arguments[name], other) for name in earlier if name in data.arguments)
-        if not is_earlier and program.qualified_name(other.func) not in legacy.CONFIG_CLASSES:
+        qualified = program.qualified_name(other.func) or ""
+        # What makes a dataset doesn't see what is made before it.
+        passes = qualified in legacy.CONFIG_CLASSES or qualified.startswith("ray.data.")
+        if not is_earlier and not passes:
             raise Refusal(data.codes.moved, other, "it is called before other arguments that have to move")
 
 

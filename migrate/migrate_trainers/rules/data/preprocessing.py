@@ -10,13 +10,13 @@ AccelerateTrainer(                                       TorchTrainer(
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from migrate_trainers.reading import legacy
-from migrate_trainers.reading.scopes import BindingKind
+from migrate_trainers.reading.scopes import BindingKind, own_returns
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.reading.values import ValueAnalysis
 from migrate_trainers.refusal import Refusal
@@ -24,14 +24,18 @@ from migrate_trainers.rules.data.given import TRAIN, RayData, refuse_effects_bef
 from migrate_trainers.rules.legacy_uses import is_trainer_argument
 from migrate_trainers.rules.literals import entries_of, inlined, string, vanishes
 from migrate_trainers.writing.arguments import bound_arguments
+from migrate_trainers.writing.comments import MovedComments
 from migrate_trainers.writing.render import Argument, free_name, names_in, relocated, sequence
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from migrate_trainers.reading.program import Program
     from migrate_trainers.reading.scopes import Binding
     from migrate_trainers.rules.rewrite import Rewrite
 
 _FITS = ("fit", "fit_transform")
+_GONE = "current Ray has no `BatchMapper`: use `Dataset.map_batches`"
 
 
 def write_preprocessing(rewrite: Rewrite, data: RayData, untransformed: frozenset[str]) -> None:
@@ -53,66 +57,92 @@ def write_preprocessing(rewrite: Rewrite, data: RayData, untransformed: frozense
 
 @dataclass(frozen=True)
 class _Applied:
-    """How a preprocessor is applied: a method of the variable `preprocessor`, or `call` on the dataset itself.
+    """How a preprocessor is applied: `before` on a dataset, then a method of the variable `preprocessor`, then `call`.
 
     `names` are those that it reads; `is_fitted` says that it need not be fitted before.
     """
 
     preprocessor: str = ""
+    before: str = ""
     call: str = ""
     names: frozenset[str] = frozenset()
     is_fitted: bool = True
 
-    @property
-    def fitted_by(self) -> str | None:
-        """The variable that has to be fitted first, None where nothing has to be."""
-        return None if self.is_fitted else self.preprocessor
+    def fitting(self, dataset: str) -> str | None:
+        """The statement that has to fit it on a dataset first, None where nothing has to be fitted."""
+        return None if self.is_fitted else f"{self.preprocessor}.fit({dataset}{self.before})"
 
     def around(self, method: str, *, is_primary: bool) -> tuple[str, str]:
         """The texts to put before and behind a dataset's expression."""
+        has_call = bool(self.before or (self.call and not self.preprocessor))
+        front, back = ("", "") if is_primary or not has_call else ("(", ")")
         if self.preprocessor:
-            return f"{self.preprocessor}.{method}(", ")"
-        return ("", self.call) if is_primary else ("(", f"){self.call}")
+            return f"{self.preprocessor}.{method}({front}", f"{back}{self.before}){self.call}"
+        return front, f"{back}{self.before}{self.call}"
 
 
 def _read(rewrite: Rewrite, data: RayData, value: cst.BaseExpression) -> _Applied:
     program = rewrite.program
-    made = _binding(program, value).value if isinstance(value, cst.Name) else value
+    made = _made(program, value)
+    if isinstance(value, cst.Name):
+        _binding(program, value)
     if not isinstance(made, cst.Call):
         raise Refusal("MT124", value, "it is not made in this file")
     if _is_batch_mapper(program, made):
         return _batch_mapper(rewrite, data, value, made)
-    if program.qualified_name(made.func) in legacy.PREPROCESSOR_CHAINS and _is_of_batch_mappers(program, made):
-        return _chain_of_batch_mappers(rewrite, data, value, made)
-    for argument in made.args:
-        if _holds_batch_mapper(program, argument.value):
-            raise Refusal("MT124", argument, "current Ray has no `BatchMapper`: use `Dataset.map_batches`")
+    if program.qualified_name(made.func) in legacy.PREPROCESSOR_CHAINS:
+        mappers = [one for one in made.args if not one.star and _is_batch_mapper(program, _made(program, one.value))]
+        _check_members(program, [one for one in made.args if one not in mappers])
+        if mappers:
+            return _chain_with_batch_mappers(rewrite, data, value, made, mappers)
+    elif _holds_batch_mapper(program, made):
+        raise Refusal("MT124", made, _GONE)
+    elif not _is_fit_call(made) and not _makes_new(program, made):
+        raise Refusal("MT124", made, "whether it is fitted already can't be seen")
     if not isinstance(value, cst.Name):
         return _named(rewrite, data, value)
     return _Applied(value.value, names=frozenset({value.value}), is_fitted=_is_fitted(rewrite, data, value, made))
+
+
+def _made(program: Program, value: cst.BaseExpression) -> cst.BaseExpression | None:
+    """The expression that makes a preprocessor: itself, or the value of its variable."""
+    if not isinstance(value, cst.Name):
+        return value
+    bindings = program.bindings(value)
+    return bindings[0].value if len(bindings) == 1 else None
 
 
 def _is_batch_mapper(program: Program, node: cst.CSTNode | None) -> bool:
     return isinstance(node, cst.Call) and program.qualified_name(node.func) in legacy.BATCH_MAPPERS
 
 
-def _is_of_batch_mappers(program: Program, chain: cst.Call) -> bool:
-    """Whether all preprocessors in a chain surely are BatchMappers, each made in the call or in a variable."""
-    for argument in chain.args:
-        value: cst.CSTNode | None = argument.value
-        if isinstance(value, cst.Name):
-            bindings = program.bindings(value)
-            value = bindings[0].value if len(bindings) == 1 else None
-        if argument.star or argument.keyword is not None or not _is_batch_mapper(program, value):
-            return False
-    return bool(chain.args)
+def _check_members(program: Program, members: Sequence[cst.Arg]) -> None:
+    """Raise `Refusal` for preprocessors of a chain that may be fitted already: it wasn't fitted then."""
+    for member in members:
+        if _holds_batch_mapper(program, member.value):
+            raise Refusal("MT124", member, _GONE)
+        made = _made(program, member.value)
+        is_shared = isinstance(member.value, cst.Name) and len(program.uses(_binding(program, member.value))) > 1
+        if is_shared or not isinstance(made, cst.Call) or not _makes_new(program, made):
+            raise Refusal("MT124", member, "whether it is fitted already can't be seen")
 
 
 def _holds_batch_mapper(program: Program, value: cst.BaseExpression) -> bool:
-    """Whether one of the preprocessors in a chain is a BatchMapper, directly or by its variable."""
-    if isinstance(value, cst.Name):
-        return any(_is_batch_mapper(program, binding.value) for binding in program.bindings(value))
-    return any(_is_batch_mapper(program, one) for one in program.calls if program.contains(value, one))
+    """Whether a BatchMapper is made in an expression, or in what the variable holds that it is."""
+    values = [binding.value for binding in program.bindings(value)] if isinstance(value, cst.Name) else [value]
+    makers = [call for call in program.calls if _is_batch_mapper(program, call)]
+    return any(one is not None and program.contains(one, maker) for one in values for maker in makers)
+
+
+def _makes_new(program: Program, call: cst.Call) -> bool:
+    """Whether a call makes a preprocessor that nobody has fitted: of a class, or by a function that makes one so."""
+    definitions = program.bindings(call.func) if isinstance(call.func, cst.Name) else ()
+    for binding in definitions:
+        if isinstance(binding.node, cst.FunctionDef):
+            made = [one.value for one in own_returns(binding.node.body)]
+            return bool(made) and all(isinstance(one, cst.Call) and _makes_new(program, one) for one in made)
+    name = call.func.attr if isinstance(call.func, cst.Attribute) else call.func
+    return isinstance(name, cst.Name) and name.value[:1].isupper()
 
 
 def _binding(program: Program, name: cst.Name) -> Binding:
@@ -126,9 +156,12 @@ def _named(rewrite: Rewrite, data: RayData, value: cst.BaseExpression) -> _Appli
     """A preprocessor that is made in the trainer's call gets a variable."""
     refuse_effects_before(rewrite, data, value)
     name = rewrite.new_name("preprocessor")
-    program, statement = rewrite.program, data.call_site.statement
-    text = relocated(program, value, program.indent(statement))
-    write_before(rewrite, data, f"{name} = {text}")
+    region = rewrite.arguments_of(data.call_site.call).take(data.arguments["preprocessor"])
+    comments = MovedComments(rewrite.program, [region], [value])
+    text = rewrite.moved_text(value, rewrite.program.indent(data.call_site.statement))
+    behind = comments.behind(value)
+    for line in (*comments.before(value), f"{name} = {text}{behind and '  '}{behind}"):
+        write_before(rewrite, data, line)
     return _Applied(name, names=frozenset({name}), is_fitted=_is_fit_call(value))
 
 
@@ -182,22 +215,53 @@ def _batch_mapper(rewrite: Rewrite, data: RayData, value: cst.BaseExpression, ma
     return _Applied(call=f".map_batches({', '.join(argument.text for argument in texts)})", names=names)
 
 
-def _chain_of_batch_mappers(rewrite: Rewrite, data: RayData, value: cst.BaseExpression, chain: cst.Call) -> _Applied:
-    """`Chain(BatchMapper(one, ...), BatchMapper(two, ...))` was one `map_batches` after the other."""
-    parts = []
-    for argument in chain.args:
-        made = argument.value
-        if isinstance(made, cst.Name):
-            made = _binding(rewrite.program, made).value or made
+def _chain_with_batch_mappers(
+    rewrite: Rewrite, data: RayData, value: cst.BaseExpression, chain: cst.Call, mappers: Sequence[cst.Arg]
+) -> _Applied:
+    """`Chain(BatchMapper(one, ...), scaler)` was a `map_batches` before the others of the chain, which stay in one."""
+    program = rewrite.program
+    others = [argument for argument in chain.args if argument not in mappers]
+    places = [chain.args.index(argument) for argument in others]
+    if places and places[-1] - places[0] >= len(places):
+        raise Refusal("MT124", chain, "a `BatchMapper` stands between its other preprocessors")
+    before: list[_Applied] = []
+    behind: list[_Applied] = []
+    for argument in mappers:
+        made = _made(program, argument.value)
         assert isinstance(made, cst.Call)
-        parts.append(_batch_mapper(rewrite, data, argument.value, made))
-    if isinstance(value, cst.Name):
-        _inline(rewrite, value)
-    made_by = rewrite.program.bindings(chain.func) if isinstance(chain.func, cst.Name) else ()
-    for binding in made_by:
+        is_first = bool(places) and chain.args.index(argument) < places[0]
+        (before if is_first else behind).append(_batch_mapper(rewrite, data, argument.value, made))
+    names = frozenset().union(*(part.names for part in (*before, *behind)))
+    calls = "".join(part.call for part in before), "".join(part.call for part in behind)
+    if not others:
+        if isinstance(value, cst.Name):
+            _inline(rewrite, value)
+        _drop_import(rewrite, chain)
+        return _Applied(call=calls[1], names=names)
+    if isinstance(value, cst.Name) and len(program.uses(_binding(program, value))) > 1:
+        raise Refusal("MT124", value, "it is used for more than the trainer")
+    _leave_out(rewrite, chain, mappers, others)
+    applied = _Applied(value.value, is_fitted=False) if isinstance(value, cst.Name) else _named(rewrite, data, value)
+    return replace(applied, before=calls[0], call=calls[1], names=names | {applied.preprocessor})
+
+
+def _leave_out(rewrite: Rewrite, chain: cst.Call, mappers: Sequence[cst.Arg], others: Sequence[cst.Arg]) -> None:
+    """Take BatchMappers out of a chain, which is none any more where one preprocessor is left."""
+    program = rewrite.program
+    if len(others) > 1 or any(program.contains(chain, comment) for comment in program.comments):
+        for argument in mappers:
+            rewrite.arguments_of(chain).remove(argument)
+        return
+    (start, end), (first, last) = program.span(chain), program.outer_span(others[0].value)
+    rewrite.edits += [Edit(start, first, ""), Edit(last, end, "")]
+    _drop_import(rewrite, chain)
+
+
+def _drop_import(rewrite: Rewrite, chain: cst.Call) -> None:
+    """Remove the import of the class of a chain that is gone, if nothing else uses it."""
+    for binding in rewrite.program.bindings(chain.func) if isinstance(chain.func, cst.Name) else ():
         if isinstance(binding.node, cst.ImportAlias) and len(rewrite.program.uses(binding)) == 1:
             rewrite.imports.remove(binding.node)
-    return _Applied(call="".join(part.call for part in parts), names=frozenset().union(*(part.names for part in parts)))
 
 
 def _inline(rewrite: Rewrite, name: cst.Name) -> None:
@@ -219,11 +283,13 @@ def _write_over_entries(
 ) -> None:
     """Transform each dataset where it stands in the trainer's call."""
     program = rewrite.program
-    fits_in_place = applied.fitted_by is not None and next(iter(entries)) == TRAIN
-    if applied.fitted_by is not None and TRAIN in entries and not fits_in_place:
-        if not isinstance(entries[TRAIN], cst.Name):
+    fits_in_place = not applied.is_fitted and next(iter(entries)) == TRAIN
+    if TRAIN in entries and not fits_in_place:
+        fitting = applied.fitting(program.outer_text(entries[TRAIN]))
+        if fitting is not None and not isinstance(entries[TRAIN], cst.Name):
             raise Refusal("MT124", entries[TRAIN], "it is fitted on this dataset, which the others stand before")
-        write_before(rewrite, data, f"{applied.fitted_by}.fit({program.outer_text(entries[TRAIN])})")
+        if fitting is not None:
+            write_before(rewrite, data, fitting)
     edits, items = [], []
     for name, value in entries.items():
         start, end = program.outer_span(value)
@@ -256,10 +322,11 @@ def _write_over_variable(rewrite: Rewrite, data: RayData, applied: _Applied, unt
         raise Refusal("MT124", argument, "the datasets have to be written in the trainer's call, or in a variable")
     used = {datasets, *applied.names}
     name, dataset = free_name(used, "name", "dataset_name"), free_name(used, "dataset", "ray_dataset")
-    if applied.fitted_by is not None:
+    fitting = applied.fitting(f'{datasets}["{TRAIN}"]')
+    if fitting is not None:
         if data.keys.has(TRAIN) is False:
             raise Refusal("MT106", argument, "the preprocessor is never fitted without a `train` dataset")
-        write_before(rewrite, data, f'{applied.fitted_by}.fit({datasets}["{TRAIN}"])')
+        write_before(rewrite, data, fitting)
     before, behind = applied.around("transform", is_primary=True)
     edits = rewrite.arguments_of(data.call_site.call)
     keyword = "datasets=" if argument.keyword is not None else ""

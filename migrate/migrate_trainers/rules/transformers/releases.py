@@ -62,7 +62,8 @@ def _say_how_gradients_accumulate(rewrite: Rewrite, given: GivenArguments) -> No
     is_one = isinstance(value, cst.Integer) and value.evaluated_value == 1
     target = rewrite.settings.target_transformers
     if value is not None and not is_one and (target is None or target >= ACCUMULATES_BY_TOKENS_SINCE):
-        rewrite.review("MT228", value, "")
+        detail = "the losses of `compute_loss` add up, undivided" if _own_losses(rewrite.program) else ""
+        rewrite.review("MT228", value, detail)
 
 
 def _has(rewrite: Rewrite, release: Version) -> bool:
@@ -124,19 +125,24 @@ def _adapt_losses(rewrite: Rewrite) -> None:
     if target is not None and target < LOSS_GETS_NUMBER_OF_ITEMS:
         return
     program = rewrite.program
-    for scope in list(program.all_scopes()):
-        node = scope.node
-        if not isinstance(node, cst.ClassDef) or not any(is_trainer_class(program, one.value) for one in node.bases):
-            continue
-        for binding in scope.bindings.get("compute_loss", ()):
-            function = binding.node
-            if not isinstance(function, cst.FunctionDef) or _takes_number_of_items(function.params):
-                continue
-            if target is None:
-                rewrite.review("MT226", function.name, "")
-            else:
-                end = _end_of_parameters(program, function.params)
-                rewrite.edits.append(Edit(end, end, f", {NUMBER_OF_ITEMS}=None"))
+    for function in _own_losses(program):
+        if target is None:
+            rewrite.review("MT226", function.name, "")
+        else:
+            end = _end_of_parameters(program, function.params)
+            rewrite.edits.append(Edit(end, end, f", {NUMBER_OF_ITEMS}=None"))
+
+
+def _own_losses(program: Program) -> list[cst.FunctionDef]:
+    """The methods `compute_loss` of the file's own Trainers that know nothing of a number of items."""
+    return [
+        binding.node
+        for scope in program.all_scopes()
+        if isinstance(scope.node, cst.ClassDef)
+        and any(is_trainer_class(program, one.value) for one in scope.node.bases)
+        for binding in scope.bindings.get("compute_loss", ())
+        if isinstance(binding.node, cst.FunctionDef) and not _takes_number_of_items(binding.node.params)
+    ]
 
 
 def _takes_number_of_items(parameters: cst.Parameters) -> bool:

@@ -19,7 +19,7 @@ from migrate_trainers.rules.transformers.signature import (
     read_signature,
 )
 from migrate_trainers.rules.transformers.site import TrainFunction
-from migrate_trainers.writing.render import as_statement_value, free_name, names_in, relocated
+from migrate_trainers.writing.render import as_statement_value, free_name, names_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -111,7 +111,7 @@ def _inlined(rewrite: Rewrite, site: TransformersSite, place: Statement, indent:
     config = config_name(program, signature, value.body)
     datasets = read_datasets(program, signature, value.body, site.datasets).at(rewrite, place)
     lines = parameter_lines(program, signature, value.body, site, datasets, config, indent)
-    made = as_statement_value(_moved(rewrite, value.body, indent))
+    made = as_statement_value(rewrite.moved_text(value.body, indent))
     return _Trainer(made, datasets, config, is_read(program, value.body, config), tuple(lines))
 
 
@@ -124,10 +124,10 @@ def _called(rewrite: Rewrite, site: TransformersSite, place: Statement, indent: 
     given = f"({datasets.train}, {datasets.evaluation}{rest})"
     is_fixed = ValueAnalysis(program, place).is_movable(value) or _is_own_method(program, value)
     if is_fixed and _can_read(program, value, place):
-        text = _moved(rewrite, value, indent)
+        text = rewrite.moved_text(value, indent)
         needs_brackets = not isinstance(value, cst.Name | cst.Attribute | cst.Call) and not value.lpar
         return _Trainer((f"({text})" if needs_brackets else text) + given, datasets, config, takes_config)
-    text = _moved(rewrite, value, program.indent(place))
+    text = rewrite.moved_text(value, program.indent(place))
     if place is site.site.statement and _is_evaluated_first(program, site):
         name = rewrite.new_name(_FUNCTION)
         hoisted = f"{name} = {as_statement_value(text)}"
@@ -155,14 +155,6 @@ def _place(rewrite: Rewrite, call: cst.Call) -> Statement:
     if not rewrite.imports.reaches(place):
         raise Refusal("MT904", call, "the trainer stands on the line that opens a block")
     return place
-
-
-def _moved(rewrite: Rewrite, node: cst.BaseExpression, indent: str) -> str:
-    """An expression's text with what is changed in it, for a line of an indentation."""
-    program = rewrite.program
-    line = program.indent(node)
-    edits = [replace(edit, text=edit.text.replace(f"\n{line}", f"\n{indent}")) for edit in rewrite.edits_in(node)]
-    return relocated(program, node, indent, edits=edits)
 
 
 def _can_read(program: Program, value: cst.BaseExpression, place: Statement) -> bool:

@@ -392,6 +392,35 @@ PREPROCESSORS = {
         BOTH,
         "Chain(first, BatchMapper(lambda batch: double(batch), batch_format='numpy'))",
     ),
+    "a function that makes it": (
+        "def make():\n    return Chain(StandardScaler(['x']), StandardScaler(['y']))\n",
+        BOTH,
+        "make()",
+    ),
+    "a chain": ("other = StandardScaler(['y'])", BOTH, "Chain(StandardScaler(['x']), other)"),
+    "a function behind a scaler": ("", BOTH, "Chain(StandardScaler(['x']), BatchMapper(double, 'numpy'))"),
+    "functions around scalers in a variable": (
+        "first = BatchMapper(double, 'pandas')\n"
+        "chain = Chain(first, StandardScaler(['x']), StandardScaler(['y']), BatchMapper(more, 'numpy'))",
+        BOTH,
+        "chain",
+    ),
+    "a function before a scaler, val first": (
+        "chain = Chain(BatchMapper(double, 'numpy'), StandardScaler(['x']))",
+        "datasets={'val': val, 'train': train}",
+        "chain",
+    ),
+    "functions around a scaler over datasets in a variable": (
+        "all = {'train': train, 'val': val}",
+        "datasets=all",
+        "Chain(\n    BatchMapper(double, 'numpy'),\n    StandardScaler(['x']),  # to be fitted\n"
+        "    BatchMapper(more, 'numpy'),\n)",
+    ),
+    "a chain beside datasets that the call makes": (
+        "",
+        "datasets={'train': ray.data.from_items([{'x': 1}] * 3)}",
+        "Chain(BatchMapper(double, 'numpy'), StandardScaler(['x']))",
+    ),
     "None": ("", BOTH, "None"),
 }
 
@@ -400,6 +429,7 @@ PREPROCESSORS = {
 @pytest.mark.parametrize("place", ["module", "function"])
 def test_preprocessor(before: str, datasets: str, value: str, place: str) -> None:
     double = "def double(batch):\n    return {'x': [2 * x for x in batch['x']]}\n"
+    double += "def more(batch):\n    return {**batch, 'more': [1] * len(batch['x'])}\n"
     text = program(f"{datasets}, {ITER}, preprocessor={value}", before=SCALER + double + before)
     output = check(text if place == "module" else in_function(text))
 
@@ -503,9 +533,50 @@ REFUSED = {
         f"{HEAD}{SCALER}scaler = StandardScaler(['x'])\nfor turn in range(2):\n    {SHARED}\n",
         "MT124",
     ),
-    "mapper in a chain": (
+    "mapper between others of a chain": (
         program(
-            f"{BOTH}, {ITER}, preprocessor=Chain(StandardScaler(['x']), BatchMapper(collate, 'numpy'))", before=SCALER
+            f"{BOTH}, {ITER}, preprocessor=Chain("
+            "StandardScaler(['x']), BatchMapper(collate, 'numpy'), StandardScaler(['y']))",
+            before=SCALER,
+        ),
+        "MT124",
+    ),
+    "mapper in a chain of a chain": (
+        program(f"{BOTH}, {ITER}, preprocessor=Chain(Chain(BatchMapper(collate, 'numpy')))", before=SCALER),
+        "MT124",
+    ),
+    "mappers in a list": (
+        program(
+            f"{BOTH}, {ITER}, preprocessor=Chain(*steps)", before=f"{SCALER}steps = [BatchMapper(collate, 'numpy')]"
+        ),
+        "MT124",
+    ),
+    "fitted chain with a mapper": (
+        program(
+            f"{BOTH}, {ITER}, preprocessor=chain",
+            before=f"{SCALER}chain = Chain(StandardScaler(['x']), BatchMapper(collate, 'numpy')).fit(train)",
+        ),
+        "MT124",
+    ),
+    "chain with a mapper that is used elsewhere": (
+        program(
+            f"{BOTH}, {ITER}, preprocessor=chain",
+            before=f"{SCALER}chain = Chain(StandardScaler(['x']), BatchMapper(collate, 'numpy'))\nchain.fit(val)",
+        ),
+        "MT124",
+    ),
+    "preprocessor of a function that may fit it": (
+        program(
+            f"{BOTH}, {ITER}, preprocessor=make()",
+            before=f"{SCALER}def make():\n    return StandardScaler(['x']).fit(val)\n",
+        ),
+        "MT124",
+    ),
+    "preprocessor of a function out of sight": (program(f"{BOTH}, {ITER}, preprocessor=effect()"), "MT124"),
+    "fitted scaler in a chain": (
+        program(
+            f"{BOTH}, {ITER}, preprocessor=Chain(scaler)",
+            before=f"{SCALER}scaler = StandardScaler(['x'])\nscaler.fit(val)",
         ),
         "MT124",
     ),

@@ -178,6 +178,13 @@ def test_loss_of_the_script() -> None:
         assert "MT226" not in codes(migrate(own))
 
 
+def test_loss_of_the_script_with_accumulated_gradients() -> None:
+    for taken, said in (("return_outputs=False", True), ("return_outputs=False, num_items_in_batch=None", False)):
+        own = OWN_LOSS.replace("return_outputs=False", taken)
+        result = migrate(program("'out', gradient_accumulation_steps=4", classes=own), target_transformers=LATEST)
+        assert any("MT228" in line and "`compute_loss`" in line for line in findings(result)) == said
+
+
 def test_class_of_another_name_keeps_its_method() -> None:
     classes = "class Trainer2:\n    def compute_loss(self, model):\n        return 1\n"
 
