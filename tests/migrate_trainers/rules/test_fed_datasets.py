@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from textwrap import dedent
+from pathlib import Path
+from textwrap import dedent, indent
 from typing import Any
 
 import pytest
 from rewriting import ACCELERATE_IMPORTS, SCALING, TRANSFORMERS_IMPORTS, after, codes, in_function, migrate
 from worker_calls import assert_same_calls
 
+from migrate_trainers import Settings, migrate_project
 from migrate_trainers.findings import Kind
 
 DATA = """\
@@ -24,6 +26,8 @@ def init(train_dataset, eval_dataset=None, **config):
     return Trainer(make_model(), args, train_dataset=train_dataset, eval_dataset=eval_datasetARGUMENTS)
 
 """
+# It maps the rows of the dataset that it is given.
+MAPS = INIT.replace("=train_dataset", "=train_dataset.map(effect)")
 BOTH = "datasets={'train': train, 'evaluation': test}"
 
 
@@ -179,9 +183,20 @@ def test_only_train_is_split(config: str) -> None:
 
 
 REFUSED = {
-    "a method of the dataset": (fed(init=INIT.replace("=train_dataset", "=train_dataset.map(effect)")), "MT203"),
+    "a method of the dataset": (fed(init=MAPS), "MT203"),
     "a column": (fed(init=INIT.replace("=train_dataset", "=train_dataset['x']")), "MT203"),
     "a dataset made of it": (fed(init=INIT.replace("=train_dataset", "=Packed(train_dataset)")), "MT203"),
+    "a method in a partial": (
+        "from functools import partial\n"
+        + fed(init=MAPS.replace("init(train", "init(size, train") + "\ninit = partial(init, 3)\n"),
+        "MT203",
+    ),
+    "a method in a method": (
+        fed(init="class Job:\n" + indent(MAPS.replace("init(train", "make(self, train"), "    ")).replace(
+            "TransformersTrainer(init,", "TransformersTrainer(Job().make,"
+        ),
+        "MT203",
+    ),
     "a method in a lambda": (fed(init="init = lambda a, b, c: Trainer(make_model(), c, effect, a.take(1))\n"), "MT203"),
     "all in one piece": (fed(f"{BOTH}, dataset_config=DataConfig(datasets_to_split=[])"), "MT203"),
     "perhaps in one piece": (fed(f"{BOTH}, dataset_config=DataConfig(datasets_to_split=names)"), "MT203"),
@@ -207,6 +222,16 @@ def test_left_alone(text: str, code: str) -> None:
 
     assert not result.changed
     assert code in codes(result, Kind.MANUAL)
+
+
+def test_uses_in_an_imported_function() -> None:
+    module = dedent(MAPS).replace("SETTINGS", "").replace("ARGUMENTS", "")
+    for method, code in ((".map(effect)", "MT203"), ("", None)):
+        text = f"{TRANSFORMERS_IMPORTS}{module}".replace(".map(effect)", method)
+        files = {Path("making.py"): text.encode()}
+        script = fed(init="from making import init\n").encode()
+        result = migrate_project({Path("train.py"): script}, Settings(), files)[Path("train.py")]
+        assert codes(result, Kind.MANUAL) == ([code] if code else [])
 
 
 @pytest.mark.parametrize("datasets", ["{'train': train, 'test': test}", "{'evaluation': test}"])

@@ -18,6 +18,7 @@ _TRAINING_ARGUMENTS = ("TrainingArguments", "Seq2SeqTrainingArguments")
 _TRAINERS = ("Trainer", "Seq2SeqTrainer")
 _REPLACE = ("dataclasses.replace", "copy.replace")
 _COPIES = ("copy.copy", "copy.deepcopy")
+PARTIAL = "functools.partial"
 # Where `Trainer` takes its `args` by position.
 _ARGS_POSITION = 1
 # How many calls of the file's own functions are followed.
@@ -96,7 +97,7 @@ def _names_others(program: Program, node: cst.BaseExpression) -> bool:
             or (binding.value is not None and binding.value is not node and _names_others(program, binding.value))
             for binding in program.bindings(node)
         )
-    if isinstance(node, cst.Call) and node.args and program.qualified_name(node.func) == "functools.partial":
+    if isinstance(node, cst.Call) and node.args and program.qualified_name(node.func) == PARTIAL:
         return _names_others(program, node.args[0].value)
     return isinstance(node, cst.Attribute) and program.qualified_name(node) is not None
 
@@ -160,7 +161,7 @@ def functions_behind(program: Program, node: cst.BaseExpression) -> list[cst.CST
             elif binding.value is not None and binding.value is not node:
                 found += functions_behind(program, binding.value)
         return found
-    if isinstance(node, cst.Call) and node.args and program.qualified_name(node.func) == "functools.partial":
+    if isinstance(node, cst.Call) and node.args and program.qualified_name(node.func) == PARTIAL:
         return functions_behind(program, node.args[0].value)
     if isinstance(node, cst.Attribute) and program.qualified_name(node) is None:
         return [

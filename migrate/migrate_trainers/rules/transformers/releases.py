@@ -57,6 +57,20 @@ def adapt_to_release(rewrite: Rewrite) -> None:
     _adapt_losses(rewrite)
 
 
+def say_of_other_files(rewrite: Rewrite, init: cst.Arg) -> None:
+    """What newer releases don't take in the files from which a `trainer_init_per_worker` is imported."""
+    program = rewrite.program
+    nodes = [node for node in (*program.names, *program.attributes) if program.contains(init.value, node)]
+    named = {other: binding.name for node in nodes for other, binding in program.definitions(node)}
+    for other, function in named.items():
+        if other is program:
+            continue
+        given = [given_arguments(other, call) for call in training_arguments_calls(other)]
+        names = {name for one in given for name in (*one.written, *one.unpacked)}
+        for name in sorted(names & TRAINING_ARGUMENTS.keys()):
+            _say(rewrite, init, name, TRAINING_ARGUMENTS[name], f" in the file of `{function}`")
+
+
 def _say_how_gradients_accumulate(rewrite: Rewrite, given: GivenArguments) -> None:
     value = given.value("gradient_accumulation_steps")
     is_one = isinstance(value, cst.Integer) and value.evaluated_value == 1
@@ -92,7 +106,7 @@ def _adapt_argument(
             rewrite.review("MT225", argument, f"`{name}={value}`; {beside}")
 
 
-def _say(rewrite: Rewrite, node: cst.CSTNode, name: str, change: Change) -> None:
+def _say(rewrite: Rewrite, node: cst.CSTNode, name: str, change: Change, where: str = "") -> None:
     """What newer releases do, where it isn't known that the output won't run with one, and can't be changed here."""
     target = rewrite.settings.target_transformers
     if target is not None and target < change.removed:
@@ -100,9 +114,9 @@ def _say(rewrite: Rewrite, node: cst.CSTNode, name: str, change: Change) -> None
     gone = f"gone in {written(change.removed)}"
     if change.new is not None:
         since = f" since {written(change.since)}" if change.since is not None else ""
-        rewrite.review("MT212", node, f"`{name}` is `{change.new}`{since}, and {gone}")
+        rewrite.review("MT212", node, f"`{name}`{where} is `{change.new}`{since}, and {gone}")
     else:
-        rewrite.review("MT224", node, f"`{name}` is {gone}: {change.advice}")
+        rewrite.review("MT224", node, f"`{name}`{where} is {gone}: {change.advice}")
 
 
 def _adapt_trainer(rewrite: Rewrite, call: cst.Call) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 
 import pytest
 from rewriting import SCALING, TRANSFORMERS_IMPORTS, after, codes, findings, migrate
 
+from migrate_trainers import Settings, migrate_project
 from migrate_trainers.findings import Kind
 from migrate_trainers.reading.transformers_arguments import TRAINER_ARGUMENTS, TRAINING_ARGUMENTS
 
@@ -183,6 +185,18 @@ def test_loss_of_the_script_with_accumulated_gradients() -> None:
         own = OWN_LOSS.replace("return_outputs=False", taken)
         result = migrate(program("'out', gradient_accumulation_steps=4", classes=own), target_transformers=LATEST)
         assert any("MT228" in line and "`compute_loss`" in line for line in findings(result)) == said
+
+
+def test_arguments_in_the_file_of_an_imported_function() -> None:
+    module = program("'out', evaluation_strategy='epoch', **dict(sharded_ddp='simple')").partition("\n\n\nTransf")[0]
+    source = (
+        f"{TRANSFORMERS_IMPORTS}import making\n\nTransformersTrainer(making.init, scaling_config={SCALING}).fit()\n"
+    )
+    for target, said in ((None, ["MT212", "MT224"]), ((4, 34), []), (LATEST, ["MT212", "MT224"])):
+        files, script = {Path("making.py"): module.encode()}, Path("train.py")
+        result = migrate_project({script: source.encode()}, Settings(target_transformers=target), files)[script]
+        assert [code for code in codes(result) if code in ("MT212", "MT224")] == said
+    assert "in the file of `init`" in str(findings(result))
 
 
 def test_class_of_another_name_keeps_its_method() -> None:
