@@ -78,7 +78,9 @@ class Rewrite:
     _definitions: dict[str, tuple[str, cst.CSTNode]] = field(default_factory=dict)
 
     def review(self, code: str, node: cst.CSTNode, detail: str) -> None:
-        self.findings.append(finding(self.program, code, node, detail))
+        new = finding(self.program, code, node, detail)
+        if new not in self.findings:
+            self.findings.append(new)
 
     def arguments_of(self, call: cst.Call) -> ArgumentEdits:
         """The edits of a call's arguments; every rule that changes the call shares them."""

@@ -11,7 +11,7 @@ from migrate_trainers.rules.transformers.implied_arguments import hides_integrat
 from migrate_trainers.rules.transformers.in_place import convert_in_place
 from migrate_trainers.rules.transformers.init_function import check_function, convertible_function, definition_of
 from migrate_trainers.rules.transformers.mistakes import refuse_mistakes
-from migrate_trainers.rules.transformers.releases import say_of_other_files
+from migrate_trainers.rules.transformers.releases import say_of_other_files, say_of_passed
 from migrate_trainers.rules.transformers.schedule import reports_only_at_saves
 from migrate_trainers.rules.transformers.site import define, read_site, write_call
 from migrate_trainers.rules.transformers.training import Training
@@ -86,6 +86,7 @@ def _train_functions(
             rewrite.review(code, site.init, "")
         say_what_was_implied(rewrite, site.init, given)
         say_of_other_files(rewrite, site.init)
+        say_of_passed(rewrite, site.config, given)
     function = convertible_function(rewrite, [site.init.value for site in sites])
     if function is not None:
         converted = convert_in_place(rewrite, sites, function, training)

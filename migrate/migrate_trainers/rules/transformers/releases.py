@@ -17,6 +17,7 @@ from migrate_trainers.reading.transformers_arguments import (
     TRAINING_ARGUMENTS,
     written,
 )
+from migrate_trainers.rules.literals import entries_of
 from migrate_trainers.rules.transformers.made_trainers import is_trainer_class, trainer_calls, training_arguments_calls
 from migrate_trainers.rules.transformers.training_arguments import given_arguments
 
@@ -26,12 +27,13 @@ if TYPE_CHECKING:
     from migrate_trainers.reading.program import Program
     from migrate_trainers.reading.transformers_arguments import Change
     from migrate_trainers.rules.rewrite import Rewrite
-    from migrate_trainers.rules.transformers.training_arguments import GivenArguments
+    from migrate_trainers.rules.transformers.training_arguments import TrainersArguments
     from migrate_trainers.settings import Version
 
 _FIRST_MOVED = TRAINER_POSITIONAL.index("compute_metrics")
 # Attributes of the arguments that scripts read and set themselves.
 _ATTRIBUTES = ("evaluation_strategy", "no_cuda")
+_ACCUMULATION = "gradient_accumulation_steps"
 
 
 def adapt_to_release(rewrite: Rewrite) -> None:
@@ -45,7 +47,7 @@ def adapt_to_release(rewrite: Rewrite) -> None:
                 _adapt_argument(rewrite, call, argument, (name, TRAINING_ARGUMENTS[name]), names)
             elif argument.keyword is None and name != "output_dir" and _has(rewrite, POSITIONAL_UNTIL):
                 rewrite.arguments_of(call).rename(argument, name)
-        _say_how_gradients_accumulate(rewrite, given)
+        _say_how_gradients_accumulate(rewrite, given.value(_ACCUMULATION))
         for name, value in given.unpacked.items():
             if name in TRAINING_ARGUMENTS:
                 _say(rewrite, value, name, TRAINING_ARGUMENTS[name])
@@ -71,8 +73,21 @@ def say_of_other_files(rewrite: Rewrite, init: cst.Arg) -> None:
             _say(rewrite, init, name, TRAINING_ARGUMENTS[name], f" in the file of `{function}`")
 
 
-def _say_how_gradients_accumulate(rewrite: Rewrite, given: GivenArguments) -> None:
-    value = given.value("gradient_accumulation_steps")
+def say_of_passed(rewrite: Rewrite, config: cst.Arg | None, arguments: TrainersArguments) -> None:
+    """What newer releases don't take of a `trainer_init_config` that may reach `TrainingArguments` whole."""
+    if config is None or not any(given.hides_some for given in arguments.given):
+        return
+    program = rewrite.program
+    assigned = program.assigned_value(config.value) if isinstance(config.value, cst.Name) else None
+    entries = entries_of(program, assigned or config.value) or {}
+    passed = {name: value for name, value in entries.items() if not any(one.has(name) for one in arguments.given)}
+    for name, value in passed.items():
+        if name in TRAINING_ARGUMENTS:
+            _say(rewrite, value, name, TRAINING_ARGUMENTS[name])
+    _say_how_gradients_accumulate(rewrite, passed.get(_ACCUMULATION))
+
+
+def _say_how_gradients_accumulate(rewrite: Rewrite, value: cst.BaseExpression | None) -> None:
     is_one = isinstance(value, cst.Integer) and value.evaluated_value == 1
     target = rewrite.settings.target_transformers
     if value is not None and not is_one and (target is None or target >= ACCUMULATES_BY_TOKENS_SINCE):

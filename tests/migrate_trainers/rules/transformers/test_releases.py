@@ -187,6 +187,26 @@ def test_loss_of_the_script_with_accumulated_gradients() -> None:
         assert any("MT228" in line and "`compute_loss`" in line for line in findings(result)) == said
 
 
+@pytest.mark.parametrize(
+    ("config", "arguments", "said"),
+    [
+        ("{ENTRIES}", "'out', **config", 3),
+        ("settings", "'out', **config", 3),
+        ("dict({ENTRIES}.items())", "'out', **config", 0),
+        ("{ENTRIES}", "'out', learning_rate=config['lr']", 0),
+    ],
+)
+def test_arguments_in_the_configuration(config: str, arguments: str, said: int) -> None:
+    entries = "'no_cuda': True, 'gradient_accumulation_steps': 2, 'evaluation_strategy': 'no', 'lr': 1"
+    source = program(arguments, classes=f"settings = {{{entries}}}\n")
+    source = source.replace("(init,", f"(init, trainer_init_config={config.replace('ENTRIES', entries)},")
+
+    found = codes(migrate(source, target_transformers=LATEST))
+
+    assert found.count("MT212") + found.count("MT228") == said
+    assert "MT212" not in codes(migrate(source, target_transformers=(4, 50)))
+
+
 def test_arguments_in_the_file_of_an_imported_function() -> None:
     module = program("'out', evaluation_strategy='epoch', **dict(sharded_ddp='simple')").partition("\n\n\nTransf")[0]
     source = (
