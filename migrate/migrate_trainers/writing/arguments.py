@@ -183,10 +183,18 @@ class ArgumentEdits:
         if following is not None:
             return Edit(start, following, "".join(f"{comment}\n{inner}" for comment in comments))
         kept = "".join(f"\n{inner}{comment}" for comment in comments)
+        closes = end == self._program.span(self._call)[1] - 1
+        if kept and closes:
+            kept += f"\n{self.base_indent()}"
         line_start = source.line_start(start)
         if first > 0 and not source.slice(line_start, start).strip():
             newline = line_start - (2 if source.buffer[line_start - 2 : line_start] == b"\r\n" else 1)
-            return Edit(newline, end, kept)
+            before = self._program.span(arguments[first - 1])[1]
+            between = source.slice(before, newline)
+            if closes and not kept and "#" in between:
+                return Edit(line_start, end, self.base_indent())
+            # No comma belongs before a parenthesis that moves up.
+            return Edit(before if closes and not kept and between.strip() == "," else newline, end, kept)
         if first > 0:
             has_comma = isinstance(arguments[last].comma, cst.Comma) and not comments
             return Edit(self._program.span(arguments[first - 1])[1], end - has_comma, kept)
@@ -279,12 +287,13 @@ class ArgumentEdits:
         return [Edit(end, end, ","), Edit(line_end, line_end, text)]
 
     def _has_one_line(self) -> bool:
-        """Whether all arguments stand on one line, none of them followed by a comment."""
+        """Whether all arguments stand on one line, with no comment before or behind them."""
         arguments = self._call.args
         start, end = self._program.span(self._call)
         if arguments:
             start, last = self._program.span(arguments[0])[0], self._program.span(arguments[-1])[1]
-            if b"#" in self._program.source.buffer[last:end]:
+            buffer = self._program.source.buffer
+            if b"#" in buffer[self._opening() : start] or b"#" in buffer[last:end]:
                 return False
             end = last
         return b"\n" not in self._program.source.buffer[start:end]

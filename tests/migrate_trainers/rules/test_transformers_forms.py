@@ -366,6 +366,20 @@ def test_comments_of_the_signature_are_kept() -> None:
     assert [comment for comment in ("# the train set", "# the eval set", "# settings") if comment not in text] == []
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        "def init(  # odd\n    train_dataset, eval_dataset=None, **config):\n    return Trainer(make_model(), ARGS)",
+        "def init(train_dataset, eval_dataset=None, **config):  # odd\n    return Trainer(make_model(), ARGS)",
+        "def init(train_dataset, eval_dataset=None, **config):\n    return Trainer(  # odd\n    make_model(), ARGS)",
+    ],
+)
+def test_comments_behind_what_opens_are_kept(function: str) -> None:
+    text = after(migrate(program(function.replace("ARGS", "TrainingArguments(ARGUMENTS, learning_rate=0.0001)"))))
+
+    assert text.count("# odd") == 1
+
+
 def test_new_imports_stand_above_new_definitions() -> None:
     source = f"{TRANSFORMERS_IMPORTS}import asyncio\nasync def main():\n" + indent(
         "def init(train_dataset, eval_dataset=None, **config):\n"

@@ -172,3 +172,20 @@ def test_lines_of_a_call_stay_apart_where_the_last_argument_of_one_goes() -> Non
     )
 
     assert f"TorchTrainer(loop,\n                  scaling_config={SCALING}).fit()" in after(migrate(program))
+
+
+LAST_ARGUMENTS = {
+    "alone on its line": (",\n    accelerate_config={})", ")"),
+    "behind a comment": (",  # small\n    accelerate_config={})", ",  # small\n)"),
+    "below a comment": (",\n    # no settings\n    accelerate_config={})", ",\n    # no settings\n)"),
+    "with a comment in it": (",\n    accelerate_config={  # nothing\n    })", ",\n    # nothing\n)"),
+    "with a comment on the line": (", accelerate_config={  # nothing\n    })", "\n    # nothing\n)"),
+}
+
+
+@pytest.mark.parametrize(("before", "behind"), LAST_ARGUMENTS.values(), ids=LAST_ARGUMENTS.keys())
+def test_parenthesis_behind_a_last_argument_that_goes(before: str, behind: str) -> None:
+    loop = "def loop():\n    Accelerator()\n\n\n"
+    program = f"{ACCELERATE_IMPORTS}{loop}AccelerateTrainer(loop, scaling_config={SCALING}{before}.fit()\n"
+
+    assert f"TorchTrainer(loop, scaling_config={SCALING}{behind}.fit()\n" in after(migrate(program))

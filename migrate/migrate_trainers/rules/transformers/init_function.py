@@ -96,7 +96,7 @@ def convertible_function(rewrite: Rewrite, values: Sequence[cst.BaseExpression])
         return None
     if node.decorators or not isinstance(node.body, cst.IndentedBlock) or not rewrite.imports.reaches(node):
         return None
-    if any(program.contains(node.params, comment) for comment in program.comments):
+    if _has_comments_in_signature(program, node):
         return None
     if any(program.is_builtin(name, name.value) and name.value in _FRAME_READERS for name in _names(program, node)):
         return None
@@ -109,6 +109,16 @@ def convertible_function(rewrite: Rewrite, values: Sequence[cst.BaseExpression])
     ):
         return None
     return InitFunction(node, signature, tuple(returns))
+
+
+def _has_comments_in_signature(program: Program, node: cst.FunctionDef) -> bool:
+    """Whether comments stand between the parentheses of a function, where a shorter signature has no place for them."""
+    behind_name = program.span(node.name)[1]
+    return any(
+        program.contains(node, comment) and not program.contains(node.body, comment)
+        for comment in program.comments
+        if program.span(comment)[0] > behind_name
+    )
 
 
 def _is_offered(program: Program, function: Binding) -> bool:
