@@ -44,6 +44,7 @@ class ArgumentEdits:
         self._renamed: dict[cst.Arg, Edit] = {}
         self._removed: set[cst.Arg] = set()
         self._taken: set[cst.Arg] = set()
+        self._moved: set[cst.Arg] = set()
         self._appended: list[Callable[[str], str]] = []
         self._prepended: str | None = None
         self._is_spread = False
@@ -61,8 +62,11 @@ class ArgumentEdits:
             start = self._program.span(argument)[0]
             self._renamed[argument] = Edit(start, start, f"{name}=")
 
-    def remove(self, argument: cst.Arg) -> None:
+    def remove(self, argument: cst.Arg, *, moves: bool = False) -> None:
+        """Take out an argument; with the comments in its value, if that moves to where the caller writes it."""
         self._removed.add(argument)
+        if moves:
+            self._moved.add(argument)
 
     def take(self, argument: cst.Arg) -> tuple[int, int]:
         """Take out an argument with the comments above, in and behind it, which the caller writes elsewhere.
@@ -177,6 +181,7 @@ class ArgumentEdits:
             for comment in self._program.comments
             if start <= self._program.span(comment)[0] < (end if following is None else following)
             and not any(low <= self._program.span(comment)[0] < high for low, high in taken)
+            and not any(self._program.contains(argument.value, comment) for argument in self._moved)
         ]
         if following is not None and not comments and not taken and self._ends_a_line(first, end):
             return Edit(self._end(arguments[first - 1]), end, "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textwrap import dedent, indent
 
 import pytest
-from rewriting import ACCELERATE_IMPORTS, LIGHTNING_IMPORTS, SCALING, after, lightning, migrate
+from rewriting import ACCELERATE_IMPORTS, LIGHTNING_IMPORTS, SCALING, TRANSFORMERS_IMPORTS, after, lightning, migrate
 
 CONFIG = "config = LightningConfigBuilder().module(Net).fit_params(datamodule=dm).build()\n"
 CALLS = {
@@ -189,3 +189,36 @@ def test_parenthesis_behind_a_last_argument_that_goes(before: str, behind: str) 
     program = f"{ACCELERATE_IMPORTS}{loop}AccelerateTrainer(loop, scaling_config={SCALING}{before}.fit()\n"
 
     assert f"TorchTrainer(loop, scaling_config={SCALING}{behind}.fit()\n" in after(migrate(program))
+
+
+TRANSFORMERS = (
+    f"{TRANSFORMERS_IMPORTS}def init(train_dataset, eval_dataset=None, **config):\n"
+    "    return Trainer(make_model(), TrainingArguments('out'))\n\n\n"
+)
+ACCELERATE = f"{ACCELERATE_IMPORTS}def loop(config):\n    Accelerator()\n    return session.get_checkpoint()\n\n\n"
+START = "resume_from_checkpoint=effect(  # to start from\n        1,  # its number\n    ),  # if any\n"
+MOVING = {
+    "a checkpoint that joins a configuration": (
+        f"{TRANSFORMERS}trainer = TransformersTrainer(\n    init,\n"
+        f"    trainer_init_config={{'lr': 1}},  # the rate\n    scaling_config={SCALING},\n    {START})\n"
+    ),
+    "a checkpoint that joins the configuration of a loop": (
+        f"{ACCELERATE}trainer = AccelerateTrainer(\n    loop,\n    train_loop_config={{'lr': 1}},  # the rate\n"
+        f"    accelerate_config={{}},\n    scaling_config={SCALING},\n    {START})\n"
+    ),
+    "a trainer that is tuned": (
+        f"from ray import tune\n{TRANSFORMERS}# base\ntrainer = TransformersTrainer(  # to be tuned\n"
+        "    init,  # its function\n    trainer_init_config={  # settings\n        'lr': 1,  # the rate\n"
+        f"        # no others\n    }},\n    # two\n    scaling_config={SCALING},\n    # the end\n)  # made\n"
+        "tune.Tuner(trainer, param_space={'trainer_init_config': {'seed': tune.choice([1, 2])}}).fit()\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("program", MOVING.values(), ids=MOVING.keys())
+def test_every_comment_of_what_moves_is_kept_once(program: str) -> None:
+    comments = [line.partition("# ")[2] for line in program.splitlines() if "# " in line]
+
+    text = after(migrate(program))
+
+    assert {comment: text.count(f"# {comment}\n") for comment in comments} == dict.fromkeys(comments, 1)

@@ -86,7 +86,7 @@ def _give(rewrite: Rewrite, site: AccelerateSite) -> None:
             edits.remove(config)
         edits.replace(given, f"train_loop_config={{{entry}}}")
         return
-    edits.remove(given)
+    edits.remove(given, moves=True)
     if isinstance(config.value, cst.Dict):
         last = config.value.elements[-1]
         end = rewrite.program.outer_span(last.value)[1]

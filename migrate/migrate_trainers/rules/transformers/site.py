@@ -132,7 +132,7 @@ def write_call(rewrite: Rewrite, site: TransformersSite, function: TrainFunction
     passed, given = dict(function.passed), {}
     if site.given is not None:
         given["resume_from_checkpoint"] = rewrite.text_of(site.given.value)
-        edits.remove(site.given)
+        edits.remove(site.given, moves=True)
     items = {**passed, **given}
     if site.config is not None:
         edits.rename(site.config, "train_loop_config")

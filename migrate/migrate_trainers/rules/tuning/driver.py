@@ -143,10 +143,17 @@ class Driver:
         lines = [
             f"def {name}({self._parameter}):",
             f'{body}{self._reports} = {queue}(1, actor_options={{"num_cpus": 0}})',
-            f"{body}{self._trainer} = {made}",
+            f"{body}{self._trainer} = {made}{self._comment_behind()}",
             f"{body}{self._fit}({self._trainer}, {self._reports})",
         ]
         return "\n".join(lines)
+
+    def _comment_behind(self) -> str:
+        """The comment behind the statement that made the trainer."""
+        if self._tuned.variable is None:
+            return ""
+        end = self._program.span(self._tuned.site.call)[1]
+        return "".join(f"  {text}" for text in self._program.comments_in(end, self._program.source.line_end(end)))
 
     def _trainer_arguments(self, function: str, indent: str, others: Sequence[Edit]) -> list[Argument]:
         program = self._program
@@ -169,7 +176,8 @@ class Driver:
             arguments.append(Argument(text, name, comments=comments.before(argument), trailing=behind))
         arguments += self._added
         callback = f"{self._callback}({self._reports})"
-        arguments.append(Argument(self._run_config.of_training(others, inner, callback), "run_config"))
+        run_config = self._run_config.of_training(others, inner, callback)
+        arguments.append(Argument(run_config, "run_config", comments=tuple(comments.rest())))
         return arguments
 
     def _own_text(self, name: str, indent: str, others: Sequence[Edit]) -> str:
@@ -194,8 +202,9 @@ class Driver:
             merge = self._rewrite.class_named("ray.tune.utils.merge_dicts")
             parts.append(Argument(f"{merge}({own}, {searched})", star="**"))
         else:
-            parts += self._own_entries(indent, others) if config.own is not None else []
-            parts += [Argument(searched, star="**")] if config.is_searched else []
+            entries, left = self._own_entries(indent, others) if config.own is not None else ([], ())
+            parts += entries
+            parts += [Argument(searched, star="**", comments=left)] if config.is_searched else []
         if config.starts:
             start = f"{self._rewrite.function_named('ray.tune.get_checkpoint')}()"
             parts.append(Argument(f'"{START}": {start}'))
@@ -203,12 +212,13 @@ class Driver:
             return parts[0].value
         return sequence("{", parts, "}", indent, self._program.module.default_indent, before=f"{LOOP_CONFIG}=,")
 
-    def _own_entries(self, indent: str, others: Sequence[Edit]) -> list[Argument]:
-        """The trainer's own configuration as entries of a new dictionary."""
+    def _own_entries(self, indent: str, others: Sequence[Edit]) -> tuple[list[Argument], tuple[str, ...]]:
+        """The trainer's own configuration as entries of a new dictionary, and the comments behind them."""
         program, own = self._program, self._config.own
         if LOOP_CONFIG in self._hoisted or not isinstance(own, cst.Dict) or own.lpar:
             text = self._own_text(LOOP_CONFIG, indent, others)
-            return [Argument(f"({text})" if isinstance(own, cst.IfExp | cst.BooleanOperation) else text, star="**")]
+            needs_brackets = isinstance(own, cst.IfExp | cst.BooleanOperation)
+            return [Argument(f"({text})" if needs_brackets else text, star="**")], ()
         comments = MovedComments(program, [program.span(own)], own.elements)
         inner = indent + program.module.default_indent
         entries = []
@@ -217,4 +227,4 @@ class Driver:
             key = f"{program.text(element.key)}: " if isinstance(element, cst.DictElement) else "**"
             behind = comments.behind(element)
             entries.append(Argument(f"{key}{value}", comments=comments.before(element), trailing=behind))
-        return entries
+        return entries, tuple(comments.rest())
