@@ -121,6 +121,11 @@ class Constants:
                 return left + right
         return Unknown(node)
 
+    def _IfExp(self, node: cst.IfExp) -> Any:
+        test = self.of(node.test)
+        is_known = test is None or isinstance(test, bool | int | str)
+        return self.of(node.body if test else node.orelse) if is_known else Unknown(node)
+
     def _Dict(self, node: cst.Dict) -> Any:
         entries: dict[Any, Any] = {}
         for element in node.elements:

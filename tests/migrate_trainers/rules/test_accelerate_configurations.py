@@ -65,6 +65,11 @@ BUILT = {
         "make()",
         "def inner(x):\n    return dict(mixed_precision=x)\ndef make():\n    return {**inner('bf16')}\n",
     ),
+    "of a function with a choice": (
+        "make(half=True)",
+        "def make(half, debug=None):\n"
+        "    return {'mixed_precision': 'bf16' if half else 'no', 'debug': True if debug else False}\n",
+    ),
     "nested, filled in steps": (
         "config",
         "config = {'distributed_type': 'FSDP', 'fsdp_config': {}}\n"
