@@ -194,6 +194,18 @@ def test_setting_that_only_a_run_tells(config: str) -> None:
         assert_same_calls(source, after(migrate(source)))
 
 
+def test_setting_by_the_devices_of_the_driver() -> None:
+    precision = "'fp16' if torch.cuda.is_available() and args.half else 'no'"
+    loop = "import torch\nfrom project import args\ndef loop():\n    Accelerator()\n"
+    for before, config in (
+        ("", f"{{'mixed_precision': {precision}}}"),
+        (f"c = dict(mixed_precision={precision})\n", "c"),
+    ):
+        text = after(migrate(f"{IMPORTS}{loop}{before}{trainer('loop', config)}"))
+        assert f"\nmixed_precision = {precision}\n" in text
+        assert 'mixed_precision or "no"' in text
+
+
 @pytest.mark.parametrize(
     "text",
     [

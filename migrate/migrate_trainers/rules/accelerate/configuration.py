@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from migrate_trainers.reading.scopes import Binding
     from migrate_trainers.rules.rewrite import CallSite, Rewrite
 
+# They have the same answer all the time.
+_DEVICE_QUESTIONS = frozenset({"torch.cuda.is_available", "torch.cuda.is_bf16_supported", "torch.cuda.device_count"})
 _LOCAL_MAIN_PROCESS = frozenset({"is_local_main_process", "on_local_main_process"})
 
 
@@ -250,7 +252,18 @@ def _is_same_at(program: Program, node: cst.BaseExpression, place: Statement) ->
     read = {program.text(one) for one in program.attributes if program.contains(node, one)}
     reads_items = own is not place and any(isinstance(program.parent(name), cst.Subscript) for name in names)
     is_still = not reads_items and not read & program.assigned_attributes
-    return analysis.only_reads(node) and is_still and all(analysis.is_stable(name) for name in names)
+    return _only_asks(program, analysis, node) and is_still and all(analysis.is_stable(name) for name in names)
+
+
+def _only_asks(program: Program, analysis: ValueAnalysis, node: cst.BaseExpression) -> bool:
+    """Whether an expression only reads, or asks for the machine's devices."""
+    if isinstance(node, cst.Call):
+        return program.qualified_name(node.func) in _DEVICE_QUESTIONS and not node.args
+    if isinstance(node, cst.IfExp):
+        return all(_only_asks(program, analysis, part) for part in (node.test, node.body, node.orelse))
+    if isinstance(node, cst.BooleanOperation):
+        return all(_only_asks(program, analysis, part) for part in (node.left, node.right))
+    return analysis.only_reads(node)
 
 
 def _never_taken(key: str) -> str:
