@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from migrate_trainers.reading.program import Program, Statement
     from migrate_trainers.rules.rewrite import Rewrite
 
+# Calls that open a run of a tracking service, which loggers of the same process then write to.
+_TRACKING = re.compile(
+    r"(?:clearml|comet_ml|mlflow|neptune|wandb)\.(?:init|init_run|set_experiment|set_tracking_uri|start_run)"
+)
 # Calls that set up the process for all that it does afterwards.
 _SETTERS = re.compile(
     r"torch\.(?:manual_seed|seed|set_\w+|use_deterministic_algorithms|(?:cuda|mps|xpu)\.(?:manual_seed(?:_all)?|set_\w+)"
@@ -26,7 +30,7 @@ _SETTERS = re.compile(
     r"|(?:transformers|accelerate\.utils)\.(?:\w+\.)*(?:set_seed|enable_full_determinism)"
     r"|(?:transformers|datasets|diffusers)\.(?:utils\.)?(?:logging\.)?(?:set_verbosity\w*|\w+_progress_bars?)"
     r"|warnings\.(?:filterwarnings|simplefilter)"
-    r"|mlflow\.(?:\w+\.)?autolog"
+    r"|mlflow\.(?:\w+\.)?autolog|" + _TRACKING.pattern
 )
 _SEEDS = re.compile(r".*(?:manual_seed(?:_all)?|seed_everything|set_seed|random\.seed|enable_full_determinism)")
 _ASSIGNED = ("torch.backends.",)
@@ -72,7 +76,8 @@ def tell_of_effects(rewrite: Rewrite, moved: Iterable[Statement]) -> None:
     for call in _calls_in(program, statements):
         name = program.text(call.func).rpartition(".")[2]
         given = {argument.keyword.value for argument in call.args if argument.keyword is not None}
-        if name in _ONCE or _is_on(call, "download"):
+        is_tracking = _TRACKING.fullmatch(program.qualified_name(call.func) or "") is not None
+        if name in _ONCE or is_tracking or _is_on(call, "download"):
             rewrite.review("MT643", call.func, "each worker does so")
         if not is_seeded and name in _DRAWS and not given & _SAYS_HOW:
             rewrite.review("MT648", call.func, "")

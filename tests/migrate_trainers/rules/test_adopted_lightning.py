@@ -244,6 +244,13 @@ def test_seeds_and_what_they_are_for_go_together() -> None:
     assert function_of(after(adopt(text)))[0] == "torch.manual_seed(1)"
 
 
+def test_runs_of_tracking_services_are_opened_where_loggers_write() -> None:
+    result = adopt(f"import wandb\nwandb.init(project='x')\ntrainer = pl.Trainer()\n{TRAIN}")
+
+    assert function_of(after(result))[0] == "wandb.init(project='x')"
+    assert "MT643" in codes(result, Kind.REVIEW)
+
+
 def test_data_and_functions_that_read_it_go_with_the_training() -> None:
     text = "rows = effect()\ndef loader():\n    return rows\ntrainer = pl.Trainer()\ntrainer.fit(Net(), loader())\n"
 
