@@ -32,7 +32,11 @@ _SETTERS = re.compile(
     r"|warnings\.(?:filterwarnings|simplefilter)"
     r"|mlflow\.(?:\w+\.)?autolog|" + _TRACKING.pattern
 )
-_SEEDS = re.compile(r".*(?:manual_seed(?:_all)?|seed_everything|set_seed|random\.seed|enable_full_determinism)")
+_SEEDS = re.compile(
+    r".*(?:manual_seed(?:_all)?|seed_everything|random\.seed|enable_full_determinism"
+    r"|(?:fix|init|set|setup)_(?:\w+_)?seeds?|seed_(?:all|torch))"
+)
+_NAMED_FOR_SEEDS = re.compile(r"seed|determinis|reproduc|random")
 _ASSIGNED = ("torch.backends.",)
 # Functions that draw random numbers, unless an argument says how, by their last name.
 _DRAWS = frozenset({"rand", "randint", "randn", "random_split", "randperm", "train_test_split"})
@@ -51,10 +55,31 @@ _LOGGERS = frozenset({"CSVLogger", "TensorBoardLogger"})
 
 
 def sets_state(program: Program, statement: Statement) -> bool:
-    """Whether a statement only sets up the process: seeds, precision, determinism, which warnings are shown."""
+    """Whether a statement only sets up the process (precision, which warnings are shown), or seeds random numbers."""
+    if isinstance(statement, cst.FunctionDef | cst.ClassDef):
+        return False
+    if any(_seeds(program, call) for call in program.calls if program.contains(statement, call)):
+        return True
     if not isinstance(statement, cst.SimpleStatementLine):
         return False
     return all(_sets_state(program, small) for small in statement.body)
+
+
+def _seeds(program: Program, call: cst.Call) -> bool:
+    """Whether a call seeds random numbers of the process, by its name or as a function of the tree that is named so."""
+    qualified = program.qualified_name(call.func) or program.text(call.func)
+    if _SEEDS.fullmatch(qualified):
+        # `torch.Generator().manual_seed(7)` seeds that generator.
+        return not (isinstance(call.func, cst.Attribute) and isinstance(call.func.value, cst.Call))
+    if _NAMED_FOR_SEEDS.search(qualified.rpartition(".")[2]) is None:
+        return False
+    return any(
+        _SEEDS.fullmatch(other.qualified_name(inner.func) or "")
+        for other, binding in program.definitions(call.func)
+        if isinstance(binding.node, cst.FunctionDef)
+        for inner in other.calls
+        if other.contains(binding.node.body, inner)
+    )
 
 
 def _sets_state(program: Program, small: cst.BaseSmallStatement) -> bool:

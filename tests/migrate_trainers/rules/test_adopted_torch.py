@@ -163,6 +163,39 @@ def test_function_that_each_epoch_calls_reports_where_it_has_the_model(parameter
     assert ("MT635" in codes(result)) != reports
 
 
+@pytest.mark.parametrize(
+    "seeding",
+    [
+        "torch.manual_seed(0)",
+        "generator = torch.manual_seed(0)",
+        "if SEED is not None:\n    torch.manual_seed(SEED)",
+        "for seed in (torch.manual_seed, torch.cuda.manual_seed):\n    torch.manual_seed(0)",
+        "set_seed(0)",
+        "make_deterministic(0)",
+        "project.utils.fix_random_seeds(0)",
+    ],
+)
+@pytest.mark.parametrize("is_in_main", [True, False])
+def test_seeds_go_with_the_training(seeding: str, is_in_main: bool) -> None:
+    head = (
+        "import project.utils\nfrom project import set_seed\nSEED = 3\n\n\n"
+        "def make_deterministic(seed):\n    torch.manual_seed(seed)\n\n\n"
+    )
+    text = script(loader=f"loader = DataLoader(Data())\n{seeding}\n")
+
+    output = after(adopt((in_main(text) if is_in_main else text).replace("import os\n", f"import os\n{head}", 1)))
+
+    train_func = output[output.index("def train_func") : output.index("    for epoch")]
+    assert indented(f"{seeding}\n") in train_func
+    assert output.count(f"{seeding}\n") == 1 or "\n" in seeding
+
+
+def test_generators_of_their_own_stay_what_they_are() -> None:
+    before = "from project import main\nmain()\ngenerator = torch.Generator().manual_seed(0)\nprint(generator)\n"
+
+    assert "    generator = torch" not in after(adopt(script(before=before)))
+
+
 @pytest.mark.parametrize("shuffle", ["True", "effect()"])
 def test_shuffling_changes_from_epoch_to_epoch(shuffle: str) -> None:
     output = after(adopt(script(loader=f"loader = DataLoader(Data(), 8, shuffle={shuffle})\n")))
