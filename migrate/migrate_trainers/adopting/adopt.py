@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers.adopting import lightning
+from migrate_trainers.adopting import accelerate, lightning, transformers
 from migrate_trainers.adopting.driver import scaling_config
 from migrate_trainers.adopting.effects import tell_of_effects
 from migrate_trainers.adopting.moving import decide_moves
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from migrate_trainers.settings import Settings
 
 # In this order; the last ones are only asked where no other trains.
-FRAMEWORKS: tuple[Framework, ...] = (lightning.FRAMEWORK,)
+FRAMEWORKS: tuple[Framework, ...] = (lightning.FRAMEWORK, transformers.FRAMEWORK, accelerate.FRAMEWORK)
 FALLBACKS: tuple[Framework, ...] = (plain_torch.FRAMEWORK,)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from migrate_trainers.adopting.hugging_face_catalogue import HUGGING_FACE_ENTRIES
 from migrate_trainers.adopting.plain_torch.catalogue import PLAIN_TORCH_ENTRIES
 from migrate_trainers.entry import Entry
 from migrate_trainers.findings import Kind
@@ -77,6 +78,7 @@ ADOPTION_ENTRIES = (
         "It reads the command line, and makes the trainer, the module and the data from it, in one call.",
         "Make the `pl.Trainer`, the module and the data in `main()`, or call `LightningCLI` in a train function of yours.",
     ),
+    *HUGGING_FACE_ENTRIES,
     *PLAIN_TORCH_ENTRIES,
     Entry(
         "MT640",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from migrate_trainers.adopting.hugging_face_examples import HUGGING_FACE_EXAMPLES
 from migrate_trainers.adopting.plain_torch.examples import PLAIN_TORCH_EXAMPLES, loop
 from migrate_trainers.example import Example
 from migrate_trainers.settings import Adoption, Settings
@@ -45,6 +46,7 @@ ADOPTION_EXAMPLES: dict[str, Example] = {
         "from digits import Data, Net\nfrom lightning.pytorch.cli import LightningCLI\n\nLightningCLI(Net, Data)\n",
         instead=_lightning(),
     ),
+    **HUGGING_FACE_EXAMPLES,
     **PLAIN_TORCH_EXAMPLES,
     "MT640": _adopted(
         f"{_LIGHTNING}def first():\n    trainer = pl.Trainer()\n    trainer.fit(Net(), Data())\n\n\n"

@@ -70,7 +70,7 @@ def lifted(program: Program, entries: Sequence[Entry]) -> list[Entry]:
 
     What trains in a method, or in a function that is given more than the command line, trains where that is called.
     """
-    return [replace(entry, runs=tuple(dict.fromkeys(_lifted(program, entry.runs)))) for entry in entries]
+    return [replace(one, runs=tuple(dict.fromkeys(_lifted(program, one.runs))) or one.runs) for one in entries]
 
 
 def _lifted(program: Program, runs: Sequence[cst.CSTNode]) -> Iterator[cst.CSTNode]:
@@ -82,9 +82,9 @@ def _lifted(program: Program, runs: Sequence[cst.CSTNode]) -> Iterator[cst.CSTNo
         held = owner if owner is not None and isinstance(program.parent(owner), cst.Module) else function
         uses = _uses_outside(program, held) if held is not None else []
         is_main = held is function and function is not None and _is_main(program, function, uses)
-        if held is None or held in seen or not uses or is_main:
+        if held is None or not uses or is_main:
             yield run
-        else:
+        elif held not in seen:
             seen.add(held)
             pending += uses
             # An object that trains may do so in each of its methods.

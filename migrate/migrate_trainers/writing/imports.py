@@ -108,13 +108,14 @@ class ImportPlan:
         if existing is not None:
             return existing
         module, _, name = qualified.rpartition(".")
+        if (module, name) in self._wanted:
+            return self._wanted[module, name]
         is_ours = module.partition(".")[0] in ("ray", "train_runtime")
         if not is_ours and self._module_alias(module) is not None:
             return f"{self.module(module)}.{name}"
         if is_ours and (self._by_module or (module in self._plain and not self._imports_from(module))):
             return f"{self.module(module)}.{name}"
-        if (module, name) not in self._wanted:
-            self._wanted[module, name] = self._local_name(module, name)
+        self._wanted[module, name] = self._local_name(module, name)
         return self._wanted[module, name]
 
     def _local_name(self, module: str, name: str) -> str:

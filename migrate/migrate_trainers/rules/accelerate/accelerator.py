@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _ACCELERATOR = frozenset({"accelerate.Accelerator", "accelerate.accelerator.Accelerator"})
 # What settles a worker's device before there is an Accelerator.
 _PARTIAL_STATE = frozenset({"accelerate.PartialState", "accelerate.state.PartialState"})
-_POSITIONAL = ("device_placement", "split_batches", "mixed_precision", "gradient_accumulation_steps", "cpu")
+POSITIONAL = ("device_placement", "split_batches", "mixed_precision", "gradient_accumulation_steps", "cpu")
 # An argument that says the same as a setting does.
 _SAME = {"dynamo_backend": "dynamo_plugin"}
 
@@ -76,9 +76,9 @@ def give_settings(rewrite: Rewrite, call: cst.Call, settings: AccelerateSettings
     if any(argument.star for argument in call.args):
         return settings
     given = {
-        argument.keyword.value if argument.keyword is not None else _POSITIONAL[index]: argument
+        argument.keyword.value if argument.keyword is not None else POSITIONAL[index]: argument
         for index, argument in enumerate(call.args)
-        if argument.keyword is not None or index < len(_POSITIONAL)
+        if argument.keyword is not None or index < len(POSITIONAL)
     }
     left = {}
     for name, text in settings.keywords.items():

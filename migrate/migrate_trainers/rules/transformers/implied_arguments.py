@@ -28,12 +28,12 @@ def say_what_was_implied(rewrite: Rewrite, init: cst.Arg, arguments: TrainersArg
     rewrite.adapted.update(given.call for given in new)
     _leave_out_integrations(rewrite, init, arguments, new)
     _stay_on_cpu(rewrite, init, arguments, new)
-    _average_workers(rewrite, init, arguments, new)
+    average_workers(rewrite, init, arguments, new)
     for given in new:
-        _fit_line(rewrite, given.call)
+        fit_line(rewrite, given.call)
 
 
-def _fit_line(rewrite: Rewrite, call: cst.Call) -> None:
+def fit_line(rewrite: Rewrite, call: cst.Call) -> None:
     """Spread the `Trainer(...)` around a call whose new arguments are too long for their line."""
     argument = rewrite.program.parent(call)
     outer = rewrite.program.parent(argument) if isinstance(argument, cst.Arg) else None
@@ -144,13 +144,18 @@ def _cpu_argument(rewrite: Rewrite, init: cst.Arg, given: GivenArguments, uses: 
 # Losses
 
 
-def _average_workers(rewrite: Rewrite, init: cst.Arg, arguments: TrainersArguments, new: list[GivenArguments]) -> None:
-    """The loss was the mean of the workers' losses, which newer releases multiply by their number for most models."""
+def average_workers(
+    rewrite: Rewrite, node: cst.CSTNode, arguments: TrainersArguments, new: list[GivenArguments]
+) -> None:
+    """Have the loss be the mean of the workers' losses, which newer releases multiply by their number for most models.
+
+    Where that can't be written, a finding says so: about `node`, if it isn't known which arguments the Trainer gets.
+    """
     release = rewrite.settings.target_transformers
     if release is not None and release < AVERAGES_TOKENS_SINCE:
         return
     if not arguments.is_known:
-        rewrite.review("MT215", init, "")
+        rewrite.review("MT215", node, "")
     for given in new:
         if given.has(AVERAGES_TOKENS):
             continue
