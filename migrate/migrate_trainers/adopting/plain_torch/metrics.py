@@ -30,6 +30,7 @@ _LABEL = re.compile(r"(?:([A-Za-z][\w \-]*?)\s*[:=]|([A-Za-z]\w*))\s*$")
 _ESCAPE = re.compile(r"\\.")
 Epoch = cst.For | cst.FunctionDef
 _NUMERIC = re.compile(r"[^a-zA-Z]*[deEfFgG%]")
+_FIELD = re.compile(r"%[-+ #0]*\d*(?:\.\d+)?([sdifeEgG])")
 _LOGS = frozenset({"append", "critical", "debug", "echo", "info", "log", "log_metrics", "warning", "write"})
 
 
@@ -177,6 +178,10 @@ def _metrics(program: Program, epoch: Epoch, target: str, call: cst.Call) -> Ite
             yield from _figures(program, epoch, target, _parts(text))
         if _is_formatting(value):
             yield from _figures(program, epoch, target, _parts_of_call(value))
+        if isinstance(value, cst.BinaryOperation) and isinstance(value.operator, cst.Modulo):
+            yield from _figures(program, epoch, target, _parts_of_modulo(value))
+    if program.is_builtin(call.func, "print"):
+        yield from _figures(program, epoch, target, _parts_of_print(call))
 
 
 def _formatted(value: cst.BaseExpression) -> Iterator[cst.FormattedString]:
@@ -229,6 +234,30 @@ def _parts_of_call(call: cst.Call) -> Iterator[Part]:
     if len(fields) == len(call.args) and not any(field for _, field, _, _ in parsed):
         for (before, spec), argument in zip(fields, call.args, strict=True):
             yield before, argument.value, spec
+
+
+def _parts_of_modulo(value: cst.BinaryOperation) -> Iterator[Part]:
+    """The figures of `"loss %.3f" % loss`, with values in their order."""
+    text = string(value.left) or ""
+    given = value.right
+    values = [one.value for one in given.elements] if isinstance(given, cst.Tuple) else [given]
+    fields = list(_FIELD.finditer(text))
+    is_unpacked = isinstance(given, cst.Tuple) and any(isinstance(one, cst.StarredElement) for one in given.elements)
+    if len(fields) != len(values) or "%%" in text or is_unpacked:
+        return
+    start = 0
+    for field, one in zip(fields, values, strict=True):
+        yield text[start : field.start()], one, field[1].replace("i", "d").replace("s", "")
+        start = field.end()
+
+
+def _parts_of_print(call: cst.Call) -> Iterator[Part]:
+    """The figures of `print("loss", loss)`."""
+    before = ""
+    for argument in call.args:
+        if argument.keyword is None and not argument.star and string(argument.value) is None:
+            yield before, argument.value, ""
+        before = string(argument.value) or ""
 
 
 def _figures(program: Program, epoch: Epoch, target: str, parts: Iterable[Part]) -> Iterator[Metric]:
