@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -59,8 +60,8 @@ class Run:
         return self
 
     def printed_metrics(self) -> dict[str, Any]:
-        """The last line of the output that is a JSON object; AssertionError if there is none."""
-        objects = [line for line in self.output.splitlines() if line.startswith("{") and line.endswith("}")]
+        """The last JSON object that is a line of the output, or of a Ray worker's; AssertionError if there is none."""
+        objects = re.findall(r"^(?:\S*\(\w+ pid=\d+\)\S* )?(\{\".*\})$", self.output, re.MULTILINE)
         assert objects, f"{self.script} printed no metrics\n{self.output[-8000:]}"
         metrics: dict[str, Any] = json.loads(objects[-1])
         return metrics
