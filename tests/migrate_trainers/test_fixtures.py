@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 import tokenize
 from collections import Counter
@@ -12,6 +13,7 @@ import pytest
 from regenerate import findings_text, migrated, settings, sources
 from worker_calls import assert_same_calls
 
+from migrate_trainers.catalogue import CATALOGUE
 from migrate_trainers.findings import Kind
 
 if sys.version_info >= (3, 11):
@@ -31,6 +33,7 @@ ANOTHER_CALL = {"MT211": "integrations", "MT227": "device"}
 # Programs that the stand-ins can't run; tables of small programs cover what they show.
 NOT_RECORDED = {
     "transformers/ray_data_epochs": "its arguments have other names in the Transformers that it is migrated for",
+    "accelerate/bundled_runtime": "it is written for the bundled runtime",
     "accelerate/dictionary_checkpoints": "it computes with what its checkpoints hold",
     "accelerate/checkpoints_in_a_module": "it computes with what its checkpoints hold",
     "accelerate/torch_checkpoints": "it computes with what its checkpoints hold",
@@ -167,3 +170,10 @@ def test_untouched_program_asks_nothing_of_anybody(folder: Path) -> None:
         assert result.after == result.before
         assert not result.has(Kind.MANUAL)
         assert result.call_sites == 0
+
+
+def test_a_program_for_each_finding_about_what_is_around_a_trainer() -> None:
+    texts = [file.read_text() for file in FIXTURES.glob("*/*/findings.txt")]
+    shown = {code for text in texts for code in re.findall(r"\bMT\d{3}\b", text)}
+
+    assert {code for code in CATALOGUE if code.startswith(("MT4", "MT5"))} <= shown
