@@ -12,6 +12,7 @@ from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.configs import ConfigCall, config_arguments, find_config_call
 from migrate_trainers.rules.literals import is_none
 from migrate_trainers.rules.trainer_call import is_absent
+from migrate_trainers.writing.arguments import keyword_argument
 from migrate_trainers.writing.render import Argument, call
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def keep_checkpoints(
         return
     assert run_config is not None
     found = find_config_call(rewrite.program, run_config.value, "RunConfig")
-    run_arguments = config_arguments(rewrite, found.call) if found else None
+    run_arguments = _checkpoint_arguments(rewrite, found.call) if found else None
     if found is None or run_arguments is None:
         filled_in = fill_in()
         if filled_in is not None:
@@ -61,6 +62,13 @@ def keep_checkpoints(
     filled_in = fill_in()
     if filled_in is not None:
         _write_into(rewrite, site, run_config, found, run_arguments, filled_in)
+
+
+def _checkpoint_arguments(rewrite: Rewrite, run_config: cst.Call) -> dict[str, cst.Arg] | None:
+    """The arguments of a RunConfig as far as they can be seen, None where its `checkpoint_config` may be hidden."""
+    arguments = config_arguments(rewrite, run_config)
+    own = keyword_argument(run_config, "checkpoint_config")
+    return {"checkpoint_config": own} if arguments is None and own is not None else arguments
 
 
 def _write_into(

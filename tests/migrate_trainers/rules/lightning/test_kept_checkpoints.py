@@ -93,6 +93,15 @@ def test_run_config_made_elsewhere_is_for_the_reader() -> None:
     assert "run_config=make_run()" in after(result)
 
 
+@pytest.mark.parametrize(("number", "says"), [("num_to_keep=2", False), ("", True)])
+def test_stars_beside_a_checkpoint_config_hide_no_other_one(number: str, says: bool) -> None:
+    run = f"RunConfig(checkpoint_config=CheckpointConfig({number}), **given())"
+    result = migrate(lightning(trainer=f"run_config={run}", before="from project import given\n"))
+
+    assert "MT112" not in codes(result)
+    assert ("num_to_keep=1" in after(result)) is says
+
+
 @pytest.mark.parametrize(
     ("builder", "keeps_schedule"),
     [
