@@ -39,7 +39,7 @@ def migrate_storage(rewrite: Rewrite, call: cst.Call, arguments: Mapping[str, cs
     done = set()
     if upload is not None:
         rewrite.review("MT402", given["sync_config"], "of `SyncConfig`, `upload_dir` is `storage_path` now")
-        edits.replace(given["sync_config"], f"storage_path={upload}")
+        edits.replace(given["sync_config"], _instead_of(rewrite, given["sync_config"], upload))
         done |= {"sync_config", "storage_path"}
         if "storage_path" in arguments:
             edits.remove(arguments["storage_path"])
@@ -136,8 +136,8 @@ def _gives_absolute(program: Program, call: cst.Call) -> bool | None:
 # SyncConfig
 
 
-def _upload_dir(rewrite: Rewrite, argument: cst.Arg) -> str | None:
-    """The text of the folder that a SyncConfig uploads to, which nothing else needs then; None for none."""
+def _upload_dir(rewrite: Rewrite, argument: cst.Arg) -> cst.BaseExpression | None:
+    """The folder that a SyncConfig uploads to, which nothing else needs then; None for none."""
     program, value = rewrite.program, argument.value
     variable = value if isinstance(value, cst.Name) else None
     if variable is not None and vanishes(program, variable):
@@ -160,4 +160,17 @@ def _upload_dir(rewrite: Rewrite, argument: cst.Arg) -> str | None:
     if variable is not None:
         inlined(rewrite, variable)
     remove_imports_of(rewrite, value.func)
-    return rewrite.text_of(upload.value)
+    return upload.value
+
+
+def _instead_of(rewrite: Rewrite, argument: cst.Arg, upload: cst.BaseExpression) -> str:
+    """The argument in the place of a SyncConfig, below the comments of one that is made there."""
+    program = rewrite.program
+    start, end = program.span(argument)
+    comments = program.comments_in(start, end)
+    if program.contains(argument, upload):
+        kept_start, kept_end = program.outer_span(upload)
+        comments = program.comments_in(start, kept_start) + program.comments_in(kept_end, end)
+    indent = program.source.indent_at(start)
+    return "".join(f"{comment}\n{indent}" for comment in comments) + f"storage_path={rewrite.text_of(upload)}"
+

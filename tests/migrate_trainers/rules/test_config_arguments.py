@@ -194,6 +194,20 @@ def test_where_runs_are_stored(arguments: str, expected: str) -> None:
     assert "SyncConfig(" not in text
 
 
+def test_comments_of_a_sync_config_stay() -> None:
+    sync = """SyncConfig(
+        # ours
+        upload_dir="s3://b",  # not theirs
+        sync_period=9,  # seconds
+    )"""
+    before = "from ray.tune import SyncConfig\n"
+
+    text = after(migrate(lightning(trainer=f"run_config=RunConfig(\n    sync_config={sync},\n)", before=before)))
+
+    assert "    # ours\n    # not theirs\n    # seconds\n    storage_path=\"s3://b\"" in text
+
+
+
 def test_sync_config_in_a_variable_goes_with_its_import() -> None:
     before = "from ray.tune import SyncConfig\nsync = SyncConfig(upload_dir='s3://bucket')\n"
     program = lightning(before=before, trainer="run_config=RunConfig('x', sync_config=sync)")
