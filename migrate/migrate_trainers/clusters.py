@@ -123,4 +123,4 @@ class Migration:
         for path, program in programs.items():
             data = self.tree.read(path)
             found[path] = about_comments(program, found.get(path, FileResult(data, data)))
-        return {self.tree.name(path): result for path, result in found.items()}
+        return {self.tree.given[path]: result for path, result in found.items() if path in self.tree.given}

@@ -80,7 +80,7 @@ class Group:
         results = self._migrated(settings, Package(converts=True))
         refused = sorted(path for path, result in results.items() if _is_left(result))
         if not refused:
-            return conversions | {path: result for path, result in results.items() if result.changed}
+            return conversions | {path: result for path, result in results.items() if result.says_something}
         if len(self.units) == 1 and self.members <= self.legacy:
             return results
         reason = f"`{self.tree.name(refused[0])}` uses the same modules and is not migrated"

@@ -1,4 +1,4 @@
-"""Files that hand builders or built configurations to each other: finding them, and migrating them as one program."""
+"""Files that hand builders, trainers or results to each other: finding them, and migrating them as one program."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import libcst as cst
 
 from migrate_trainers.engine import explain_refusal
 from migrate_trainers.findings import FileResult
-from migrate_trainers.reading import legacy
 from migrate_trainers.reading.linked import LinkedProgram, file_and_line, line_in_file
 from migrate_trainers.reading.scopes import BindingKind
 from migrate_trainers.refusal import Refusal
@@ -32,19 +31,21 @@ if TYPE_CHECKING:
     from migrate_trainers.settings import Settings
 
 
-def made_with_builders(
+def handed_out(
     program: Program, imported: Iterable[str] = (), through_modules: Iterable[cst.Attribute] = ()
 ) -> set[str]:
-    """The names of a module that may give a builder or what it built: functions, classes and variables.
+    """The names of a module that may give what its migration changes: functions, classes and variables.
+
+    That is a builder, what it built, a trainer, or what this left.
 
     `imported` are names that the module imports, and that do so in the module that they come from; `through_modules`
     expressions that read such names there.
     """
     made = set(imported)
-    builders = {node for node in legacy_uses.references(program) if program.qualified_name(node) in legacy.BUILDERS}
+    named = set(legacy_uses.references(program))
     grows = True
     while grows:
-        uses = builders | set(through_modules) | {name for name in program.names if name.value in made}
+        uses = named | set(through_modules) | {name for name in program.names if name.value in made}
         found = {
             name
             for name, bindings in program.module_scope.bindings.items()

@@ -5,6 +5,7 @@ The index of the tree is built only where a trainer depends on other files, or t
 
 from __future__ import annotations
 
+import ast
 import os
 from contextlib import suppress
 from dataclasses import replace
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.engine import read_program
-from migrate_trainers.linking import made_with_builders
+from migrate_trainers.linking import handed_out
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.importers import Importers
 from migrate_trainers.reading.lightning_names import OLD_PACKAGE
@@ -23,13 +24,13 @@ from migrate_trainers.reading.modules import Modules, absolute
 from migrate_trainers.reading.prefilter import mentions_old_api
 from migrate_trainers.reading.program import Program
 from migrate_trainers.reading.scopes import dotted_name
-from migrate_trainers.reading.source import Source
+from migrate_trainers.reading.source import Source, UndecodableError
 from migrate_trainers.reading.syntax import check_depth, check_size, syntax_tree
 from migrate_trainers.rules.lightning.conversion import outside_names
 from migrate_trainers.rules.old_api import RULE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from pathlib import PurePath
     from typing import Any
 
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 Unit = frozenset[Path]
 
 _OLD_PACKAGE = OLD_PACKAGE.encode()
-_BUILDERS = tuple({name.rpartition(".")[2].encode() for name in legacy.BUILDERS})
+_MAKERS = frozenset(name.rpartition(".")[2] for name in (*legacy.BUILDERS, *legacy.TRAINERS))
 _LIGHTNING_TRAINER = b"LightningTrainer"
 # Trees of files are large: of the files that are done, no more are kept.
 _KEPT = 20
@@ -173,7 +174,7 @@ class Tree:
         return list(found)
 
     def units(self) -> list[Unit]:
-        """The files with legacy names, those together that hand builders or configurations to each other."""
+        """The files with legacy names, those together that hand builders, trainers or results to each other."""
         handed_on = (frozenset(pair) for pair in self._handed_on())
         return _joined([*(frozenset({path}) for path in sorted(self.hits)), *handed_on])
 
@@ -194,7 +195,7 @@ class Tree:
         return {*connected, *with_old_api}
 
     def _handed_on(self) -> Iterator[tuple[Path, Path]]:
-        """Each file that makes a configuration, with one that imports it from there."""
+        """Each file that makes a configuration or a trainer, with one that imports what comes of it."""
         made = {path: names for path in sorted(self.hits) if (names := self._made(path))}
         pending = list(made)
         while pending:
@@ -203,21 +204,21 @@ class Tree:
                 taken, reads = self._taken(user, path, made[path])
                 if taken or reads:
                     yield path, user
-                names = made_with_builders(self.program(user), taken, reads)
+                names = handed_out(self.program(user), taken, reads)
                 if not names <= made.get(user, set()):
                     made[user] = names | made.get(user, set())
                     pending.append(user)
 
     def _made(self, path: Path) -> set[str]:
-        """What a file with a legacy name makes with builders, as far as others may take it from there."""
+        """What a file with a legacy name hands out of its trainers, as far as others may take it from there."""
         data = self._read_or_nothing(path)
-        if not any(builder in data for builder in _BUILDERS):
+        if not _names_any(data, _MAKERS):
             return set()
         # Few files are parsed in any case, of many only those that others import.
         if len(self.hits) > _KEPT and not self._importers_of(path):
             return set()
         read = self.hit(path)
-        return made_with_builders(read) if isinstance(read, Program) else set()
+        return handed_out(read) if isinstance(read, Program) else set()
 
     def _importers_of(self, path: Path) -> list[Path]:
         return [user for user in self._importers.of(path) if path in self._modules.imported_by(user)]
@@ -306,6 +307,20 @@ class Tree:
                 if deeper:
                     return deeper
         return ""
+
+
+def _names_any(data: bytes, names: Collection[str]) -> bool:
+    """Whether the code of a file, and not only its text, has one of some names; True where this Python can't tell."""
+    if not any(name.encode() in data for name in names):
+        return False
+    try:
+        tree = syntax_tree(Source.decode(data).text)
+    except UndecodableError:
+        return False
+    if tree is None:
+        return True
+    nodes = (getattr(node, field, None) for node in ast.walk(tree) for field in ("id", "attr", "name"))
+    return any(name in names for name in nodes)
 
 
 def _joined(sets: Iterable[frozenset[Path]]) -> list[frozenset[Path]]:

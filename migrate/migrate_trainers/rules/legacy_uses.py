@@ -171,9 +171,12 @@ def is_trainer(program: Program, node: cst.CSTNode | None) -> bool:
     return isinstance(node, cst.Call) and program.qualified_name(node.func) in legacy.TRAINERS
 
 
-def module_level_import(program: Program) -> cst.Import | cst.ImportFrom | None:
-    """The first import beside which others can stand that all code of the module reads."""
+def module_level_import(program: Program, near: cst.CSTNode | None = None) -> cst.Import | cst.ImportFrom | None:
+    """The first import beside which others can stand that all code of the module, the one `near` is in, reads."""
+    file = program.file_of(near) if near is not None else None
     for statement in program.imports:
+        if file is not None and program.file_of(statement) is not file:
+            continue
         if isinstance(program.block(program.statement(statement)), cst.Module) and not is_future_import(statement):
             return statement
     return None

@@ -173,4 +173,3 @@ def _instead_of(rewrite: Rewrite, argument: cst.Arg, upload: cst.BaseExpression)
         comments = program.comments_in(start, kept_start) + program.comments_in(kept_end, end)
     indent = program.source.indent_at(start)
     return "".join(f"{comment}\n{indent}" for comment in comments) + f"storage_path={rewrite.text_of(upload)}"
-

@@ -204,8 +204,7 @@ def test_comments_of_a_sync_config_stay() -> None:
 
     text = after(migrate(lightning(trainer=f"run_config=RunConfig(\n    sync_config={sync},\n)", before=before)))
 
-    assert "    # ours\n    # not theirs\n    # seconds\n    storage_path=\"s3://b\"" in text
-
+    assert '    # ours\n    # not theirs\n    # seconds\n    storage_path="s3://b"' in text
 
 
 def test_sync_config_in_a_variable_goes_with_its_import() -> None:

@@ -70,7 +70,10 @@ class Holdings:
             return self._of_bindings(self._program.reaching(node))
         if isinstance(node, cst.Attribute):
             held = self.of(node.value)
-            return attribute_of(held, node.attr.value) if held else self._of_self(node)
+            if held:
+                return attribute_of(held, node.attr.value)
+            imported = self._program.named(node)
+            return self._of_bindings(imported) if imported else self._of_self(node)
         if isinstance(node, cst.Call):
             return self._of_call(node)
         if isinstance(node, cst.Subscript):

@@ -52,11 +52,10 @@ def uses_of_function(program: Program, function: cst.FunctionDef) -> Iterator[cs
 
 
 def own_function(program: Program, node: cst.BaseExpression) -> cst.FunctionDef | None:
-    """The function or method of the file that an expression calls."""
-    if isinstance(node, cst.Name):
-        bindings = program.bindings(node)
-        definition = bindings[0].node if len(bindings) == 1 else None
-    else:
+    """The function or method of the program that an expression calls."""
+    bindings = program.named(node)
+    definition = bindings[0].node if len(bindings) == 1 else None
+    if not bindings and not isinstance(node, cst.Name):
         definition = _own_method(program, node)
     if not isinstance(definition, cst.FunctionDef) or definition.decorators or definition.asynchronous:
         return None

@@ -71,7 +71,7 @@ class Readers:
         """Import from now on what the code at a node can read; raises `Refusal` if nothing is imported in its reach."""
         if self.rewrite.imports.reaches(node):
             return
-        statement = module_level_import(self.program)
+        statement = module_level_import(self.program, node)
         if statement is None:
             raise Refusal(self.family.unseen, node, "nothing is imported where this code could read it")
         self.rewrite.imports.stand_at(statement)

@@ -19,6 +19,7 @@ from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.checkpoints.families import families_in
 from migrate_trainers.rules.checkpoints.held import Holdings
 from migrate_trainers.rules.checkpoints.kinds import Held
+from migrate_trainers.rules.legacy_uses import module_level_import
 from migrate_trainers.rules.literals import string
 from migrate_trainers.rules.tuning.schedulers import starts_trials_again
 from migrate_trainers.rules.tuning.trial_config import LOOP_CONFIG
@@ -81,10 +82,21 @@ def _migrate_checkpoints(rewrite: Rewrite, held: Holdings) -> None:
         if read in _FOLDERS.get(holder, ()):
             rewrite.review("MT507", attribute, "")
         if read == "checkpoint" and holder is Held.TRIAL:
-            checkpoint = rewrite.class_named("ray.train.Checkpoint")
+            checkpoint = _checkpoint_class(rewrite, attribute)
             text = f'{checkpoint}({rewrite.text_of(attribute.value)}.metrics["checkpoint_path"])'
             rewrite.edits.append(Edit(*program.span(attribute), text))
             rewrite.review("MT503", attribute, "")
+
+
+def _checkpoint_class(rewrite: Rewrite, node: cst.CSTNode) -> str:
+    """How the code at a node names the class of checkpoints."""
+    if rewrite.imports.reaches(node):
+        return rewrite.class_named("ray.train.Checkpoint")
+    place = module_level_import(rewrite.program, node)
+    if place is None:
+        raise Refusal("MT501", node, "nothing is imported where this code could read it")
+    with rewrite.imports.standing_at(place):
+        return rewrite.class_named("ray.train.Checkpoint")
 
 
 def _migrate_keys(rewrite: Rewrite) -> None:

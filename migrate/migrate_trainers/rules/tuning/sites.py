@@ -95,6 +95,10 @@ def _tuned(program: Program, site: CallSite) -> TunedTrainer | None:
     reach = reach_of(program, site.call)
     if not reach.tuners:
         return None
+    for call in reach.tuners:
+        if program.file_of(call) is not program.file_of(site.call):
+            # The driver function would need both files.
+            raise Refusal("MT501", site.call.func, f"`{program.text(call.func)}` of a file that imports it is given it")
     if reach.others:
         other = reach.others[0]
         code = "MT506" if other in reach.trainables else "MT501"
