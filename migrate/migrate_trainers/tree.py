@@ -212,7 +212,7 @@ class Tree:
     def _made(self, path: Path) -> set[str]:
         """What a file with a legacy name hands out of its trainers, as far as others may take it from there."""
         data = self._read_or_nothing(path)
-        if not _names_any(data, _MAKERS):
+        if not _may_bind(data, _MAKERS):
             return set()
         # Few files are parsed in any case, of many only those that others import.
         if len(self.hits) > _KEPT and not self._importers_of(path):
@@ -309,8 +309,8 @@ class Tree:
         return ""
 
 
-def _names_any(data: bytes, names: Collection[str]) -> bool:
-    """Whether the code of a file, and not only its text, has one of some names; True where this Python can't tell."""
+def _may_bind(data: bytes, names: Collection[str]) -> bool:
+    """Whether a file may bind something that it makes with one of some names; True where this Python can't tell."""
     if not any(name.encode() in data for name in names):
         return False
     try:
@@ -319,8 +319,11 @@ def _names_any(data: bytes, names: Collection[str]) -> bool:
         return False
     if tree is None:
         return True
-    nodes = (getattr(node, field, None) for node in ast.walk(tree) for field in ("id", "attr", "name"))
-    return any(name in names for name in nodes)
+    aliases = (alias for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names)
+    local = {alias.asname or alias.name for alias in aliases if alias.name in names}.union(names)
+    binding = (one for one in tree.body if not isinstance(one, ast.Expr | ast.Import | ast.ImportFrom))
+    nodes = (node for statement in binding for node in ast.walk(statement))
+    return any(getattr(node, field, None) in local for node in nodes for field in ("id", "attr"))
 
 
 def _joined(sets: Iterable[frozenset[Path]]) -> list[frozenset[Path]]:

@@ -94,6 +94,11 @@ def migrate(given: dict[str, str], others: dict[str, str] | None = None) -> dict
             "from train import result\nfrom project import Auto\n\nprint(result.checkpoint.get_model(Auto))\n",
             "print(Auto.from_pretrained(checkpoint_dir))",
         ),
+        (
+            ACCELERATE.replace("AccelerateTrainer\n", "AccelerateTrainer as T\n").replace("AccelerateTrainer(", "T("),
+            "from train import result\n\nresult.checkpoint.to_dict()\n",
+            "load_dictionary(result.checkpoint)",
+        ),
         (ACCELERATE, "from train import result\n\nresult.checkpoint.to_dict()\n", "load_dictionary(result.checkpoint)"),
         (
             TUNED,
