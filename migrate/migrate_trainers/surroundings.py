@@ -30,11 +30,15 @@ _RULES = Rules(select=(RULE,))
 
 @dataclass(frozen=True)
 class _Module:
-    """A module with old API: what becomes of it, and the files with legacy trainers that import it, if any."""
+    """A module with old API: what becomes of it, and the files that import it: `users` have legacy trainers.
+
+    `had_trainers` are those with the trainers of a migration.
+    """
 
     path: Path
     result: FileResult
     users: frozenset[Path]
+    had_trainers: frozenset[Path]
 
 
 def with_modules(tree: Tree, hits: Iterable[Path], results: Mapping[Path, FileResult]) -> dict[Path, FileResult]:
@@ -56,6 +60,8 @@ def with_modules(tree: Tree, hits: Iterable[Path], results: Mapping[Path, FileRe
         if reason:
             has_reasons = not module.result.changed and module.path in tree.given
             merged |= {module.path: module.result} if has_reasons else {}
+            if module.path not in tree.given:
+                merged |= {path: _with_reason(tree, merged, path, reason) for path in module.had_trainers}
             continue
         together = {module.path}.union(*(_together(tree, merged[user], user) for user in module.users))
         merged[module.path] = module.result
@@ -65,6 +71,7 @@ def with_modules(tree: Tree, hits: Iterable[Path], results: Mapping[Path, FileRe
 
 def _modules(tree: Tree, hits: Iterable[Path], results: Mapping[Path, FileResult]) -> list[_Module]:
     users: dict[Path, set[Path]] = {}
+    had: dict[Path, set[Path]] = {}
     for path in sorted(hits):
         program, settings = tree.program(path), tree.settings_of(path)
         makes_trainer = bool(legacy_uses.call_sites(program))
@@ -72,10 +79,12 @@ def _modules(tree: Tree, hits: Iterable[Path], results: Mapping[Path, FileResult
         for module in tree.imported_with(path) if may_have and settings.strict_target else ():
             if module != path and _uses_old_api(tree, module, settings):
                 users.setdefault(module, set()).update({path} if makes_trainer else ())
+                had.setdefault(module, set()).update(() if makes_trainer else {path})
     found = []
     for module, importers in users.items():
         settings = replace(tree.settings_of(min(importers, default=module)), rules=_RULES)
-        found.append(_Module(module, _migrated(tree, module, results.get(module), settings), frozenset(importers)))
+        result = _migrated(tree, module, results.get(module), settings)
+        found.append(_Module(module, result, frozenset(importers), frozenset(had[module])))
     return found
 
 
@@ -110,6 +119,13 @@ def _why_left(tree: Tree, module: _Module, results: Mapping[Path, FileResult]) -
         return f"`{name}` uses the old API, and can't be migrated"
     left = sorted(path for path in module.users if path not in results or not results[path].changed)
     return f"`{name}` uses the old API, as does `{tree.name(left[0])}`, which is left" if left else ""
+
+
+def _with_reason(tree: Tree, results: Mapping[Path, FileResult], path: Path, reason: str) -> FileResult:
+    """The result for a file that had a trainer, and that imports a module which is left."""
+    data = tree.read(path)
+    result = results.get(path, FileResult(data, data))
+    return replace(result, findings=tuple(sorted({*result.findings, file_finding("MT906", reason)})))
 
 
 def _together(tree: Tree, result: FileResult, path: Path) -> set[Path]:

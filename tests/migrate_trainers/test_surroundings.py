@@ -112,3 +112,8 @@ def test_module_of_a_file_that_had_a_trainer() -> None:
     assert results.keys() == {"reports.py"}
     assert b"ray.train.report(" in results["reports.py"].after
     assert not migrate({"train.py": had, "loops.py": LOOP, "reports.py": REPORTS}, rules=Rules(ignore=("MT4",)))
+
+    (result,) = migrate({"train.py": had, "loops.py": LOOP}, {"reports.py": REPORTS}).values()
+    assert not result.changed
+    assert [finding.code for finding in result.findings] == ["MT906"]
+    assert "`reports.py` uses the old API, has to change too, and was not given" in result.findings[0].message
