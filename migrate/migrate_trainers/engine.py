@@ -177,7 +177,7 @@ def _migrate_in_package(program: Program, settings: Settings, package: Package) 
 def _migrate_sites(program: Program, settings: Settings, sites: list[CallSite], package: Package) -> FileResult:
     from migrate_trainers.refusal import Refusal
     from migrate_trainers.rules.rewriter import rewrite_sites
-    from migrate_trainers.verify import check
+    from migrate_trainers.verify import applied
 
     data = program.source.data
     try:
@@ -185,11 +185,7 @@ def _migrate_sites(program: Program, settings: Settings, sites: list[CallSite], 
     except Refusal as refusal:
         findings = explain_refusal(program, settings, sites, package, refusal)
         return FileResult(data, data, len(sites), 0, tuple(sorted(findings)))
-    try:
-        after = program.source.apply(edits)
-        problem = check(program, edits, after)
-    except (ValueError, UnicodeEncodeError, RecursionError) as error:
-        problem = str(error)
+    after, problem = applied(program, edits)
     if problem is not None:
         from migrate_trainers.rules.rewrite import finding
 

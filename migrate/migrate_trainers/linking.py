@@ -19,7 +19,7 @@ from migrate_trainers.rules.choice import kept_by_comment, left_by_choice
 from migrate_trainers.rules.lightning.conversion import convert
 from migrate_trainers.rules.rewrite import Package, finding
 from migrate_trainers.rules.rewriter import rewrite_sites
-from migrate_trainers.verify import check
+from migrate_trainers.verify import applied
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -106,8 +106,7 @@ def migrate_linked(
     for index, path in enumerate(paths):
         program = linked.parts[index]
         own_edits = linked.source.edits_of(index, edits)
-        after = program.source.apply(own_edits)
-        problem = check(program, own_edits, after)
+        after, problem = applied(program, own_edits)
         if problem is not None:
             fault = finding(linked, "MT903", sites[0].call.func, f"`{path}`: {problem}")
             return _left(paths, linked, [fault])

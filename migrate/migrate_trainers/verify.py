@@ -18,6 +18,15 @@ if TYPE_CHECKING:
     from migrate_trainers.reading.source import Edit
 
 
+def applied(before: Program, edits: list[Edit]) -> tuple[bytes, str | None]:
+    """The bytes that edits make of a program, and what is wrong with them, if anything is."""
+    try:
+        after = before.source.apply(edits)
+        return after, check(before, edits, after)
+    except (ValueError, UnicodeEncodeError, RecursionError) as error:
+        return before.source.data, str(error)
+
+
 def check(before: Program, edits: list[Edit], after: bytes) -> str | None:
     """What is wrong with the bytes that edits have made, or None: they parse, and all names in them resolve."""
     source = Source.decode(after)

@@ -23,7 +23,7 @@ from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.choice import kept_by_comment
 from migrate_trainers.rules.legacy_uses import module_level_import
 from migrate_trainers.rules.rewrite import Package, Rewrite, finding, moved_name
-from migrate_trainers.verify import check
+from migrate_trainers.verify import applied
 from migrate_trainers.writing.imports import ImportPlan
 from migrate_trainers.writing.placement import without_spare_lines
 
@@ -88,11 +88,7 @@ def _adopted(program: Program, settings: Settings, framework: Framework) -> File
         edits = _edits(rewrite, framework, entries)
     except Refusal as refusal:
         return FileResult(data, data, number, 0, (finding(program, refusal.code, refusal.node, refusal.detail),))
-    try:
-        after = program.source.apply(edits)
-        problem = check(program, edits, after)
-    except (ValueError, UnicodeEncodeError, RecursionError) as error:
-        problem = str(error)
+    after, problem = applied(program, edits)
     if problem is not None:
         faults = tuple(finding(program, "MT903", entry.node, problem) for entry in entries)
         return FileResult(data, data, number, 0, tuple(sorted(faults)))
