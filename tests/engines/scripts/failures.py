@@ -33,8 +33,9 @@ def restarted():
         report({"epoch": epoch, "start": start}, epoch=str(epoch))
 
 
+# Two are enough, unless Ray hears of a failure before the checkpoint ahead of it, and starts from an earlier one.
 TorchTrainer(
-    restarted, scaling_config=SCALING, run_config=RunConfig(failure_config=FailureConfig(max_failures=2))
+    restarted, scaling_config=SCALING, run_config=RunConfig(failure_config=FailureConfig(max_failures=10))
 ).fit()
 
 
