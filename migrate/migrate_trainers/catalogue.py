@@ -197,6 +197,22 @@ _ENTRIES = (
         first_target=legacy.FIRST_WITH_LIGHTNING_2,
     ),
     Entry(
+        "MT129",
+        Kind.REVIEW,
+        "A preprocessor's class does what current Ray's base class asks for",
+        "`Preprocessor` had no `__init__` before, and `fit` raises an error where it was not called; `fit` also goes on with what `_fit` returns.",
+        "Nothing to do: both are right for every Ray.",
+        first_target=legacy.FIRST_STRICT_TARGET,
+    ),
+    Entry(
+        "MT130",
+        Kind.REVIEW,
+        "A preprocessor's class is not yet as current Ray's base class asks for",
+        "`fit` raises an error where `Preprocessor.__init__` was not called, or where `stats_` is no dictionary, and `transform` gives `_transform` more arguments than it did.",
+        "Call the base class's `__init__` (a dataclass in `__post_init__`), keep what `_fit` learns in a dictionary, and let `_transform` take `**kwargs`.",
+        first_target=legacy.FIRST_STRICT_TARGET,
+    ),
+    Entry(
         "MT200",
         Kind.MIGRATED,
         "TransformersTrainer became a TorchTrainer with a train function",

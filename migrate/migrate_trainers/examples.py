@@ -54,6 +54,13 @@ trainer = LightningTrainer(
 """
 
 
+def _with_own_preprocessor(method: str) -> str:
+    """A LightningTrainer whose datasets a preprocessor of the script's own transforms."""
+    definition = f"\nclass Cutter(Preprocessor):\n    {method}\n\n\ntrainer ="
+    program = _with_datasets(", preprocessor=Cutter(8)").replace("trainer =", definition)
+    return f"from ray.data.preprocessor import Preprocessor\n{program}"
+
+
 def _tuned() -> str:
     """A base trainer with the rest of its configuration in the search space."""
     return f"""from ray import tune
@@ -244,6 +251,8 @@ trainer = TorchTrainer(
 """,
     ),
     "MT123": Example(_with_datasets().replace('"batch_size": 32', '"batch_size": 32, "prefetch_blocks": 1')),
+    "MT129": Example(_with_own_preprocessor("def __init__(self, limit):\n        self.limit = limit")),
+    "MT130": Example(_with_own_preprocessor("def _transform(self, dataset):\n        return dataset")),
     "MT124": Example(
         _with_datasets(", preprocessor=scaler"),
         instead="""\

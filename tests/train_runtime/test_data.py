@@ -311,6 +311,23 @@ def test_preprocessors(preprocessor: Preprocessor, columns: dict[str, Any]) -> N
     np.testing.assert_allclose(np.stack(list(transformed[name])), values, rtol=1e-6)
 
 
+class NotSetUp(ByLargest):
+    def __init__(self) -> None:
+        self.limit = 3
+
+
+class ReturnsNothing(ByLargest):
+    def _fit(self, ds: data.Dataset) -> Preprocessor:
+        super()._fit(ds)
+        return None  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(("made", "message"), [(NotSetUp, r"super\(\)"), (ReturnsNothing, "return self")])
+def test_a_preprocessor_that_ray_can_not_fit(made: type[Preprocessor], message: str) -> None:
+    with pytest.raises(AttributeError, match=message):
+        made().fit(data.from_pandas(pd.DataFrame({"a": [1.0]})))
+
+
 def test_a_preprocessor_must_be_fitted() -> None:
     with pytest.raises(PreprocessorNotFittedException, match="fit_transform"):
         Chain(Stateless(), ByLargest()).transform(data.range(2))

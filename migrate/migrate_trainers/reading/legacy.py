@@ -412,6 +412,7 @@ REMOVED_SHARD_METHODS = frozenset({"iter_epochs"})
 DATASET_CONFIGS = frozenset({"ray.air.DatasetConfig", "ray.air.config.DatasetConfig"})
 DATA_CONFIGS = frozenset({"ray.train.DataConfig", "ray.train._internal.data_config.DataConfig"})
 BATCH_MAPPERS = frozenset({"ray.data.preprocessors.BatchMapper", "ray.data.preprocessors.batch_mapper.BatchMapper"})
+PREPROCESSORS = frozenset({"ray.data.Preprocessor", "ray.data.preprocessor.Preprocessor"})
 PREPROCESSOR_CHAINS = frozenset({"ray.data.preprocessors.Chain", "ray.data.preprocessors.chain.Chain"})
 # DatasetConfig's field order; the settings of how the data are read that have no counterpart, with what they have off.
 DATASET_CONFIG_FIELDS = (

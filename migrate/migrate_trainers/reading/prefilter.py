@@ -38,6 +38,7 @@ OLD_API: dict[bytes, tuple[bytes, ...]] = {
     b" air": (b"import air", b", air"),
     b"ray.train.torch": (b"TorchCheckpoint", b"TorchPredictor"),
     b"ray.train.batch_predictor": (b"BatchPredictor",),
+    b"ray.data": (b"Preprocessor",),
 }
 _SEARCHED = (*STEMS.items(), *OLD_API.items())
 # What they are imported from, or their modules.

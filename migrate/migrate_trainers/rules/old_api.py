@@ -9,6 +9,7 @@ import libcst as cst
 from migrate_trainers.reading import legacy
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.configs import holds_old_arguments
+from migrate_trainers.rules.data.preprocessor_classes import bases_to_set_up
 from migrate_trainers.rules.legacy_uses import call_sites, only_reads, references
 from migrate_trainers.rules.rewrite import moved_name
 from migrate_trainers.rules.session import trial_getters
@@ -69,6 +70,7 @@ def _uses(program: Program, settings: Settings) -> Iterator[cst.Name | cst.Attri
             yield node
     if settings.strict_target:
         yield from (context for _, context in trial_getters(program))
+        yield from bases_to_set_up(program)
         for call in program.calls:
             if isinstance(call.func, cst.Name | cst.Attribute) and holds_old_arguments(program, call):
                 yield call.func

@@ -18,6 +18,7 @@ from migrate_trainers.rules.checkpoints.migrate import migrate_readers
 from migrate_trainers.rules.checkpoints.restored import is_restoring
 from migrate_trainers.rules.configs import migrate_configs
 from migrate_trainers.rules.data.ingest import remove_gone_classes
+from migrate_trainers.rules.data.preprocessor_classes import migrate_preprocessor_classes
 from migrate_trainers.rules.legacy_uses import (
     call_sites,
     check_place,
@@ -127,6 +128,7 @@ def rewrite_sites(
             check_workers(rewrite, site)
             rewrite.findings.append(finding(program, code, site.call.func, ""))
     remove_gone_classes(rewrite)
+    migrate_preprocessor_classes(rewrite)
     edits = list(rewrite.edits)
     for arguments in rewrite.argument_edits.values():
         edits += arguments.edits()

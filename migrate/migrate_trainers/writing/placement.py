@@ -81,7 +81,10 @@ def at_top(program: Program, function: cst.FunctionDef, lines: Sequence[str]) ->
         and isinstance(first.body[0], cst.Expr)
         and isinstance(first.body[0].value, cst.SimpleString | cst.ConcatenatedString)
     )
-    place = statements[1] if is_docstring and len(statements) > 1 else first
+    if is_docstring and len(statements) == 1:
+        assert isinstance(first, cst.SimpleStatementLine)
+        return below(program, first, f"\n{program.indent(first)}".join(lines))
+    place = statements[1] if is_docstring else first
     assert isinstance(place, cst.SimpleStatementLine | cst.BaseCompoundStatement)
     start = leading_comments_start(program, place)
     return Edit(start, start, "".join(f"{program.indent(place)}{line}\n" for line in lines))

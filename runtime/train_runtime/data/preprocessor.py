@@ -14,7 +14,6 @@ from train_runtime.data._columns import table_of_columns, table_of_frame
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
-    from typing_extensions import Self
 
     from train_runtime.data.dataset import Dataset
 
@@ -41,9 +40,11 @@ class Preprocessor:
 
     _is_fittable = True
     _fitted = False
+    _is_set_up = False
     stats_: Mapping[str, Any]
 
     def __init__(self) -> None:
+        self._is_set_up = True
         self.stats_ = {}
 
     def fit_status(self) -> FitStatus:
@@ -54,13 +55,24 @@ class Preprocessor:
             return Preprocessor.FitStatus.FITTED
         return Preprocessor.FitStatus.NOT_FITTED
 
-    def fit(self, ds: Dataset) -> Self:
-        """Learn from the dataset; what was learnt before is forgotten."""
-        if self.fit_status() is not Preprocessor.FitStatus.NOT_FITTABLE:
-            self.stats_ = {}
-            self._fit(ds)
-            self._fitted = True
-        return self
+    def fit(self, ds: Dataset) -> Preprocessor:
+        """Learn from the dataset; what was learnt before is forgotten.
+
+        Raises:
+            AttributeError: as on Ray, in a class whose `__init__` doesn't call that of this one, or whose `_fit`
+                returns no preprocessor.
+        """
+        if self.fit_status() is Preprocessor.FitStatus.NOT_FITTABLE:
+            return self
+        name = type(self).__name__
+        if not self._is_set_up:
+            raise AttributeError(f"`{name}.__init__` must call `super().__init__()`.")
+        self.stats_ = {}
+        fitted = self._fit(ds)
+        if not isinstance(fitted, Preprocessor):
+            raise AttributeError(f"`{name}._fit` must return the preprocessor: `return self`.")
+        self._fitted = True
+        return fitted
 
     def fit_transform(self, ds: Dataset) -> Dataset:
         """`fit`, then `transform`."""
@@ -121,7 +133,7 @@ class Preprocessor:
         """The format to use where both are implemented."""
         return "pandas"
 
-    def _fit(self, ds: Dataset) -> Any:
+    def _fit(self, ds: Dataset) -> Preprocessor:
         raise NotImplementedError(f"{type(self).__name__} does not implement `_fit`.")
 
     def _transform_pandas(self, df: pd.DataFrame) -> pd.DataFrame:

@@ -47,12 +47,13 @@ class _Scaler(Preprocessor):
 class StandardScaler(_Scaler):
     """Columns with mean 0 and standard deviation 1; constant ones become 0."""
 
-    def _fit(self, ds: Dataset) -> None:
+    def _fit(self, ds: Dataset) -> Preprocessor:
         table = ds.select_columns(self.columns).materialize()
         self.stats_ = {
             **{f"mean({column})": table.mean(column) for column in self.columns},
             **{f"std({column})": table.std(column, ddof=0) for column in self.columns},
         }
+        return self
 
     def _offset_and_scale(self, column: str) -> tuple[float, float]:
         deviation = self.stats_[f"std({column})"]
@@ -62,9 +63,10 @@ class StandardScaler(_Scaler):
 class MinMaxScaler(_Scaler):
     """Columns from 0 to 1; constant ones become 0."""
 
-    def _fit(self, ds: Dataset) -> None:
+    def _fit(self, ds: Dataset) -> Preprocessor:
         table = ds.select_columns(self.columns).materialize()
         self.stats_ = {**table.min(self.columns), **table.max(self.columns)}
+        return self
 
     def _offset_and_scale(self, column: str) -> tuple[float, float]:
         smallest, largest = self.stats_[f"min({column})"], self.stats_[f"max({column})"]
@@ -112,9 +114,10 @@ class Chain(Preprocessor):
             return Preprocessor.FitStatus.NOT_FITTABLE
         return statuses.pop() if len(statuses) == 1 else Preprocessor.FitStatus.PARTIALLY_FITTED
 
-    def _fit(self, ds: Dataset) -> None:
+    def _fit(self, ds: Dataset) -> Preprocessor:
         for preprocessor in self.preprocessors:
             ds = preprocessor.fit_transform(ds)
+        return self
 
     def _transform(self, ds: Dataset, batch_size: int | None) -> Dataset:
         for preprocessor in self.preprocessors:
