@@ -34,7 +34,7 @@ class BundledRuns:
     def fits(self, script: Path) -> tuple[Fit, ...]:
         """What the fits of a script gave: kept from a run of the same script on the same runtime, or from a new one."""
         kept = self._cache.get(_key(script), None)
-        return self.run(script).fits if kept is None else tuple(Fit(**fit) for fit in kept)
+        return self.run(script).fits if kept is None else tuple(map(Fit.read, kept))
 
 
 def _key(script: Path) -> str:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+if TYPE_CHECKING:
+    from _pytest.mark import ParameterSet
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -76,6 +81,17 @@ def legacy_cases() -> list[Case]:
 def cases_for_earlier_targets() -> list[tuple[Case, str]]:
     """The cases whose output is run on earlier releases of Ray, with each of these."""
     return [(case, release) for case in legacy_cases() for release in case.earlier_targets]
+
+
+def on_real_ray(cases: list[Case]) -> list[ParameterSet]:
+    """The parameters of a test that runs each of the cases on real Ray, in the suite that the case names.
+
+    A script takes half a minute there: what trains as others do waits for `make equivalence`.
+    """
+    return [
+        pytest.param(case, marks=pytest.mark.legacy_ray if case.suite == "equivalence" else pytest.mark.real_ray)
+        for case in cases
+    ]
 
 
 def all_cases() -> list[Case]:

@@ -41,7 +41,13 @@ class Fit:
 
     metrics: dict[str, Any] | None
     checkpoints: int  # how many were kept
+    files: tuple[tuple[str, ...], ...]  # of each checkpoint that was kept, by their paths in it; none of trials
     error: str | None
+
+    @classmethod
+    def read(cls, record: dict[str, Any]) -> Fit:
+        """A fit that was written as JSON."""
+        return cls(**{**record, "files": tuple(map(tuple, record["files"]))})
 
 
 @dataclass(frozen=True)
@@ -182,7 +188,7 @@ def _run(
         command = [str(python), str(_RECORDER), engine, str(record), str(script.resolve())]
         status, printed = _output_of(command, folder, variables, timeout_s)
         recorded = json.loads(record.read_text(encoding="utf-8")) if record.exists() else []
-    return Run(script, tuple(Fit(**fit) for fit in recorded), status, printed)
+    return Run(script, tuple(map(Fit.read, recorded)), status, printed)
 
 
 @contextmanager

@@ -109,19 +109,21 @@ def _record_fits(trainer_class: Any, record: Path) -> None:
     fits: list[dict[str, Any]] = []
     original = trainer_class.fit
 
-    def write(metrics: Any, checkpoints: int, error: str | None) -> None:
-        fits.append({"metrics": metrics, "checkpoints": checkpoints, "error": error})
+    def write(metrics: Any, files: list[list[str]], error: str | None) -> None:
+        fits.append({"metrics": metrics, "checkpoints": len(files), "files": files, "error": error})
         record.write_text(json.dumps(fits, default=_plain), encoding="utf-8")
 
     def fit(self: Any) -> Any:
         try:
             result = original(self)
         except BaseException as error:
-            write(None, 0, f"{type(error).__name__}: {error}")
+            write(None, [], f"{type(error).__name__}: {error}")
             raise
-        kept = len(result.best_checkpoints or ())
-        assert (kept > 0) == (result.checkpoint is not None), "checkpoints without a latest one, or the other way round"
-        write(result.metrics, kept, None if result.error is None else repr(result.error))
+        files = [_files(checkpoint) for checkpoint, _ in result.best_checkpoints or ()]
+        assert bool(files) == (result.checkpoint is not None), (
+            "checkpoints without a latest one, or the other way round"
+        )
+        write(result.metrics, files, None if result.error is None else repr(result.error))
         return result
 
     trainer_class.fit = fit
@@ -137,6 +139,7 @@ def _record_trials(tune: Any, record: Path) -> None:
                 "metrics": result.metrics,
                 # A trial that fits a trainer of its own only tells where the last checkpoint is.
                 "checkpoints": len(result.best_checkpoints or ()) or int("checkpoint_path" in result.metrics),
+                "files": [],
                 "error": None if result.error is None else repr(result.error),
             }
             for result in results
@@ -154,6 +157,13 @@ def _record_trials(tune: Any, record: Path) -> None:
         return analysis
 
     tune.Tuner.fit, tune.run = fit, run
+
+
+def _files(checkpoint: Any) -> list[str]:
+    """The files of a checkpoint, by their paths in it."""
+    with checkpoint.as_directory() as name:
+        folder = Path(name)
+        return sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
 
 
 def _plain(value: Any) -> Any:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cases import Case, adopted_cases
+from cases import Case, adopted_cases, on_real_ray
 from engine import BundledRuntime, PlainPython
 
 if TYPE_CHECKING:
@@ -49,8 +49,7 @@ def test_runs_with_two_workers(case: Case, tmp_path: Path) -> None:
         assert math.isfinite(fit.metrics[name]), name
 
 
-@pytest.mark.real_ray
-@pytest.mark.parametrize("case", adopted_cases(), ids=lambda case: case.name)
+@pytest.mark.parametrize("case", on_real_ray(adopted_cases()), ids=lambda case: case.name)
 def test_one_worker_on_ray_gives_what_the_plain_script_gave(
     case: Case, real_ray: RealRay, bundled_runs: BundledRuns
 ) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from cases import Case, runnable_cases, tuned_cases
+from cases import Case, on_real_ray, runnable_cases, tuned_cases
 
 if TYPE_CHECKING:
     from bundled_runs import BundledRuns
@@ -15,15 +15,7 @@ if TYPE_CHECKING:
 SCRIPTS = Path(__file__).parent / "scripts"
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        # A script takes half a minute on real Ray: what trains as others do waits for `make equivalence`.
-        pytest.param(case, marks=pytest.mark.legacy_ray if case.suite == "equivalence" else pytest.mark.real_ray)
-        for case in runnable_cases()
-    ],
-    ids=lambda case: case.name,
-)
+@pytest.mark.parametrize("case", on_real_ray(runnable_cases()), ids=lambda case: case.name)
 def test_same_results(case: Case, real_ray: RealRay, bundled_runs: BundledRuns) -> None:
     ours = bundled_runs.fits(case.after)
     theirs = real_ray.run(case.after, keeps_row_order=True).check().fits
