@@ -37,6 +37,7 @@ conformance: $(VENV)/.installed-dev
 
 equivalence: $(VENV)/.installed-dev $(LEGACY)/.installed
 	$(BIN)/python -m pytest -m legacy_ray tests/engines
+	$(BIN)/python tests/engines/equivalence.py
 
 faults: $(VENV)/.installed-dev
 	$(BIN)/python tests/faults/fault_runs.py
@@ -68,4 +69,4 @@ $(LEGACY)/.installed: $(wildcard tests/engines/legacy/*.txt)
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(LEGACY) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LEGACY) .kept_runs .pytest_cache .mypy_cache .ruff_cache .hypothesis

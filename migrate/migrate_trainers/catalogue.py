@@ -217,7 +217,7 @@ _ENTRIES = (
         Kind.MIGRATED,
         "TransformersTrainer became a TorchTrainer with a train function",
         "Ray 2.9 removed TransformersTrainer. The train function makes the `transformers.Trainer` and trains it.",
-        "Checkpoints now hold the model under `checkpoint/` where `RayTrainReportCallback` is used.",
+        "Checkpoints now hold the random states of all workers, and the model under `checkpoint/` where `RayTrainReportCallback` is used.",
     ),
     Entry(
         "MT201",

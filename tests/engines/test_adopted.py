@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from bundled_runs import BundledRuns
     from engine import Fit, RealRay
+    from kept_runs import KeptRuns
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     [pytest.param(case, marks=() if case.suite == "test" else pytest.mark.real_ray) for case in adopted_cases()],
     ids=lambda case: case.name,
 )
-def test_one_worker_gives_what_the_plain_script_gave(case: Case, bundled_runs: BundledRuns) -> None:
+def test_one_worker_gives_what_the_plain_script_gave(case: Case, bundled_runs: KeptRuns) -> None:
     _assert_as_plain(case, bundled_runs.run(case.after).fits)
 
 
@@ -51,7 +51,7 @@ def test_runs_with_two_workers(case: Case, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("case", on_real_ray(adopted_cases()), ids=lambda case: case.name)
 def test_one_worker_on_ray_gives_what_the_plain_script_gave(
-    case: Case, real_ray: RealRay, bundled_runs: BundledRuns
+    case: Case, real_ray: RealRay, bundled_runs: KeptRuns
 ) -> None:
     run = real_ray.run(case.after).check()
     # Ray forgets what is reported without a checkpoint, so what the worker printed tells.

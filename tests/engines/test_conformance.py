@@ -9,20 +9,21 @@ import pytest
 from cases import Case, on_real_ray, runnable_cases, tuned_cases
 
 if TYPE_CHECKING:
-    from bundled_runs import BundledRuns
     from engine import RealRay
+    from kept_runs import KeptRuns
 
 SCRIPTS = Path(__file__).parent / "scripts"
 
 
 @pytest.mark.parametrize("case", on_real_ray(runnable_cases()), ids=lambda case: case.name)
-def test_same_results(case: Case, real_ray: RealRay, bundled_runs: BundledRuns) -> None:
+def test_same_results(case: Case, ray_runs: KeptRuns, bundled_runs: KeptRuns) -> None:
     ours = bundled_runs.fits(case.after)
-    theirs = real_ray.run(case.after, keeps_row_order=True).check().fits
+    theirs = ray_runs.run(case.after).fits
 
     assert len(ours) == len(theirs)
     for our_fit, their_fit in zip(ours, theirs, strict=True):
         assert our_fit.checkpoints == their_fit.checkpoints
+        assert our_fit.files == their_fit.files
         assert our_fit.metrics is not None
         assert their_fit.metrics is not None
         for name in case.metrics:
@@ -31,7 +32,7 @@ def test_same_results(case: Case, real_ray: RealRay, bundled_runs: BundledRuns) 
 
 @pytest.mark.real_ray
 @pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.py")), ids=lambda script: script.stem)
-def test_same_reports(script: Path, real_ray: RealRay, bundled_runs: BundledRuns) -> None:
+def test_same_reports(script: Path, real_ray: RealRay, bundled_runs: KeptRuns) -> None:
     """Of scripts that report what they see, everything is equal."""
     ours = bundled_runs.fits(script)
     theirs = real_ray.run(script).check().fits

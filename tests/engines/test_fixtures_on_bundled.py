@@ -9,8 +9,8 @@ import pytest
 from cases import Case, all_cases, runnable_cases
 
 if TYPE_CHECKING:
-    from bundled_runs import BundledRuns
     from engine import Fit
+    from kept_runs import KeptRuns
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     [pytest.param(case, marks=() if case.suite == "test" else pytest.mark.real_ray) for case in runnable_cases()],
     ids=lambda case: case.name,
 )
-def test_runs_as_the_legacy_program_did(case: Case, bundled_runs: BundledRuns) -> None:
+def test_runs_as_the_legacy_program_did(case: Case, bundled_runs: KeptRuns) -> None:
     # The long suite may have run it for the comparison with real Ray already.
     fits = bundled_runs.run(case.after).fits if case.suite == "test" else bundled_runs.fits(case.after)
 
