@@ -10,7 +10,7 @@ LEGACY_INSTALL := $(LEGACY)/bin/python -m pip install --quiet --disable-pip-vers
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test lint bench fuzz conformance equivalence faults readme clean
+.PHONY: demo test lint bench fuzz conformance equivalence faults docs clean
 
 demo: $(VENV)/.installed-demo
 	$(BIN)/python fixtures/demo/run.py
@@ -43,7 +43,7 @@ faults: $(VENV)/.installed-dev
 	$(BIN)/python tests/faults/fault_runs.py
 	$(BIN)/python tests/faults/random_kills.py
 
-readme: $(VENV)/.installed-dev
+docs: $(VENV)/.installed-dev
 	$(BIN)/python tools/findings_table.py
 
 $(BIN)/python:

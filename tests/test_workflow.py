@@ -1,4 +1,4 @@
-"""The workflow that the README shows: it is the file in `examples/`, and its commands run."""
+"""The workflow that `docs/reviewing.md` shows: it is the file in `examples/`, and its commands run."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ STEPS: list[dict[str, Any]] = WORKFLOW["jobs"]["migrate-trainers"]["steps"]
 RECORDER = '#!/bin/sh\necho "$(basename "$0") $*" >> "$RECORD"\n'
 
 
-def test_readme_shows_the_file() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_page_shows_the_file() -> None:
+    page = (ROOT / "docs" / "reviewing.md").read_text(encoding="utf-8")
 
-    assert f"```yaml\n{FILE.read_text(encoding='utf-8')}```" in readme
+    assert f"```yaml\n{FILE.read_text(encoding='utf-8')}```" in page
 
 
 def test_only_official_actions_with_a_version() -> None:

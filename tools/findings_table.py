@@ -1,4 +1,4 @@
-"""Write the README's table of findings from the catalogue."""
+"""Write the table of findings from the catalogue."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from migrate_trainers.catalogue import CATALOGUE
 if TYPE_CHECKING:
     from migrate_trainers.entry import Entry
 
-README = Path(__file__).parents[1] / "README.md"
+PAGE = Path(__file__).parents[1] / "docs" / "findings.md"
 _HEADER = "| code | kind | finding | what to do |"
 # The header, and the rows up to the first line that is none.
 _TABLE = re.compile(rf"^{re.escape(_HEADER)}\n(?:\|.*\n)*", flags=re.MULTILINE)
@@ -26,10 +26,10 @@ def _title(entry: Entry) -> str:
     return f"{entry.title} ({entry.versions})" if entry.versions else entry.title
 
 
-def with_table(readme: str) -> str:
-    """The README's text with the table as it is now."""
-    return _TABLE.sub(lambda _: table(), readme, count=1)
+def with_table(page: str) -> str:
+    """The page's text with the table as it is now."""
+    return _TABLE.sub(lambda _: table(), page, count=1)
 
 
 if __name__ == "__main__":
-    README.write_text(with_table(README.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

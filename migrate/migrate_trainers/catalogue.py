@@ -1,7 +1,7 @@
 """Every finding that the tool can give: what it means, why, and what to do. Codes never change their meaning.
 
 Those about scripts that are adopted are in `adopting/catalogue.py`. `examples.py` has a program for each, and the
-README's table is made from here (`make readme`).
+table in `docs/findings.md` is made from here (`make docs`).
 """
 
 from __future__ import annotations

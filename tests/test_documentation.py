@@ -1,4 +1,4 @@
-"""What the README shows is what the tool does."""
+"""What the README and the pages in `docs/` show is what the tool does."""
 
 from __future__ import annotations
 
@@ -45,16 +45,15 @@ def test_pair_is_what_the_tool_writes(before: str, after: str) -> None:
 
 
 def test_adopted_script_is_what_the_tool_writes() -> None:
-    plain, adopted = re.findall(r"```python\n(.*?)```", README.partition("### Adopt a plain script\n")[2], re.DOTALL)[
-        :2
-    ]
+    plain, adopted = re.findall(r"```python\n(.*?)```", README.partition("## Adopt a plain script\n")[2], re.DOTALL)[:2]
 
     assert migrate_source(plain.encode(), Settings(adoption=Adoption(2))).after.decode() == adopted
 
 
 def test_names_only_options_that_exist() -> None:
     options = {option for parameter in main.params for option in parameter.opts}
-    used = set(re.findall(r"migrate-trainers[^\n`]*? (--[a-z-]+)", README))
+    pages = [README, *(page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").glob("*.md")))]
+    used = {option for page in pages for option in re.findall(r"migrate-trainers[^\n`]*? (--[a-z-]+)", page)}
 
     assert used
     assert used <= options
@@ -63,8 +62,9 @@ def test_names_only_options_that_exist() -> None:
 def test_table_of_findings_is_that_of_the_catalogue() -> None:
     with_table = runpy.run_path(str(ROOT / "tools" / "findings_table.py"))["with_table"]
 
-    assert with_table(README) == README, "`make readme` writes the table"
-    assert all(f"| {code} |" in README for code in CATALOGUE)
+    page = (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")
+    assert with_table(page) == page, "`make docs` writes the table"
+    assert all(f"| {code} |" in page for code in CATALOGUE)
 
 
 def test_every_finding_about_code_has_an_example() -> None:
