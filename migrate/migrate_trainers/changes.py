@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from migrate_trainers.engine import file_finding
+from migrate_trainers.file_findings import file_finding
 from migrate_trainers.files import replace_files
 from migrate_trainers.progress import unwatched
 from migrate_trainers.repository import uncommitted

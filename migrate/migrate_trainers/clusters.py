@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from migrate_trainers.containers import is_page
 from migrate_trainers.containers.files import PythonFiles
-from migrate_trainers.engine import failure, file_finding, migrate_source, with_finding
+from migrate_trainers.engine import migrate_source
+from migrate_trainers.file_findings import failure, file_finding, with_finding
 from migrate_trainers.findings import FileResult
 from migrate_trainers.groups import groups
 from migrate_trainers.reading.modules import absolute

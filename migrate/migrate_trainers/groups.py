@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from migrate_trainers.engine import failure, migrate_program
+from migrate_trainers.engine import migrate_program
+from migrate_trainers.file_findings import failure
 from migrate_trainers.findings import FileResult, Kind
 from migrate_trainers.linking import left_with_others, migrate_linked, prepare
 from migrate_trainers.reading.directives import changed_although_skipped, skips_file

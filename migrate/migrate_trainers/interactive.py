@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from migrate_trainers.changes import groups, left
-from migrate_trainers.engine import file_finding
+from migrate_trainers.file_findings import file_finding
 from migrate_trainers.reporting.diffs import text_diff
 from migrate_trainers.reporting.places import shown
 from migrate_trainers.selection import RULES

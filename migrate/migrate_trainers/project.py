@@ -6,7 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migrate_trainers.engine import file_finding, migrate_source
+from migrate_trainers.engine import migrate_source
+from migrate_trainers.file_findings import file_finding
 from migrate_trainers.files import hits as hits_among
 from migrate_trainers.findings import FileResult
 from migrate_trainers.progress import unwatched

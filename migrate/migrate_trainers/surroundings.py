@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from migrate_trainers.engine import file_finding, migrate_program, read_program
+from migrate_trainers.engine import migrate_program, read_program
+from migrate_trainers.file_findings import file_finding
 from migrate_trainers.findings import FileResult
 from migrate_trainers.reading.modules import absolute
 from migrate_trainers.reading.prefilter import mentions_old_api

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from migrate_trainers.engine import file_finding
+from migrate_trainers.file_findings import file_finding
 from migrate_trainers.reading import legacy
 
 if TYPE_CHECKING:

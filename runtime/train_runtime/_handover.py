@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from train_runtime._folder import delete_checkpoint
+from train_runtime._filesystems import delete_checkpoint
 from train_runtime.checkpoint import Checkpoint
 from train_runtime.report_config import CheckpointUploadMode
 

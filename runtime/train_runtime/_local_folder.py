@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from train_runtime import _durable
-from train_runtime._folder import delete_checkpoint
+from train_runtime._filesystems import delete_checkpoint
 from train_runtime.checkpoint import Checkpoint
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import posixpath
 import tempfile
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from train_runtime._folder import delete_checkpoint, with_fsspec_interface
+from train_runtime._filesystems import delete_checkpoint, with_fsspec_interface
 from train_runtime.checkpoint import METADATA_FILE, Checkpoint
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from train_runtime._folder import is_local, resolve_url, with_fsspec_interface
+from train_runtime._filesystems import is_local, resolve_url, with_fsspec_interface
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

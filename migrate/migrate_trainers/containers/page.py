@@ -11,7 +11,7 @@ from migrate_trainers.containers.blocks import Block, split_lines
 from migrate_trainers.containers.joined import Joined
 from migrate_trainers.containers.magics import MagicText, read_cell
 from migrate_trainers.containers.names import LEGACY_NAMES, names_of
-from migrate_trainers.engine import failure, file_finding
+from migrate_trainers.file_findings import failure, file_finding
 from migrate_trainers.findings import FileResult
 from migrate_trainers.reading.prefilter import mentions_legacy_name
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from migrate_trainers.reading.program import Program, Statement
     from migrate_trainers.reading.scopes import Binding
-    from migrate_trainers.rules.accelerate.migrate import AccelerateSite
+    from migrate_trainers.rules.accelerate.sites import AccelerateSite
     from migrate_trainers.rules.rewrite import Rewrite
 
 

@@ -18,7 +18,7 @@ from migrate_trainers.rules.trainer_call import is_absent
 
 if TYPE_CHECKING:
     from migrate_trainers.reading.program import Program
-    from migrate_trainers.rules.accelerate.migrate import AccelerateSite
+    from migrate_trainers.rules.accelerate.sites import AccelerateSite
     from migrate_trainers.rules.rewrite import Rewrite
 
 _KEY = "resume_from_checkpoint"

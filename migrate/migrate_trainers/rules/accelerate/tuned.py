@@ -11,7 +11,8 @@ from migrate_trainers.reading import legacy
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.reading.values import ValueAnalysis
 from migrate_trainers.refusal import Refusal
-from migrate_trainers.rules.accelerate.migrate import OWN_ARGUMENTS, carry_over, migrate_accelerate, read_site
+from migrate_trainers.rules.accelerate.migrate import carry_over, migrate_accelerate
+from migrate_trainers.rules.accelerate.sites import OWN_ARGUMENTS, read_site
 from migrate_trainers.rules.accelerate.train_function import own_function
 from migrate_trainers.rules.data.shards import migrate_shards
 from migrate_trainers.rules.trainer_call import trainer_arguments
@@ -21,7 +22,7 @@ from migrate_trainers.writing.placement import at_top
 from migrate_trainers.writing.render import free_name, names_in
 
 if TYPE_CHECKING:
-    from migrate_trainers.rules.accelerate.migrate import AccelerateSite
+    from migrate_trainers.rules.accelerate.sites import AccelerateSite
     from migrate_trainers.rules.rewrite import Rewrite
     from migrate_trainers.rules.tuning.sites import TunedTrainer
 
