@@ -132,6 +132,7 @@ def _migrate_whole(program: Program, settings: Settings, package: Package) -> Fi
     from migrate_trainers.refusal import Refusal
     from migrate_trainers.rules import legacy_uses, old_api
     from migrate_trainers.rules.checkpoints.restored import continue_by_name
+    from migrate_trainers.rules.lightning.unpacked import written_out
     from migrate_trainers.rules.tuning.handwritten import builders_for_dictionaries
 
     data = program.source.data
@@ -146,8 +147,9 @@ def _migrate_whole(program: Program, settings: Settings, package: Package) -> Fi
         return FileResult(data, data, len(sites), 0, tuple(sorted(findings)))
     if continuation.edits:
         program = program.edited(continuation.edits, continues_runs=True)
-    if handwritten := builders_for_dictionaries(program):
-        program = program.edited(handwritten)
+    for understood in (builders_for_dictionaries, written_out):
+        if edits := understood(program):
+            program = program.edited(edits)
     result = _migrate_in_package(program, settings, package)
     if result.changed:
         return replace(result, findings=tuple(sorted((*result.findings, *continuation.findings))))

@@ -87,7 +87,7 @@ class ValueAnalysis:
         bindings = self.program.bindings(node)
         return (
             len(bindings) == 1
-            and bindings[0].kind is BindingKind.ASSIGNMENT
+            and makes_dictionary(self.program, bindings[0])
             and self.is_stable(node)
             and all(only_looks(self.program, use) for use in self.program.uses(bindings[0]))
         )
@@ -301,6 +301,16 @@ def _unpacks(node: cst.BaseExpression) -> bool:
     if isinstance(node, cst.List | cst.Tuple | cst.Set):
         return any(isinstance(element, cst.StarredElement) for element in node.elements)
     return isinstance(node, cst.Dict) and any(isinstance(entry, cst.StarredDictElement) for entry in node.elements)
+
+
+def makes_dictionary(program: Program, binding: Binding) -> bool:
+    """Whether a binding assigns a new dictionary, which only its own variable has."""
+    if isinstance(binding.node, cst.Assign) and len(binding.node.targets) > 1:
+        return False
+    value = binding.value
+    if isinstance(value, cst.Call) and isinstance(value.func, cst.Name):
+        return value.func.value == "dict" and not program.bindings(value.func)
+    return isinstance(value, cst.Dict)
 
 
 def only_looks(program: Program, name: cst.Name) -> bool:

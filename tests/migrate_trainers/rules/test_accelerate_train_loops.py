@@ -178,6 +178,8 @@ VALUES = {
     "an attribute": "{'mixed_precision': args.name}",
     "a variable": "{'mixed_precision': precision}",
     "a choice": "{'mixed_precision': 'bf16' if precision else 'no'}",
+    "a choice by a comparison": "{'mixed_precision': 'bf16' if args.top_k > 1 and args.name != 'no' else 'no'}",
+    "an item": "{'mixed_precision': 'bf16' if own['size'] > 1 else 'no'}",
     "nothing": "{'mixed_precision': nothing}",
     "in a section": "{'distributed_type': 'DEEPSPEED', 'deepspeed_config': {'zero_stage': args.top_k}}",
 }
@@ -185,7 +187,7 @@ VALUES = {
 
 @pytest.mark.parametrize("config", VALUES.values(), ids=VALUES.keys())
 def test_setting_that_only_a_run_tells(config: str) -> None:
-    before = "from project import args\nprecision = effect('fp16')\nnothing = effect(None)\n"
+    before = "from project import args\nprecision = effect('fp16')\nnothing = effect(None)\nown = {'size': 2}\n"
     loop = "def loop(config):\n    Accelerator()\n    session.report(config)\n"
     for source in (
         f"{IMPORTS}{before}{loop}{trainer('loop', config)}",
@@ -213,8 +215,12 @@ def test_setting_by_the_devices_of_the_driver() -> None:
         "p = effect(1)\nsettings = {'mixed_precision': p}\np = 'no'\n"
         "AccelerateTrainer(loop, accelerate_config=settings).fit()\n",
         "AccelerateTrainer(loop, accelerate_config={'mixed_precision': effect(1)}).fit()\n",
+        "own = {'p': 'fp16'}\nsettings = {'mixed_precision': own['p']}\nown['p'] = 'no'\n"
+        "AccelerateTrainer(loop, accelerate_config=settings).fit()\n",
+        "own = shared = {'p': effect('fp16')}\nsettings = {'mixed_precision': own['p']}\nshared['p'] = 'no'\n"
+        "AccelerateTrainer(loop, accelerate_config=settings).fit()\n",
     ],
-    ids=["another each turn", "rebound", "with an effect"],
+    ids=["another each turn", "rebound", "with an effect", "an item that changes", "an item of a shared one"],
 )
 def test_setting_that_may_change(text: str) -> None:
     result = migrate(f"{IMPORTS}def loop(config):\n    Accelerator()\n{text}")

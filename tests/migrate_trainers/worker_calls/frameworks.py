@@ -105,11 +105,13 @@ def lightning(recorder: Recorder) -> Modules:
         """What reports looks the same, whichever class does it, behind the ModelCheckpoint for files of one's own."""
         if isinstance(callback, RayTrainReportCallback):
             return ["reports"]
-        if type(callback) is ModelCheckpoint or not isinstance(callback, ModelCheckpoint):
+        if not isinstance(callback, ModelCheckpoint):
             return [described(callback)]
-        given = {**dict(callback.made_with[1]), "save_last": True}
-        files = [described(ModelCheckpoint(**given))] if {"dirpath", "filename"} & set(given) else []
-        return [*files, "reports"]
+        reports = ["reports"] if type(callback) is not ModelCheckpoint else []
+        given = dict(callback.made_with[1]) | ({"save_last": True} if reports else {})
+        # One that saves the last checkpoint nowhere in particular saves what LightningTrainer's own did.
+        is_usual = given.get("save_last") and not {"dirpath", "filename"} & set(given)
+        return [*([] if is_usual else [described(ModelCheckpoint(**given))]), *reports]
 
     names = {
         "Trainer": Trainer,

@@ -452,7 +452,7 @@ def ray(recorder: Recorder, frameworks: Modules, version: Version) -> Modules:
     accelerate = {"AccelerateTrainer": accelerate_trainer(recorder, run_config, version)}
     return {
         "ray": DRIVER_CALLS,
-        "ray.air": {**configs, "Checkpoint": Checkpoint, "DatasetConfig": DatasetConfig},
+        "ray.air": {**configs, "Checkpoint": Checkpoint, "DatasetConfig": DatasetConfig, "Result": Result},
         "ray.air.config": {**configs, "DatasetConfig": DatasetConfig},
         "ray.air.session": session,
         "ray.air.checkpoint": {"Checkpoint": Checkpoint},

@@ -54,7 +54,7 @@ class _Importer:
             if name in self.files:
                 package = name if name in self.packages else name.rpartition(".")[0]
                 module.__dict__.update({"__builtins__": self.builtins(), "__package__": package})
-                exec(compile(self.files[name], name, "exec"), module.__dict__)
+                exec(compile(self.files[name], name, "exec", dont_inherit=True), module.__dict__)
             parent, _, own = name.rpartition(".")
             if parent:
                 setattr(self.load(parent), own, module)
@@ -115,7 +115,7 @@ def recorded(
         modules[name] = {**modules.get(name, {}), **members}
     names = {"__name__": "__main__", "__file__": script, "__builtins__": _Importer(modules, files or {}).builtins()}
     with mock.patch.object(sys, "argv", ["<program>", *arguments]):
-        exec(compile(source, "<program>", "exec", optimize=1 if checks_results else -1), names)
+        exec(compile(source, "<program>", "exec", dont_inherit=True, optimize=1 if checks_results else -1), names)
     return recorder.recording
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
-from migrate_trainers.reading.values import ValueAnalysis
+from migrate_trainers.reading.values import ValueAnalysis, makes_dictionary, only_looks
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.accelerate.settings import (
     DEEPSPEED_DEFAULTS,
@@ -250,9 +250,18 @@ def _is_same_at(program: Program, node: cst.BaseExpression, place: Statement) ->
     analysis = ValueAnalysis(program, own)
     names = [name for name in program.names if program.contains(node, name)]
     read = {program.text(one) for one in program.attributes if program.contains(node, one)}
-    reads_items = own is not place and any(isinstance(program.parent(name), cst.Subscript) for name in names)
+    reads_items = own is not place and not all(_reads_what_stays(program, node, name) for name in names)
     is_still = not reads_items and not read & program.assigned_attributes
     return _only_asks(program, analysis, node) and is_still and all(analysis.is_stable(name) for name in names)
+
+
+def _reads_what_stays(program: Program, node: cst.BaseExpression, name: cst.Name) -> bool:
+    """Whether a name in an expression reads no item, or one of a dictionary that the program changes nowhere."""
+    if not any(isinstance(one, cst.Subscript) and program.contains(node, one) for one in program.ancestors(name)):
+        return True
+    variable = program.sole_assignment(name)
+    is_own = variable is not None and makes_dictionary(program, variable)
+    return is_own and variable is not None and all(only_looks(program, use) for use in program.uses(variable))
 
 
 def _only_asks(program: Program, analysis: ValueAnalysis, node: cst.BaseExpression) -> bool:
@@ -263,6 +272,9 @@ def _only_asks(program: Program, analysis: ValueAnalysis, node: cst.BaseExpressi
         return all(_only_asks(program, analysis, part) for part in (node.test, node.body, node.orelse))
     if isinstance(node, cst.BooleanOperation):
         return all(_only_asks(program, analysis, part) for part in (node.left, node.right))
+    if isinstance(node, cst.Comparison):
+        compared = (node.left, *(one.comparator for one in node.comparisons))
+        return all(_only_asks(program, analysis, part) for part in compared)
     return analysis.only_reads(node)
 
 

@@ -43,12 +43,19 @@ def migrate_tuned(rewrite: Rewrite, tuned: TunedTrainer) -> None:
     if trials.config.starts:
         trials.config = replace(trials.config, starts=_takes_start(rewrite, site))
     wrapper = next((wrapper for _, wrapper in carry_over(rewrite, [site])), None)
-    if wrapper is None and not ValueAnalysis(rewrite.program, tuned.site.statement).is_movable(function.value):
-        raise Refusal("MT303", function, "it is only known when the script runs")
+    if wrapper is not None:
+        name, lines = wrapper.name, list(wrapper.lines)
+    elif ValueAnalysis(rewrite.program, tuned.site.statement).is_movable(function.value):
+        name, lines = rewrite.program.outer_text(function.value), []
+    else:
+        name = rewrite.new_name("train_loop")
+        lines = [f"{name} = {rewrite.text_of(function.value)}"]
+        if rewrite.program.loop_around(tuned.site.statement) is not None:
+            raise Refusal("MT303", function, "it changes from turn to turn of a loop")
     trials.write_driver(
-        wrapper.name if wrapper is not None else rewrite.program.outer_text(function.value),
+        name,
         [wrapper.definition] if wrapper is not None else [],
-        wrapper.lines if wrapper is not None else [],
+        lines,
         ("train_loop_per_worker", "accelerate_config"),
         site.data,
     )

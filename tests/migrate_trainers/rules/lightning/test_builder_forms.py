@@ -24,6 +24,28 @@ def kwargs_of(calls: list[Any], name: str) -> Any:
 
 
 FORMS = {
+    "keywords of a dictionary with two names, one of which changes it later": """
+        kwargs = other = {"lr": 1}
+        config = LightningConfigBuilder().module(Net, **kwargs).fit_params(datamodule=DM()).build()
+        other["lr"] = 2
+        """,
+    "keywords of a dictionary that another name changes later": """
+        other = {"lr": 1}
+        kwargs = other
+        config = LightningConfigBuilder().module(Net, **kwargs).fit_params(datamodule=DM()).build()
+        other["lr"] = 2
+        """,
+    "keywords unpacked where they are written": """
+        builder = LightningConfigBuilder()
+        builder.trainer(**{"max_epochs": 2, "precision": effect(16)}, **dict(logger=(effect(1), 2)))
+        config = builder.module(Net, **{"lr": 1}).fit_params(**{"datamodule": DM()}).build()
+        """,
+    "keywords unpacked that need a dictionary": """
+        first = {"max_epochs": 2}
+        builder = LightningConfigBuilder()
+        builder.trainer(**{**first, "precision": 16}, **{"logger": (found := effect(1))})
+        config = builder.module(Net, **{"class": 1}).fit_params(datamodule=DM(), **{}).build()
+        """,
     "chained in parentheses": """
         config = (
             LightningConfigBuilder()

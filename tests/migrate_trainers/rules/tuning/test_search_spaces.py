@@ -28,6 +28,11 @@ BUILDERS: dict[str, tuple[str | None, str, dict[str, Any]]] = {
     "an empty one": ("", WHOLE, {"lr": 7}),
     "the class in both": (BASE, ".module(Net, lr=tune.choice([7]))", {"width": 3, "lr": 7}),
     "the class in its own": (BASE, ".module(lr=tune.choice([7]))", {"width": 3, "lr": 7}),
+    "unpacked keywords": (
+        ".module(Net, **{'width': 3, 'lr': 1}).trainer(**dict(max_epochs=2)).fit_params(datamodule=DM())",
+        ".module(**{'lr': tune.choice([7])})",
+        {"width": 3, "lr": 7},
+    ),
     "a grid": (BASE, ".module(lr=tune.grid_search([7, 8]))", {"width": 3, "lr": 7}),
     "a searched keyword that it has": (BASE, ".module(width=tune.uniform(7, 8))", {"width": 7}),
     "a plain keyword that it has": (BASE, ".module(width=7, lr=tune.choice([1]))", {"width": 7, "lr": 1}),

@@ -395,6 +395,27 @@ Tuner(trainer, param_space={"train_loop_config": {"lr": tune.grid_search([7, 8])
     assert "train_loop(config)" in after(migrate(filled(FORMS["Accelerate"], program)))
 
 
+@pytest.mark.parametrize("loop", ["partial(scaled, 3)", "partial(scaled, effect(3))", "Job(effect(3)).run"])
+def test_train_loop_that_is_made_for_the_trainer(loop: str) -> None:
+    definitions = """
+from functools import partial
+def scaled(size, config):
+    Accelerator(mixed_precision=(size, config))
+class Job:
+    def __init__(self, size):
+        self.size = effect(size)
+    def run(self, config):
+        Accelerator(mixed_precision=(self.size, config))
+"""
+    program = f"""{definitions}
+trainer = TRAINER({loop}, SCALING, accelerate_config={{}})
+Tuner(trainer, param_space={{"train_loop_config": {{"lr": tune.grid_search([7, 8])}}}}).fit()
+"""
+    gpu = filled(FORMS["Accelerate"], program).replace("num_workers=2", "num_workers=2, use_gpu=True")
+    check(gpu)
+    check(gpu.replace(f"TRAINER({loop}", f"TRAINER(\n    train_loop_per_worker={loop}"))
+
+
 @pytest.mark.parametrize(
     ("more", "is_lost"), [("", False), ("TRAINER(FUNCTION, SCALING).fit()\n", True)], ids=["tuned", "fitted too"]
 )

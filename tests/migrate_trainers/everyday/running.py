@@ -1,0 +1,93 @@
+"""What the trainers have in common: configurations of a run, what is fitted and how, and what becomes of the result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hypothesis import strategies as st
+
+if TYPE_CHECKING:
+    from program_places import Draw
+
+_HOMES = ("ray.air", "ray.air.config", "ray.train")
+_SCALING = (
+    "ScalingConfig(num_workers=$workers)",
+    "ScalingConfig(num_workers=2, use_gpu=True)",
+    "ScalingConfig( num_workers = $workers,use_gpu = False )",
+    "ScalingConfig(num_workers=$workers, resources_per_worker={'CPU': 1})",
+    "ScalingConfig(\n    num_workers=int($workers),  # how many\n    use_gpu=bool(os.environ.get('GPU')),\n)",
+)
+_RUNS = (
+    "",
+    "",
+    "RunConfig(name=$name)",
+    "RunConfig(name=f'''run-{$name}''', storage_path='/tmp/results')",
+    "RunConfig(failure_config=FailureConfig(max_failures=1))",
+    "RunConfig(\n    name='run',  # its folder\n    checkpoint_config=CheckpointConfig(num_to_keep=2),\n)",
+    "RunConfig(checkpoint_config=CheckpointConfig(num_to_keep=1, checkpoint_score_attribute='loss', "
+    "checkpoint_score_order='min'))",
+    "RunConfig(name='long' if $epochs > 2 else 'short', verbose=1)",
+)
+# How a trainer is fitted: `call` makes it.
+_FITS = (
+    "trainer = {call}\nresult = trainer.fit()\n",
+    "trainer = {call}\nresult = trainer.fit()\nprint(f'done: {{result.metrics}}')\n",
+    "result = {call}.fit()\neffect(result.metrics['loss'])\n",
+    "{call}.fit()\n",
+    "trainer = {call}\n\n# now train\ntrainer.fit()  # this takes long\n",
+    "trainer = {call}\ntry:\n    result = trainer.fit()\nfinally:\n    effect('over')\n",
+    "trainer = {call}\nif (result := trainer.fit()).error is None:\n    effect(result.checkpoint.path)\n",
+    "trainer = {call}\neffect('made')\nresult = trainer.fit()\nprint(result.metrics.get('loss'), result.path)\n",
+    "def fitted(one):\n    return one.fit()\n\nresult = fitted({call})\nprint(result)\n",
+    "trainers = {{'only': {call}}}\nfor key, one in trainers.items():\n    effect(key)\n    one.fit()\n",
+    "def make_it() -> 'object':\n    return {call}\n\nmake_it().fit()\n",
+    "trainer = None\nif $epochs > 0:\n    trainer = {call}\nif trainer is not None:\n    result = trainer.fit()\n",
+    "first = {call}\nfirst.fit()\nsecond = {call}\nsecond.fit()\n",
+    "with nullcontext():\n    trainer = {call}\n    trainer.fit()\n",
+    "trainer, label = {call}, 'label'\nmetrics = trainer.fit().metrics\neffect(label)\n",
+)
+IMPORTS = (
+    "import ray\n",
+    "from contextlib import nullcontext\n",
+    "from functools import wraps\n",
+    "from project import args as project_args, effect\n",
+)
+
+
+def air_imports(draw: Draw) -> tuple[str, ...]:
+    home = draw(st.sampled_from(_HOMES))
+    names = ("CheckpointConfig", "FailureConfig", "RunConfig", "ScalingConfig")
+    return tuple(f"from {home} import {name}\n" for name in names)
+
+
+def run_arguments(draw: Draw, *, runs: bool = True) -> tuple[list[str], list[str]]:
+    """Statements that make configurations, and the arguments of a trainer that give them."""
+    statements, arguments = [], []
+    chosen = [("scaling_config", draw(st.sampled_from(_SCALING)))]
+    chosen += [("run_config", draw(st.sampled_from(_RUNS)))] if runs else []
+    for name, value in chosen:
+        if not value:
+            continue
+        if draw(st.integers(0, 2)):
+            arguments.append(f"{name}={value}")
+        else:
+            variable = draw(st.sampled_from((name, f"{name[0]}_c", "conf_" + name[:3])))
+            statements.append(f"{variable} = {value}\n")
+            arguments.append(f"{name}={variable}")
+    return statements, arguments
+
+
+def called(draw: Draw, name: str, arguments: list[str]) -> str:
+    """A call in one line or several, in one of the usual formats."""
+    style = draw(st.sampled_from(("one line", "lines", "hanging", "odd")))
+    if style == "lines" or any("#" in argument for argument in arguments):
+        return f"{name}(\n" + "".join(f"    {line}\n" for line in ",\n".join(arguments).splitlines()) + ")"
+    if style == "hanging":
+        return f"{name}({arguments[0]},\n        " + ", ".join(arguments[1:]) + ")"
+    if style == "odd":
+        return f"{name}( {' ,'.join(arguments)} )"
+    return f"{name}({', '.join(arguments)})"
+
+
+def fitted(draw: Draw, call: str) -> str:
+    return draw(st.sampled_from(_FITS)).format(call=call)
