@@ -10,7 +10,7 @@ LEGACY_INSTALL := $(LEGACY)/bin/python -m pip install --quiet --disable-pip-vers
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test lint bench fuzz conformance equivalence faults docs clean
+.PHONY: demo test lint bench fuzz fuzz-programs fuzz-notebooks fuzz-bytes fuzz-files conformance equivalence faults docs clean
 
 demo: $(VENV)/.installed-demo
 	$(BIN)/python fixtures/demo/run.py
@@ -26,11 +26,26 @@ lint: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench
 
-# Over 20,000 generated programs and files of bytes that no other run takes, and 1,000 real files: more than an hour.
-fuzz: $(VENV)/.installed-dev
-	PROGRAMS=20000 $(BIN)/python -m pytest -s tests/migrate_trainers/test_generated_bytes.py
-	PROGRAMS=1000 $(BIN)/python -m pytest tests/migrate_trainers/test_real_files.py
-	PROGRAMS=5000 $(BIN)/python -m pytest -s -n 2 tests/migrate_trainers/test_generated_programs.py
+# 20,000 generated programs of ten kinds, 2,000 notebooks and 20,000 files of bytes that no other run takes, and 1,000
+# real files. Each part can be made alone: `make fuzz-programs PROGRAMS=500 KIND=tuned` takes 500 of one kind.
+fuzz: fuzz-programs fuzz-notebooks fuzz-bytes fuzz-files
+
+KIND ?= generated
+fuzz-programs: PROGRAMS ?= 2000
+fuzz-programs: $(VENV)/.installed-dev
+	PROGRAMS=$(PROGRAMS) $(BIN)/python -m pytest -rP -n 2 --timeout 0 --dist worksteal -k "$(KIND)" tests/migrate_trainers/test_generated_programs.py
+
+fuzz-notebooks: PROGRAMS ?= 2000
+fuzz-notebooks: $(VENV)/.installed-dev
+	NOTEBOOKS=$(PROGRAMS) $(BIN)/python -m pytest -rP --timeout 0 tests/migrate_trainers/containers/test_generated_notebooks.py
+
+fuzz-bytes: PROGRAMS ?= 20000
+fuzz-bytes: $(VENV)/.installed-dev
+	PROGRAMS=$(PROGRAMS) $(BIN)/python -m pytest --timeout 0 tests/migrate_trainers/test_generated_bytes.py
+
+fuzz-files: PROGRAMS ?= 1000
+fuzz-files: $(VENV)/.installed-dev
+	PROGRAMS=$(PROGRAMS) $(BIN)/python -m pytest --timeout 0 tests/migrate_trainers/test_real_files.py
 
 conformance: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m real_ray tests/engines
