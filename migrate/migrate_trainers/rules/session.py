@@ -92,7 +92,7 @@ def _as_dictionary(program: Program, call: cst.Call) -> Iterator[Edit]:
 def _of_the_run(rewrite: Rewrite, node: cst.Name | cst.Attribute, name: str, context: str, named: str) -> _Found:
     """What the run has in place of what a getter gave of its trial; raises `Refusal` where that isn't the same."""
     program = rewrite.program
-    classes = {*legacy.TRAINERS, "ray.train.torch.TorchTrainer"}
+    classes = legacy.TRAINERS.keys() | legacy.TORCH_TRAINERS
     trainers = [call for call in program.calls if program.qualified_name(call.func) in classes]
     is_trial = any(program.qualified_name(call.func) in legacy.TUNERS | legacy.TUNE_RUNS for call in program.calls)
     call = program.parent(node)

@@ -166,6 +166,7 @@ class ArgumentEdits:
     def _removal(self, first: int, last: int) -> Edit:
         """Take out a run of arguments; comments inside and behind them stay, on lines of their own."""
         source, arguments = self._program.source, self._call.args
+        close = self._program.span(self._call)[1] - 1
         start = self._program.span(arguments[first])[0]
         end = self._end(arguments[last])
         taken = [self._region(argument) for argument in arguments[first : last + 1] if argument in self._taken]
@@ -176,10 +177,17 @@ class ArgumentEdits:
         if following is None and source.slice(end, line_end).lstrip().startswith("#"):
             end += len(source.slice(end, line_end).rstrip().encode())
         inner = self.indent or self.base_indent() + self._program.module.default_indent
+        shares_line = bool(source.slice(source.line_start(start), start).strip())
+        if following is None and first == 0:
+            low, high = self._opening(), close
+        elif following is None:
+            low, high = self._program.span(arguments[first - 1])[1] if shares_line else start, end
+        else:
+            low, high = start, following
         comments = [
             self._program.text(comment)
             for comment in self._program.comments
-            if start <= self._program.span(comment)[0] < (end if following is None else following)
+            if low <= self._program.span(comment)[0] < high
             and not any(low <= self._program.span(comment)[0] < high for low, high in taken)
             and not any(self._program.contains(argument.value, comment) for argument in self._moved)
         ]
@@ -188,9 +196,10 @@ class ArgumentEdits:
         if following is not None:
             return Edit(start, following, "".join(f"{comment}\n{inner}" for comment in comments))
         kept = "".join(f"\n{inner}{comment}" for comment in comments)
-        closes = end == self._program.span(self._call)[1] - 1
+        closes = not source.slice(end, close).strip(" \t")
         if kept and closes:
             kept += f"\n{self.base_indent()}"
+            end = close
         line_start = source.line_start(start)
         if first > 0 and not source.slice(line_start, start).strip():
             newline = line_start - (2 if source.buffer[line_start - 2 : line_start] == b"\r\n" else 1)
@@ -204,8 +213,8 @@ class ArgumentEdits:
             has_comma = isinstance(arguments[last].comma, cst.Comma) and not comments
             return Edit(self._program.span(arguments[first - 1])[1], end - has_comma, kept)
         if not comments:
-            return Edit(self._opening(), self._program.span(self._call)[1] - 1, "")
-        return Edit(start, end, kept)
+            return Edit(self._opening(), close, "")
+        return Edit(low, close, kept if closes else f"{kept}\n{self.base_indent()}")
 
     def _ends_a_line(self, first: int, end: int) -> bool:
         """Whether a run of arguments follows others on a line, and the next ones stand on a new line."""

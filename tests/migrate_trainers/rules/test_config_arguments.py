@@ -207,6 +207,22 @@ def test_comments_of_a_sync_config_stay() -> None:
     assert '    # ours\n    # not theirs\n    # seconds\n    storage_path="s3://b"' in text
 
 
+@pytest.mark.parametrize("comment", [" # why\n   ", "\n    # why\n    "], ids=["behind", "alone"])
+@pytest.mark.parametrize(
+    "arguments",
+    ["|'x' |, |verbose |= |(|1|)|", "|verbose |= |(|1|)|, |name |=| 'x'|,|", "|verbose |= |(|1|)|", "|'x'|, |verbose|=|1|, |"],
+)
+def test_no_comment_beside_an_argument_that_goes_is_lost(arguments: str, comment: str) -> None:
+    parts = arguments.split("|")
+    for place in range(1, len(parts)):
+        given = comment.join(("".join(parts[:place]), "".join(parts[place:])))
+
+        text = after(migrate(lightning(trainer=f"run_config=RunConfig({given})")))
+
+        assert text.count("# why") == 1
+        assert "verbose" not in text
+
+
 def test_sync_config_in_a_variable_goes_with_its_import() -> None:
     before = "from ray.tune import SyncConfig\nsync = SyncConfig(upload_dir='s3://bucket')\n"
     program = lightning(before=before, trainer="run_config=RunConfig('x', sync_config=sync)")
