@@ -134,6 +134,7 @@ def _migrate_whole(program: Program, settings: Settings, package: Package) -> Fi
     from migrate_trainers.rules.checkpoints.restored import continue_by_name
     from migrate_trainers.rules.lightning.unpacked import written_out
     from migrate_trainers.rules.tuning.handwritten import builders_for_dictionaries
+    from migrate_trainers.rules.tuning.kept_checkpoints import configurations_for_arguments
 
     data = program.source.data
     sites = legacy_uses.call_sites(program)
@@ -147,7 +148,10 @@ def _migrate_whole(program: Program, settings: Settings, package: Package) -> Fi
         return FileResult(data, data, len(sites), 0, tuple(sorted(findings)))
     if continuation.edits:
         program = program.edited(continuation.edits, continues_runs=True)
-    for understood in (builders_for_dictionaries, written_out):
+    steps = [builders_for_dictionaries, written_out]
+    if settings.strict_target:
+        steps.append(configurations_for_arguments)
+    for understood in steps:
         if edits := understood(program):
             program = program.edited(edits)
     result = _migrate_in_package(program, settings, package)

@@ -170,6 +170,10 @@ def _read_tuner(program: Program, call: cst.Call) -> TunerCall:
     arguments = bound_arguments(call, (form.runs,))
     if arguments is None:
         raise Refusal("MT104", call, f"the arguments of `{form.name}`")
+    reserved = arguments.get("resources_per_trial")
+    if reserved is not None and is_run:
+        detail = "`resources_per_trial` beside a trainer, whose `ScalingConfig` says what it needs: remove it"
+        raise Refusal("MT106", reserved, detail)
     unknown = [name for name in arguments if name not in form.arguments]
     if unknown:
         raise Refusal(form.refused, arguments[unknown[0]], f"`{form.name}({unknown[0]}=...)`")

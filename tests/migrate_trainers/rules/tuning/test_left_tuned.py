@@ -17,7 +17,7 @@ LEFT = {
         "LightningConfigBuilder().module(lr=tune.choice([effect(7)])).build()})",
         "MT501",
     ),
-    "reserving by hand": (OWN + "tune.run(trainer.as_trainable(), resources_per_trial={'cpu': 3})", "MT506"),
+    "reserving by hand": (OWN + "tune.run(trainer.as_trainable(), resources_per_trial={'cpu': 3})", "MT106"),
     "run, and tuned": (
         OWN + SPACE + "tune.run(trainer.as_trainable(), config={'lightning_config': space})\n" + TUNED,
         "MT506",

@@ -104,7 +104,12 @@ LEFT = {
     "arguments behind a star": "kw = {'num_samples': 2}\ntune.run(trainer.as_trainable(), **kw)",
     "several experiments": "tune.run_experiments({'one': {'run': trainer.as_trainable()}})",
     "registered by name": "tune.register_trainable('train', trainer.as_trainable())\ntune.run('train')",
-    "kept checkpoints": "tune.run(trainer.as_trainable(), keep_checkpoints_num=2)",
+    "checkpoints kept for a score that is only known later": (
+        "tune.run(trainer.as_trainable(), checkpoint_score_attr=effect('loss'))"
+    ),
+    "checkpoints kept twice": (
+        "tune.run(trainer.as_trainable(), keep_checkpoints_num=2, checkpoint_config=CheckpointConfig())"
+    ),
 }
 
 
@@ -114,6 +119,35 @@ def test_left_with_a_reason(use: str) -> None:
 
     assert not result.changed
     assert set(codes(result, Kind.MANUAL)) <= {"MT501", "MT506", "MT104"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("keep_checkpoints_num=2", "num_to_keep=2"),
+        ("keep_checkpoints_num=None", "num_to_keep=None"),
+        (
+            "keep_checkpoints_num=effect(2), num_samples=2, checkpoint_score_attr='min-loss'",
+            "num_to_keep=effect(2), checkpoint_score_attribute='loss', checkpoint_score_order=\"min\"",
+        ),
+        (
+            "checkpoint_score_attr='acc', keep_checkpoints_num=1",
+            "num_to_keep=1, checkpoint_score_attribute='acc'",
+        ),
+        ("checkpoint_score_attr=None, keep_checkpoints_num=1", "num_to_keep=1"),
+    ],
+)
+@pytest.mark.parametrize("imports", ["", "from ray.tune import run"], ids=["tune.run", "run"])
+def test_older_arguments_of_kept_checkpoints(arguments: str, expected: str, imports: str) -> None:
+    function = "run" if imports else "tune.run"
+    program = f"{HEAD}{imports}\n{OWN}{function}(trainer.as_trainable(), {arguments})\n"
+
+    output = after(migrate(program))
+
+    made = output[output.index("CheckpointConfig(") if "effect" not in arguments else output.index("checkpoint_config =") :]
+    assert f"CheckpointConfig({expected})" in made
+    assert "keep_checkpoints_num" not in output
+    assert migrate(program, target_version=(2, 9)).after.decode().count(arguments) == 1
 
 
 def test_population_keeps_its_checkpoints_in_tune() -> None:
