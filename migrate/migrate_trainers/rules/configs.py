@@ -155,7 +155,7 @@ def _migrate_config(rewrite: Rewrite, call: cst.Call, name: str) -> None:
         _check_hidden(rewrite, call, name)
         return
     first = arguments.get("trainer_resources")
-    if name == "ScalingConfig" and first is not None and first.keyword is None and not _is_off(first.value):
+    if name == "ScalingConfig" and first is not None and first.keyword is None and not is_off(first.value):
         raise Refusal("MT106", first, "the first positional argument of `ScalingConfig` is `trainer_resources`")
     edits = rewrite.arguments_of(call)
     done = migrate_storage(rewrite, call, arguments) if name == "RunConfig" else frozenset()
@@ -164,7 +164,7 @@ def _migrate_config(rewrite: Rewrite, call: cst.Call, name: str) -> None:
         if field in done or (is_current and not _is_old_argument(rewrite.program, name, argument)):
             continue
         if rewrite.settings.strict_target and _is_gone(name, field):
-            if not _is_off(argument.value):
+            if not is_off(argument.value):
                 _check_goes(rewrite, name, field, argument)
                 rewrite.review("MT402", argument, f"`{name}({field}=...)`")
                 remove_imports_of(rewrite, argument)
@@ -267,7 +267,7 @@ def _check_assignments(rewrite: Rewrite, call: cst.Call, name: str) -> None:
             raise Refusal("MT403", node, f"`{variable}.{field} = ...`")
 
 
-def _is_off(node: cst.BaseExpression) -> bool:
+def is_off(node: cst.BaseExpression) -> bool:
     """Whether a value is what the legacy classes took for not given."""
     if isinstance(node, cst.List | cst.Dict | cst.Tuple):
         return not node.elements

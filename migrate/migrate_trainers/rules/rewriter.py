@@ -41,8 +41,8 @@ from migrate_trainers.rules.trainer_call import check_workers
 from migrate_trainers.rules.transformers.migrate import migrate_transformers
 from migrate_trainers.rules.transformers.migrate import migrate_tuned as migrate_tuned_transformers
 from migrate_trainers.rules.transformers.releases import adapt_to_release
+from migrate_trainers.rules.tuning.config_calls import tuner_configs
 from migrate_trainers.rules.tuning.results import migrate_results
-from migrate_trainers.rules.tuning.run_config import tuner_configs
 from migrate_trainers.rules.tuning.sites import tuned_trainers
 from migrate_trainers.writing.imports import ImportPlan
 from migrate_trainers.writing.placement import without_spare_lines

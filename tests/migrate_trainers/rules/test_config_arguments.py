@@ -210,7 +210,12 @@ def test_comments_of_a_sync_config_stay() -> None:
 @pytest.mark.parametrize("comment", [" # why\n   ", "\n    # why\n    "], ids=["behind", "alone"])
 @pytest.mark.parametrize(
     "arguments",
-    ["|'x' |, |verbose |= |(|1|)|", "|verbose |= |(|1|)|, |name |=| 'x'|,|", "|verbose |= |(|1|)|", "|'x'|, |verbose|=|1|, |"],
+    [
+        "|'x' |, |verbose |= |(|1|)|",
+        "|verbose |= |(|1|)|, |name |=| 'x'|,|",
+        "|verbose |= |(|1|)|",
+        "|'x'|, |verbose|=|1|, |",
+    ],
 )
 def test_no_comment_beside_an_argument_that_goes_is_lost(arguments: str, comment: str) -> None:
     parts = arguments.split("|")

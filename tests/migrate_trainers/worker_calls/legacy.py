@@ -64,7 +64,7 @@ class CheckpointConfig:
 @dataclass
 class FailureConfig:
     max_failures: int = 0
-    fail_fast: bool = False
+    fail_fast: bool | str = False
 
 
 _RUN_CONFIG_FIELDS = {

@@ -271,8 +271,11 @@ class CheckpointConfig(current.CheckpointConfig):
     """A class of its own, as in current Ray."""
 
 
+@dataclass
 class FailureConfig(current.FailureConfig):
     """Likewise."""
+
+    fail_fast: bool | str = False
 
 
 class _Context:

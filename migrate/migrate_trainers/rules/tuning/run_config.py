@@ -7,7 +7,7 @@ now (`ray.tune.RunConfig`), how to train to the trainer that each trial makes (`
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -19,14 +19,14 @@ from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.configs import config_arguments, config_class, find_config_call
 from migrate_trainers.rules.lightning.checkpoints import FIRST_THAT_FILLS_IN, is_default
 from migrate_trainers.rules.literals import is_none
+from migrate_trainers.rules.tuning.config_calls import failing_fast, is_given, with_nested
 from migrate_trainers.rules.tuning.order import Line, effects_in, line_of
-from migrate_trainers.rules.tuning.schedulers import starts_trials_again
 from migrate_trainers.rules.tuning.settled import is_settled
 from migrate_trainers.writing.placement import comments_of, removal
 from migrate_trainers.writing.render import Argument, call, relocated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from migrate_trainers.reading.program import Statement
     from migrate_trainers.reading.scopes import Binding
@@ -63,7 +63,7 @@ class TunedRunConfig:
         self._rewrite = rewrite
         self._program = rewrite.program
         self._tuned = tuned
-        given = [tuner.arguments["run_config"] for tuner in tuned.tuners if _is_given(tuner.arguments)]
+        given = [tuner.arguments["run_config"] for tuner in tuned.tuners if is_given(tuner.arguments)]
         own = None if trainers is None or is_none(trainers.value) else trainers
         if given and len(given) < len(tuned.tuners):
             raise Refusal("MT501", tuned.site.call, "only some of its Tuners have a RunConfig of their own")
@@ -86,9 +86,12 @@ class TunedRunConfig:
         config = self._tuners[0] if self._tuners else self._trainers
         return {"run_config": config.given} if config is not None and config.given is not None else {}
 
-    @property
+    @cached_property
     def _moved(self) -> tuple[str, ...]:
-        """The fields that are the training run's."""
+        """The fields that are the training run's: a FailureConfig is the search's where it ends that early."""
+        configs = self._tuners or ([self._trainers] if self._trainers is not None else [])
+        if any(failing_fast(self._rewrite, config.fields) for config in configs):
+            return () if self.starts_again else ("checkpoint_config",)
         return () if self.starts_again else _OF_TRAINING
 
     def takes_filled_in(self) -> bool:
@@ -182,6 +185,8 @@ class TunedRunConfig:
             self.put_before(statement, [line_of(self._program, argument.value, variable)])
             if name not in self._moved and not moves:
                 self._rewrite.edits.append(Edit(*self._program.outer_span(argument.value), variable))
+            elif name not in self._moved and isinstance(argument.value, cst.Call):
+                self._name_classes(with_nested(self._rewrite, argument.value))
 
     def put_before(self, statement: Statement, lines: Iterable[Line]) -> None:
         """Put lines before the statement that they were made of, in the order of what they were made of."""
@@ -231,7 +236,12 @@ class TunedRunConfig:
 
     def _name_tunes_classes(self, config: _Config) -> None:
         """Let a RunConfig and the configurations in it be of the classes that a Tuner takes."""
-        calls = _with_nested(self._rewrite, config.call) if self.starts_again else [config.call]
+        failing = failing_fast(self._rewrite, config.fields)
+        calls = [config.call] if failing is None else [config.call, failing]
+        self._name_classes(with_nested(self._rewrite, config.call) if self.starts_again else calls)
+
+    def _name_classes(self, calls: Iterable[cst.Call]) -> None:
+        """Let calls that make configurations name the classes that a Tuner takes."""
         for made in calls:
             class_name = config_class(self._program, made)
             if class_name is not None:
@@ -274,7 +284,7 @@ class TunedRunConfig:
                 return f"run_config={config.variable.name}"
             names: dict[cst.CSTNode, str] = {
                 made.func: self._rewrite.function_named(f"ray.tune.{config_class(self._program, made)}")
-                for made in _with_nested(self._rewrite, config.call)
+                for made in with_nested(self._rewrite, config.call)
             }
             for field, one in self._rest(config).items():
                 text = self._hoisted.get(one.value) or relocated(self._program, one.value, indent + unit, names)
@@ -348,40 +358,3 @@ def _of_run(tuner: TunerCall) -> _Config:
     """What a call of `tune.run` says beside what it runs and searches."""
     fields = {name: one for name, one in tuner.arguments.items() if name not in ("run_or_experiment", "config")}
     return _Config(None, tuner.call, None, fields)
-
-
-def tuner_configs(rewrite: Rewrite, trainers: Iterable[TunedTrainer]) -> frozenset[cst.Call]:
-    """The calls that make RunConfigs which current Ray's Tuner keeps, or which nothing reads any more."""
-    if not rewrite.settings.strict_target:
-        return frozenset()
-    found: set[cst.Call] = set()
-    starts_again = starts_trials_again(rewrite.program)
-    for tuned in trainers:
-        if starts_again:
-            # A call of `tune.run` has what it is given itself.
-            runs = [tuner.call for tuner in tuned.tuners if tuner.is_run]
-            found |= {nested for run in runs for nested in _with_nested(rewrite, run)}
-        own = [argument for argument in tuned.site.call.args if _keyword(argument) == "run_config"]
-        given = [tuner.arguments["run_config"] for tuner in tuned.tuners if _is_given(tuner.arguments)]
-        for argument in [*own, *given]:
-            config = find_config_call(rewrite.program, argument.value, "RunConfig")
-            if config is not None:
-                found |= {*_with_nested(rewrite, config.call)} if starts_again else {config.call}
-    return frozenset(found)
-
-
-def _with_nested(rewrite: Rewrite, made: cst.Call) -> Iterator[cst.Call]:
-    """A configuration's call and those of the configurations that it is given."""
-    yield made
-    for argument in made.args:
-        if config_class(rewrite.program, argument.value) is not None:
-            assert isinstance(argument.value, cst.Call)
-            yield from _with_nested(rewrite, argument.value)
-
-
-def _keyword(argument: cst.Arg) -> str | None:
-    return argument.keyword.value if argument.keyword is not None else None
-
-
-def _is_given(arguments: dict[str, cst.Arg]) -> bool:
-    return "run_config" in arguments and not is_none(arguments["run_config"].value)

@@ -144,7 +144,9 @@ def test_older_arguments_of_kept_checkpoints(arguments: str, expected: str, impo
 
     output = after(migrate(program))
 
-    made = output[output.index("CheckpointConfig(") if "effect" not in arguments else output.index("checkpoint_config =") :]
+    made = output[
+        output.index("CheckpointConfig(") if "effect" not in arguments else output.index("checkpoint_config =") :
+    ]
     assert f"CheckpointConfig({expected})" in made
     assert "keep_checkpoints_num" not in output
     assert migrate(program, target_version=(2, 9)).after.decode().count(arguments) == 1

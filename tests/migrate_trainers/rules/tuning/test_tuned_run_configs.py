@@ -52,6 +52,18 @@ GIVEN = {
         None,
         "",
     ),
+    "the first failure ends it": (
+        None,
+        "RunConfig(name='search', failure_config=FailureConfig(0, fail_fast='raise'), "
+        "checkpoint_config=CheckpointConfig(num_to_keep=3))",
+        "",
+    ),
+    "values of the trainer's that only the driver can make": (
+        "RunConfig(checkpoint_config=CheckpointConfig(num_to_keep=effect(3)))",
+        None,
+        "",
+    ),
+    "the trainer's says so": ("RunConfig(failure_config=FailureConfig(fail_fast=effect(True)))", None, ""),
     "an object's attributes": (
         None,
         "RunConfig(name=args.name, storage_path=args.to, checkpoint_config=CheckpointConfig(num_to_keep=args.keep))",
@@ -86,6 +98,23 @@ def test_run_config_of_a_population(trainer: str | None, tuner: str | None, befo
     )
 
     assert_same_calls(program, after(migrate(program)))
+
+
+@pytest.mark.parametrize("given", ["trainer", "tuner"])
+def test_first_failure_is_the_searchs_affair(given: str) -> None:
+    output = after(migrate(tuned(**{given: "run_config=RunConfig(failure_config=FailureConfig(fail_fast=True))"})))
+
+    assert output.count("FailureConfig(") == output.count("run_config=tune.RunConfig(failure_config=tune.Fail") == 1
+    assert "import FailureConfig" not in output
+    assert ", FailureConfig" not in output
+
+
+@pytest.mark.parametrize("arguments", ["2, True", "max_failures=effect(0), fail_fast=True", "**{'fail_fast': True}"])
+def test_first_failure_that_can_not_be_told_apart(arguments: str) -> None:
+    result = migrate(tuned(tuner=f"run_config=RunConfig(failure_config=FailureConfig({arguments}))"))
+
+    assert set(codes(result, Kind.MANUAL)) <= {"MT403", "MT104"}
+    assert not result.changed
 
 
 def test_what_only_the_tuners_function_knows() -> None:
