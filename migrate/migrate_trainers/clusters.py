@@ -95,6 +95,14 @@ class Migration:
         finally:
             self.tree.forget(map(absolute, self._hits(cluster)))
 
+    def _with_star_readers(self, path: Path, result: FileResult) -> FileResult:
+        """A changed file's result, with what may read its trainers' results unseen."""
+        findings = [
+            file_finding("MT918", f"`{self.tree.name(user)}`, which uses `{name}`")
+            for user, name in self.tree.read_through_stars(path)
+        ]
+        return replace(result, findings=tuple(sorted((*result.findings, *findings)))) if findings else result
+
     def lost(self, cluster: Cluster, lost: Lost) -> dict[Path, FileResult]:
         """The results for files whose process ended."""
         found = file_finding("MT914", f"the process that migrated it {lost}")
@@ -121,6 +129,7 @@ class Migration:
             together = frozenset(self.tree.name(path) for path, result in migrated.items() if result.changed)
             found |= {path: replace(result, together=together) for path, result in migrated.items()}
         found = with_modules(self.tree, list(programs), found)
+        found |= {path: self._with_star_readers(path, result) for path, result in found.items() if result.changed}
         for path, program in programs.items():
             data = self.tree.read(path)
             found[path] = about_comments(program, found.get(path, FileResult(data, data)))

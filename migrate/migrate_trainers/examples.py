@@ -653,15 +653,16 @@ tune.Tuner(
     "MT506": Example(
         "from ray import tune\n"
         + _accelerate("{}")
-        + "tune.run(\n    trainer.as_trainable(),\n"
-        + '    config={"train_loop_config": {"lr": tune.uniform(0, 1)}},\n'
-        + "    num_samples=4,\n    keep_checkpoints_num=2,\n)\n",
-        instead="from ray import tune\nfrom ray.air.config import CheckpointConfig, RunConfig\n"
+        + "tune.run_experiments(\n    {\n        \"search\": {\n"
+        + '            "run": trainer.as_trainable(),\n'
+        + '            "config": {"train_loop_config": {"lr": tune.uniform(0, 1)}},\n'
+        + '            "num_samples": 4,\n        },\n    }\n)\n',
+        instead="from ray import tune\nfrom ray.air.config import RunConfig\n"
         + _accelerate("{}")
         + "tune.Tuner(\n    trainer,\n"
         + '    param_space={"train_loop_config": {"lr": tune.uniform(0, 1)}},\n'
         + "    tune_config=tune.TuneConfig(num_samples=4),\n"
-        + "    run_config=RunConfig(checkpoint_config=CheckpointConfig(num_to_keep=2)),\n).fit()\n",
+        + '    run_config=RunConfig(name="search"),\n).fit()\n',
     ),
     "MT507": Example(_tuned() + "print(results.get_best_result().log_dir)\n"),
     "MT508": Example(_tuned() + 'tune.Tuner.restore("/runs/search", trainable=trainer, resume_errored=True).fit()\n'),

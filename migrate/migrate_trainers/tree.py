@@ -23,7 +23,7 @@ from migrate_trainers.reading.lightning_names import OLD_PACKAGE
 from migrate_trainers.reading.modules import Modules, absolute
 from migrate_trainers.reading.prefilter import mentions_old_api
 from migrate_trainers.reading.program import Program
-from migrate_trainers.reading.scopes import dotted_name
+from migrate_trainers.reading.scopes import dotted_name, is_star, module_of
 from migrate_trainers.reading.source import Source, UndecodableError
 from migrate_trainers.reading.syntax import check_depth, check_size, syntax_tree
 from migrate_trainers.rules.lightning.conversion import outside_names
@@ -250,6 +250,15 @@ class Tree:
             if attribute.attr.value in names and dotted_name(attribute.value).partition(".")[0] in modules
         ]
         return taken, reads
+
+    def read_through_stars(self, path: Path) -> Iterator[tuple[Path, str]]:
+        """The files that take what a file's trainers give from it by `from ... import *`, with a name of that each."""
+        names = self._made(path) if path in self.hits else set()
+        for user in self._mentioning(path, names, "*") if names else ():
+            program = self.program(user)
+            stars = (one for one in program.imports if isinstance(one, cst.ImportFrom) and is_star(one))
+            if any(path in self._modules.locate(user, module_of(one))[0] for one in stars):
+                yield from ((user, name) for name in sorted(names & program.unresolved_names())[:1])
 
     def _read_or_nothing(self, path: Path) -> bytes:
         try:

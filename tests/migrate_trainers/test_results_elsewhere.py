@@ -117,6 +117,24 @@ def test_reader_changes_with_the_trainer(trainer: str, reader: str, expected: st
     assert {Path("train.py"), Path("evaluate.py")} <= results["train.py"].together
 
 
+@pytest.mark.parametrize(
+    ("reader", "expected"),
+    [
+        ("from train import *\nprint(result.metrics)\n", True),
+        ("from .train import *\nprint(result.metrics)\n", True),
+        ("from train import *\nprint(loop)\n", False),
+        ("from train import *\nresult = 1\nprint(result)\n", False),
+        ("from other import *\nfrom train import loop\nprint(result)\n", False),
+    ],
+)
+def test_reader_through_a_star_is_named(reader: str, expected: bool) -> None:
+    results = migrate({"train.py": ACCELERATE, "evaluate.py": reader})
+
+    messages = [finding.message for finding in results["train.py"].findings if finding.code == "MT918"]
+    assert len(messages) == expected
+    assert all("`evaluate.py`, which uses `result`" in message for message in messages)
+
+
 def test_reader_behind_a_file_that_hands_on() -> None:
     between = "from train import trainer\n\n\ndef run():\n    return trainer.fit()\n"
     reader = "from between import run\n\nprint(run().checkpoint.to_dict())\n"
@@ -139,6 +157,7 @@ def test_reader_behind_a_file_that_hands_on() -> None:
 def test_reader_that_cannot_change_keeps_the_trainer(trainer: str, line: str, code: str) -> None:
     results = migrate({"train.py": trainer, "evaluate.py": f"from train import *\n{line}\n"})
     assert results["train.py"].changed  # what a star brings in can't be seen
+    assert "MT918" in [finding.code for finding in results["train.py"].findings]
 
     name = line.partition(".")[0]
     results = migrate({"train.py": trainer, "evaluate.py": f"from train import {name}\n{line}\n"})

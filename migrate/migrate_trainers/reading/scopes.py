@@ -117,6 +117,16 @@ def is_future_import(statement: cst.Import | cst.ImportFrom) -> bool:
     return isinstance(statement, cst.ImportFrom) and dotted_name(statement.module) == "__future__"
 
 
+def is_star(statement: cst.ImportFrom) -> bool:
+    """Whether a statement is `from ... import *`."""
+    return isinstance(statement.names, cst.ImportStar)
+
+
+def module_of(statement: cst.ImportFrom) -> str:
+    """The module that a statement imports from, with the dots in front of it."""
+    return "." * len(statement.relative) + dotted_name(statement.module)
+
+
 def own_returns(node: cst.CSTNode) -> list[cst.Return]:
     """The `return` statements of a function's body, without those of functions inside it."""
     if isinstance(node, cst.Return):
@@ -228,7 +238,7 @@ class _Walker:
         self._register(node)
         if isinstance(node.names, cst.ImportStar):
             return
-        module = "." * len(node.relative) + dotted_name(node.module)
+        module = module_of(node)
         separator = "" if module.endswith(".") else "."
         for alias in node.names:
             name = dotted_name(alias.name)
