@@ -199,11 +199,17 @@ MOVED: dict[str, str] = {
     f"{home}.{name}": f"ray.train.{name}" for name, homes in _CONFIG_HOMES.items() for home in homes
 } | {
     "ray.train.base_trainer.TrainingFailedError": "ray.train.TrainingFailedError",
+    **{
+        f"ray.air.callbacks.{module}.{name}": f"ray.air.integrations.{module}.{name}"
+        for module, name in (
+            *(("wandb", "WandbLoggerCallback"), ("wandb", "setup_wandb")),
+            *(("mlflow", "MLflowLoggerCallback"), ("mlflow", "setup_mlflow"), ("comet", "CometLoggerCallback")),
+        )
+    },
 }
 # Names of ray.train that are the target of a move, however they were reached.
 CONFIG_CLASSES: dict[str, str] = {
-    **{qualified: target.rpartition(".")[2] for qualified, target in MOVED.items()},
-    **{f"ray.train.{name}": name for name in _CONFIG_HOMES},
+    f"{home}.{name}": name for name, homes in _CONFIG_HOMES.items() for home in (*homes, "ray.train")
 }
 
 # Ray's own checkpoint class, which any code may make: as it was, and as a directory.
@@ -377,20 +383,38 @@ REFUSED_ARGUMENTS: dict[str, frozenset[str]] = {
     "CheckpointConfig": frozenset(),
     "FailureConfig": frozenset(),
 }
-# Tune's callbacks: those that write the files which it writes anyway, and what does in a worker what others did.
+# Tune's callbacks: those that write the files which it writes anyway, and those that logged reports elsewhere.
 DEFAULT_LOGGERS = frozenset(
     f"ray.tune.{path}{name}LoggerCallback" for path in ("logger.", "") for name in ("CSV", "Json", "TBX")
 )
 LOGGERS: dict[str, str] = {
-    f"ray.{home}.{module}.{name}": f"`ray.air.integrations.{module}.{instead}` in the train function"
-    for module, name, instead in (
-        ("wandb", "WandbLoggerCallback", "setup_wandb(...)"),
-        ("mlflow", "MLflowLoggerCallback", "setup_mlflow(...)"),
-    )
+    f"ray.{home}.{module}.{name}LoggerCallback": module
+    for module, name in (("wandb", "Wandb"), ("mlflow", "MLflow"), ("comet", "Comet"))
     for home in ("air.integrations", "air.callbacks", "tune.integration")
-} | {
-    f"ray.{home}.comet.CometLoggerCallback": "a `comet_ml.Experiment` of rank 0 in the train function"
-    for home in ("air.integrations", "air.callbacks")
+}
+# What does in the workers what a callback of Tune, or its `stop`, did to the run of each trainer.
+LOGGERS_INSTEAD: dict[str, dict[str, str]] = {
+    LIGHTNING_TRAINER: {
+        name: f"give the builder `.trainer(logger={logger}(...))`"
+        for name, logger in (("wandb", "WandbLogger"), ("mlflow", "MLFlowLogger"), ("comet", "CometLogger"))
+    },
+    TRANSFORMERS_TRAINER: {
+        "wandb": 'give the migrated `TrainingArguments` `report_to=["wandb"]`',
+        "mlflow": 'give the migrated `TrainingArguments` `report_to=["mlflow"]`',
+        "comet": 'give the migrated `TrainingArguments` `report_to=["comet_ml"]`',
+    },
+    ACCELERATE_TRAINER: {
+        # Current Ray's own `setup_wandb` starts a run in every worker.
+        "wandb": "call `wandb.init(...)` and `wandb.log(...)` in the worker of rank 0, or use accelerate's trackers",
+        "mlflow": "call `ray.air.integrations.mlflow.setup_mlflow(...)` in the train function",
+        "comet": "make a `comet_ml.Experiment` in the worker of rank 0, or use accelerate's trackers",
+    },
+}
+STOP_INSTEAD: dict[str, str] = {
+    LIGHTNING_TRAINER: "give the builder `.trainer(max_epochs=...)`, or a callback that sets `trainer.should_stop`",
+    TRANSFORMERS_TRAINER: "give `TrainingArguments` its `max_steps` or `num_train_epochs`, "
+    "or the Trainer a callback that sets `control.should_training_stop`",
+    ACCELERATE_TRAINER: "return from the train function, in all workers, behind the report that ended the run",
 }
 
 # The keywords of `iter_torch_batches`, without those that current Ray has dropped.

@@ -215,7 +215,7 @@ def _check_goes(rewrite: Rewrite, name: str, field: str, argument: cst.Arg) -> N
     ):
         return
     if field == "fail_fast" or field in legacy.REFUSED_ARGUMENTS[name]:
-        raise Refusal("MT403", argument, f"`{name}({field}=...)`{_instead(rewrite.program, argument.value)}")
+        raise Refusal("MT403", argument, f"`{name}({field}=...)`{_instead(rewrite.program, field, argument.value)}")
 
 
 def _are_default_loggers(program: Program, value: cst.BaseExpression) -> bool:
@@ -228,12 +228,18 @@ def _are_default_loggers(program: Program, value: cst.BaseExpression) -> bool:
     )
 
 
-def _instead(program: Program, value: cst.BaseExpression) -> str:
-    """What does in the train function what the known ones of some callbacks did."""
-    calls = [one for one in program.calls if program.contains(value, one)]
-    known = dict.fromkeys(legacy.LOGGERS.get(program.qualified_name(call.func) or "") for call in calls)
-    advice = ", ".join(text for text in known if text is not None)
-    return f", call {advice}" if advice else ""
+def _instead(program: Program, field: str, value: cst.BaseExpression) -> str:
+    """What does in the workers of the file's trainers what an argument of a RunConfig did."""
+    trainers = {legacy.TRAINERS.get(program.qualified_name(call.func) or "") for call in program.calls}
+    kinds = [kind for kind in legacy.STOP_INSTEAD if kind in trainers]
+    if field == "stop":
+        advice = [legacy.STOP_INSTEAD[kind] for kind in kinds]
+    else:
+        calls = (one for one in program.calls if program.contains(value, one))
+        loggers = dict.fromkeys(legacy.LOGGERS.get(program.qualified_name(call.func) or "") for call in calls)
+        known = [name for name in loggers if name is not None]
+        advice = [legacy.LOGGERS_INSTEAD[kind][name] for kind in kinds or [legacy.ACCELERATE_TRAINER] for name in known]
+    return f": {'; '.join(advice)}" if advice else ""
 
 
 def _check_hidden(rewrite: Rewrite, call: cst.Call, name: str) -> None:

@@ -241,8 +241,10 @@ def test_sync_config_in_a_variable_goes_with_its_import() -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ("callbacks=[WandbLoggerCallback(project='p')]", "setup_wandb"),
-        ("callbacks=[*effect(), MLflowLoggerCallback()]", "setup_mlflow"),
+        ("callbacks=[WandbLoggerCallback(project='p')]", "`.trainer(logger=WandbLogger(...))`"),
+        ("callbacks=[*effect(), MLflowLoggerCallback()]", "`.trainer(logger=MLFlowLogger(...))`"),
+        ("stop={'epoch': 3}", "`.trainer(max_epochs=...)`"),
+        ("stop=effect()", "`trainer.should_stop`"),
         ("callbacks=effect()", "`RunConfig(callbacks=...)`"),
         ("sync_config=SyncConfig(syncer=effect())", "`SyncConfig(syncer=...)`"),
         ("sync_config=SyncConfig(**effect())", "`RunConfig(sync_config=...)`: what it says can't be seen"),
@@ -258,6 +260,32 @@ from ray.tune import SyncConfig
 
     assert codes(result, Kind.MANUAL) == ["MT403"]
     assert expected in result.findings[0].message
+
+
+@pytest.mark.parametrize(
+    ("trainer", "argument", "expected"),
+    [
+        ("TransformersTrainer(make", "callbacks=[WandbLoggerCallback()]", 'report_to=["wandb"]'),
+        ("TransformersTrainer(make", "stop={'training_iteration': 3}", "control.should_training_stop"),
+        # Current Ray's `setup_wandb` would start a run in every worker.
+        ("AccelerateTrainer(make", "callbacks=[WandbLoggerCallback()]", "in the worker of rank 0"),
+        ("AccelerateTrainer(make", "callbacks=[MLflowLoggerCallback()]", "setup_mlflow(...)"),
+        ("AccelerateTrainer(make", "stop={'loss': 0.1}", "return from the train function, in all workers"),
+    ],
+)
+def test_refusal_says_it_for_each_trainer(trainer: str, argument: str, expected: str) -> None:
+    program = f"""\
+from project import make
+from ray.air import RunConfig, ScalingConfig
+from ray.air.integrations.mlflow import MLflowLoggerCallback
+from ray.air.integrations.wandb import WandbLoggerCallback
+from ray.train.huggingface import AccelerateTrainer, TransformersTrainer
+{trainer}, scaling_config=ScalingConfig(num_workers=2), run_config=RunConfig({argument})).fit()
+"""
+    result = migrate(program)
+
+    assert "MT403" in codes(result, Kind.MANUAL)
+    assert expected in "".join(finding.message for finding in result.findings)
 
 
 @pytest.mark.parametrize("callbacks", ["[]", "None", "[TBXLoggerCallback(), CSVLoggerCallback()]"])

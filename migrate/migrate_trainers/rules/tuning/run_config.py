@@ -215,7 +215,8 @@ class TunedRunConfig:
         program = self._program
         scopes = [program.scope(place) for place in places]
         for name in program.names:
-            if not program.contains(argument.value, name):
+            own = all(program.contains(argument.value, binding.node) for binding in program.bindings(name))
+            if not program.contains(argument.value, name) or (program.bindings(name) and own):
                 continue
             if any(scope.lookup(name.value) != program.bindings(name) for scope in scopes):
                 raise Refusal("MT501", argument, f"`{name.value}` can't be read where the trainer or the Tuner is made")

@@ -117,6 +117,25 @@ def test_first_failure_that_can_not_be_told_apart(arguments: str) -> None:
     assert not result.changed
 
 
+def test_callbacks_and_stoppers_are_the_tuners() -> None:
+    callbacks = "[WandbLoggerCallback(project='p')]"
+    stop = "lambda trial, result: result['loss'] < 1"
+    output = after(
+        migrate(
+            tuned(
+                before="from ray.air.callbacks.wandb import WandbLoggerCallback",
+                trainer=f"run_config=RunConfig(stop={stop}, callbacks={callbacks})",
+            )
+        )
+    )
+
+    assert "from ray.air.integrations.wandb import WandbLoggerCallback" in output
+    assert f"callbacks = {callbacks}" in output
+    assert f"run_config=tune.RunConfig(stop={stop}, callbacks=callbacks)" in " ".join(output.split()).replace(
+        "tune.RunConfig( ", "tune.RunConfig("
+    ).replace(", )", ")")
+
+
 def test_what_only_the_tuners_function_knows() -> None:
     program = tuned().replace(
         'tuner = tune.Tuner(trainer, param_space={"lightning_config": space})\nresults = tuner.fit()\n',
