@@ -13,6 +13,8 @@ from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.configs import arguments_behind
 from migrate_trainers.rules.literals import is_none
 from migrate_trainers.rules.storage import is_stored_locally
+from migrate_trainers.rules.tuning.reach import reach_of
+from migrate_trainers.rules.tuning.schedulers import starts_trials_again
 from migrate_trainers.writing.arguments import keyword_argument
 
 if TYPE_CHECKING:
@@ -21,7 +23,15 @@ if TYPE_CHECKING:
     from migrate_trainers.reading.program import Program
     from migrate_trainers.rules.rewrite import Rewrite
 
-_TRIAL_NAME, _TRIAL_FOLDER = "get_trial_name", "get_trial_dir"
+_TRIAL_NAME, _TRIAL_FOLDER, _TRIAL_ID = "get_trial_name", "get_trial_dir", "get_trial_id"
+# What a train function can be given in place of what it asked for.
+_ADVICE = {
+    _TRIAL_NAME: "; in a trial, `get_experiment_name()` of the train function's context has the trial's id",
+    _TRIAL_FOLDER: "; `get_storage().experiment_fs_path` of the context is the folder of the run, of any storage",
+    _TRIAL_ID: "; give `train_loop_config` an id of the driver's making, such as `uuid.uuid4().hex`",
+    "get_trial_resources": "; the `ScalingConfig` said them: give `train_loop_config` what the function needs of it",
+    "get_metadata": "; give `train_loop_config` what the trainer has as `metadata`",
+}
 _Found = tuple[cst.CSTNode, str]
 
 
@@ -105,8 +115,17 @@ def _of_the_run(rewrite: Rewrite, node: cst.Name | cst.Attribute, name: str, con
             rewrite.review("MT409", node, f"{named} is the folder of the run now, `result.path`")
             assert call is not None
             return call, f"{context}.get_storage().experiment_fs_path"
-        named += ", for runs in a bucket or where it can't be seen,"
-    raise Refusal("MT405", node, named.rstrip(","))
+        named += ", for runs in a bucket or where it can't be seen"
+    if name == _TRIAL_ID and is_called and trainers and all(reach_of(program, one).tuners for one in trainers):
+        assert call is not None
+        return call, _id_in_name(program, context)
+    raise Refusal("MT405", node, f"{named}{_ADVICE[name]}")
+
+
+def _id_in_name(program: Program, context: str) -> str:
+    """How a worker of a tuned trainer reads its trial's id, which its driver function puts into the run's name."""
+    told = f'{context}.get_experiment_name().partition("=")[2]'
+    return f'{told}.partition("-")[0]' if starts_trials_again(program) else told
 
 
 def _stores_locally(rewrite: Rewrite, run_config: cst.Arg | None) -> bool:

@@ -113,6 +113,40 @@ def test_run_stands_in_for_its_trial(imports: str, body: str, expected: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("scheduler", "expected"),
+    [
+        ("None", 'ray.train.get_context().get_experiment_name().partition("=")[2]'),
+        (
+            "HyperBandScheduler()",
+            'ray.train.get_context().get_experiment_name().partition("=")[2].partition("-")[0]',
+        ),
+    ],
+)
+def test_id_of_a_trial_is_in_the_name_of_its_run(scheduler: str, expected: str) -> None:
+    imports = "from ray import tune\nfrom ray.air import session\nfrom ray.tune.schedulers import HyperBandScheduler"
+    program = PROGRAM.format(imports=imports, body="effect(session.get_trial_id())").replace(
+        "trainer.fit()", f"tune.Tuner(trainer, tune_config=tune.TuneConfig(scheduler={scheduler})).fit()"
+    )
+
+    assert f"effect({expected})" in after(migrate(program))
+    assert codes(migrate(program.replace("get_trial_id()", "get_trial_id")), Kind.MANUAL) == ["MT405"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("get_trial_resources", "the `ScalingConfig` said them"),
+        ("get_trial_id", "`uuid.uuid4().hex`"),
+        ("get_metadata", "what the trainer has as `metadata`"),
+    ],
+)
+def test_refused_getter_says_what_to_do(name: str, expected: str) -> None:
+    result = migrate(PROGRAM.format(imports="from ray.air import session", body=f"effect(session.{name}())"))
+
+    assert expected in result.findings[0].message
+
+
+@pytest.mark.parametrize(
     ("run_config", "code"),
     [
         ("storage_path='s3://bucket'", "MT405"),
