@@ -653,7 +653,7 @@ tune.Tuner(
     "MT506": Example(
         "from ray import tune\n"
         + _accelerate("{}")
-        + "tune.run_experiments(\n    {\n        \"search\": {\n"
+        + 'tune.run_experiments(\n    {\n        "search": {\n'
         + '            "run": trainer.as_trainable(),\n'
         + '            "config": {"train_loop_config": {"lr": tune.uniform(0, 1)}},\n'
         + '            "num_samples": 4,\n        },\n    }\n)\n',
