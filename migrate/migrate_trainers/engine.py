@@ -135,6 +135,7 @@ def _migrate_whole(program: Program, settings: Settings, package: Package) -> Fi
     from migrate_trainers.rules.lightning.unpacked import written_out
     from migrate_trainers.rules.tuning.handwritten import builders_for_dictionaries
     from migrate_trainers.rules.tuning.kept_checkpoints import configurations_for_arguments
+    from migrate_trainers.rules.tuning.steps import dictionaries_for_steps
 
     data = program.source.data
     sites = legacy_uses.call_sites(program)
@@ -148,7 +149,7 @@ def _migrate_whole(program: Program, settings: Settings, package: Package) -> Fi
         return FileResult(data, data, len(sites), 0, tuple(sorted(findings)))
     if continuation.edits:
         program = program.edited(continuation.edits, continues_runs=True)
-    steps = [builders_for_dictionaries, written_out]
+    steps = [dictionaries_for_steps, builders_for_dictionaries, written_out]
     if settings.strict_target:
         steps.append(configurations_for_arguments)
     for understood in steps:
