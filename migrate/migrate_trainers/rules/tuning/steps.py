@@ -87,7 +87,7 @@ def _lines(program: Program, variable: Binding) -> list[cst.SimpleStatementLine]
 def _steps(program: Program, variable: Binding, first: cst.SimpleStatementLine, written: cst.Dict) -> list[_Step]:
     """The lines directly behind an assignment that each add an entry with a new key."""
     block = program.block(first)
-    if not isinstance(block, cst.Module | cst.IndentedBlock) or len(first.body) != 1:
+    if not isinstance(block, cst.Module | cst.IndentedBlock) or not _is_alone(first):
         return []
     keys = {string(element.key) for element in written.elements if isinstance(element, cst.DictElement)}
     if None in keys or len(keys) < len(written.elements):
@@ -111,13 +111,18 @@ def _steps(program: Program, variable: Binding, first: cst.SimpleStatementLine, 
 
 def _step(program: Program, line: cst.CSTNode, variable: Binding) -> _Step | None:
     """A line `space["key"] = value` whose value doesn't read the variable."""
-    only = line.body[0] if isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1 else None
+    only = line.body[0] if isinstance(line, cst.SimpleStatementLine) and _is_alone(line) else None
     target = only.targets[0].target if isinstance(only, cst.Assign) and len(only.targets) == 1 else None
     if not isinstance(target, cst.Subscript) or not isinstance(only, cst.Assign) or _key(target) is None:
         return None
     own = [use for use in program.uses(variable) if program.contains(only, use)]
     assert isinstance(line, cst.SimpleStatementLine)
     return (line, only, target) if own == [target.value] else None
+
+
+def _is_alone(line: cst.SimpleStatementLine) -> bool:
+    """Whether a line has one statement, without a semicolon behind it."""
+    return len(line.body) == 1 and not isinstance(line.body[0].semicolon, cst.Semicolon)
 
 
 def _key(target: cst.Subscript) -> str | None:
@@ -153,12 +158,15 @@ def _opened(program: Program, written: cst.Dict, indent: str) -> list[Edit]:
     """The edits that take the end from a dictionary, whose entries stand on lines of some indentation."""
     source, elements = program.source, written.elements
     start, end = program.span(written)
-    if not elements:
+    edits = []
+    if elements:
+        first, last = program.span(elements[0])[0], program.outer_span(elements[-1].value)[1]
+        if "\n" not in program.text(written):
+            edits.append(Edit(start + 1, first, f"\n{indent}"))
+        if not isinstance(elements[-1].comma, cst.Comma):
+            edits.append(Edit(last, last, ","))
+    elif "#" not in program.text(written):
         return [Edit(start + 1, end, "")]
-    first, last = program.span(elements[0])[0], program.outer_span(elements[-1].value)[1]
-    edits = [Edit(start + 1, first, f"\n{indent}")] if "\n" not in program.text(written) else []
-    if not isinstance(elements[-1].comma, cst.Comma):
-        edits.append(Edit(last, last, ","))
     line, line_end = source.line_start(end), source.line_end(end)
     is_alone = not source.slice(line, end - 1).strip() and not source.slice(end, line_end).strip()
     return [*edits, Edit(line, line_end, "") if is_alone and line > start else Edit(end - 1, end, "")]

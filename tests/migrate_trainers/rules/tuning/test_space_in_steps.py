@@ -23,6 +23,9 @@ FORMS = {
         "space = {'scaling_config': {'num_workers': effect(2)}}\n"
         f"space['train_loop_config'] = {{'lr': tune.choice([effect(7)])}}\n{TUNED}"
     ),
+    "a comment in an empty one": (
+        f"space = {{  # empty\n    # yet\n}}\nspace['train_loop_config'] = {{'lr': tune.choice([7])}}\n{TUNED}"
+    ),
     "of tune.run": (
         "space = {}\nspace['train_loop_config'] = {'lr': tune.choice([7])}\n"
         "tune.run(trainer.as_trainable(), config=space)"
@@ -60,6 +63,7 @@ def test_lightning() -> None:
 
 
 LEFT = {
+    "behind a semicolon": "space['train_loop_config'] = {};",
     "under a condition": "if effect(0):\n    space['train_loop_config'] = {}",
     "behind something else": "effect(1)\nspace['train_loop_config'] = {}",
     "a key twice": "space['scaling_config'] = {}",
