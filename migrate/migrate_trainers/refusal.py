@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import libcst as cst
 
+# A value of a trainer in a loop that can't be evaluated once a worker.
+CHANGES_IN_LOOP = "its value changes from turn to turn of a loop: make the trainer in a function that the loop calls"
+
 
 class Refusal(Exception):
     """A call site can't be migrated: `code` names the finding, `node` the place, `detail` fills in the why."""

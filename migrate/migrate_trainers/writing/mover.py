@@ -8,7 +8,7 @@ import libcst as cst
 
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.values import ValueAnalysis
-from migrate_trainers.refusal import Refusal
+from migrate_trainers.refusal import CHANGES_IN_LOOP, Refusal
 from migrate_trainers.writing.render import as_statement_value, relocated
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class ValueMover:
             return
         if self._program.loop_around(self._place) is not None:
             if not self._shares_block():
-                raise Refusal("MT102", part, "its value changes from turn to turn of a loop")
+                raise Refusal("MT102", part, CHANGES_IN_LOOP)
             self._pass(part, hint, name)
 
     def _shares_block(self) -> bool:

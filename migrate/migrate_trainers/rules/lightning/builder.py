@@ -287,7 +287,8 @@ def _check_blocks(
         if not isinstance(statement, cst.SimpleStatementLine) or len(statement.body) != 1:
             raise Refusal("MT102", statement, "the builder shares a line with other statements")
         if program.block(statement) is not program.block(statements[0]):
-            raise Refusal("MT102", statement, "the builder is filled under a condition, in a loop or elsewhere")
+            detail = "the builder is filled in a branch, in a loop or elsewhere: write `name=a if condition else b`"
+            raise Refusal("MT102", statement, detail)
     block = program.block(place)
     if program.parent(block) is not None and isinstance(program.parent(block), cst.ClassDef):
         raise Refusal("MT101", value, "the configuration is made in a class body")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.reading.source import Edit
-from migrate_trainers.refusal import Refusal
+from migrate_trainers.refusal import CHANGES_IN_LOOP, Refusal
 from migrate_trainers.rules.tuning.order import Line, line_of
 from migrate_trainers.rules.tuning.settled import is_settled
 from migrate_trainers.rules.tuning.trial_config import LOOP_CONFIG, SCALING, START, searches_scaling
@@ -76,7 +76,7 @@ class Driver:
     def _hoist(self, name: str, argument: cst.Arg) -> None:
         statement = self._tuned.site.statement
         if self._program.loop_around(statement) is not None:
-            raise Refusal("MT501", argument, "its value changes from turn to turn of a loop")
+            raise Refusal("MT501", argument, CHANGES_IN_LOOP)
         variable = self._hoisted[name] = self._rewrite.new_name(name)
         self._lines.append(line_of(self._program, argument.value, variable))
 

@@ -15,7 +15,7 @@ import libcst as cst
 
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.reading.values import ValueAnalysis
-from migrate_trainers.refusal import Refusal
+from migrate_trainers.refusal import CHANGES_IN_LOOP, Refusal
 from migrate_trainers.rules.configs import config_arguments, config_class, find_config_call
 from migrate_trainers.rules.lightning.checkpoints import FIRST_THAT_FILLS_IN, is_default
 from migrate_trainers.rules.literals import is_none
@@ -177,7 +177,7 @@ class TunedRunConfig:
             if name not in unsettled[: last + 1] or (name not in of_trials and analysis.only_reads(argument.value)):
                 continue
             if self._program.loop_around(statement) is not None:
-                raise Refusal("MT501", argument, "its value changes from turn to turn of a loop")
+                raise Refusal("MT501", argument, CHANGES_IN_LOOP)
             scope = self._program.scope(statement)
             if any(scope not in (self._program.scope(place), self._program.module_scope) for place in places):
                 raise Refusal("MT501", argument, "its value can't be read where the trainer or the Tuner is made")

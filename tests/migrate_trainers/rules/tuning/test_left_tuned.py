@@ -100,6 +100,41 @@ def test_left_with_a_reason(program: str, code: str) -> None:
     assert not result.has(Kind.ERROR)
 
 
+ADVICE = {
+    "a builder of the space under a condition": (
+        OWN + "builder = LightningConfigBuilder()\nif effect(0):\n    builder.module(lr=tune.choice([7]))\n"
+        "space = builder.build()\n" + TUNED,
+        "write `name=a if condition else b`",
+    ),
+    "a builder of the trainer under a condition": (
+        f"builder = LightningConfigBuilder(){BASE}\nif effect(0):\n    builder.trainer(max_steps=3)\n"
+        f"trainer = LightningTrainer(builder.build(), scaling_config={SCALING})\n" + SPACE + TUNED,
+        "write `name=a if condition else b`",
+    ),
+    "a trainer in a loop": (
+        f"{SPACE}for width in [1, 2]:\n    base = LightningConfigBuilder().module(Net, width=width)\n    "
+        + OWN.replace(f"LightningConfigBuilder(){BASE}", "base.fit_params(datamodule=DM())")
+        + f"    {TUNED}",
+        "make the trainer in a function that the loop calls",
+    ),
+}
+
+
+@pytest.mark.parametrize(("program", "expected"), ADVICE.values(), ids=ADVICE.keys())
+def test_finding_says_what_to_write_instead(program: str, expected: str) -> None:
+    result = migrate(f"{LIGHTNING_IMPORTS}from ray import tune\n{program}\n")
+
+    assert not result.changed
+    assert any(expected in one for one in findings(result)), findings(result)
+
+
+def test_what_to_write_instead_is_migrated() -> None:
+    search = f"def search(width):\n    {OWN.replace('width=3', 'width=width if width else 3')}"
+    program = f"{SPACE}{search}    {TUNED}for width in [1, 2]:\n    search(width)\n"
+
+    assert migrate(f"{LIGHTNING_IMPORTS}from ray import tune\n{program}").changed
+
+
 def test_population_that_searches_where_it_starts() -> None:
     mutations = "LightningConfigBuilder().module(lr=[1, 2], resume_from_checkpoint=[1, 2]).build()"
     result = migrate(
