@@ -35,6 +35,6 @@ def is_initialized() -> bool:
 def __getattr__(name: str) -> Any:
     if name in ("data", "train"):
         return importlib.import_module(f"ray.{name}")
-    from train_runtime._ray_alias import advice
+    from train_runtime._removed import advice
 
     raise AttributeError(f"module 'ray' has no attribute {name!r}: {advice('ray.' + name)}", name=name)

@@ -11,10 +11,10 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from train_runtime._removed import advice_on_module
+from train_runtime._removed import advice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from types import ModuleType
 
 _SERVED = {
@@ -34,9 +34,6 @@ _SERVED = {
     "ray.train.torch": "train_runtime.torch",
 }
 
-# Ray's packages by the extra that installs them.
-_EXTRAS = {"tune": "tune", "data": "data", "serve": "serve", "rllib": "rllib", "train": "train"}
-
 
 def install() -> None:
     """Serve `ray` and `ray.train` in this process from now on; a real Ray that is installed stays unseen."""
@@ -47,18 +44,6 @@ def install() -> None:
 def is_installed() -> bool:
     """Whether this process serves `ray.train`."""
     return any(isinstance(finder, _RayFinder) for finder in sys.meta_path)
-
-
-def advice(name: str, files: Iterable[str] | None = None) -> str:
-    """What to do about a name of Ray (`ray.tune`, `ray.train.xgboost`) that is not served."""
-    if (removed := advice_on_module(name, files)) is not None:
-        return removed
-    package = name.split(".")[1]
-    requirement = f"ray[{_EXTRAS.get(package, 'default')}]"
-    return (
-        "`python -m train_runtime` serves what training scripts use of ray.train and ray.data. "
-        f"To use `{name}`, install Ray with `pip install '{requirement}'` and run the script with plain `python`."
-    )
 
 
 def explain(error: BaseException) -> None:

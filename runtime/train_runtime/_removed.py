@@ -70,6 +70,9 @@ _MODULES = {
     **dict.fromkeys(("ray.train.accelerate.", "ray.train.hf_"), _NEVER_WAS),
 }
 
+# Ray's packages by the extra that installs them.
+_EXTRAS = {"tune": "tune", "data": "data", "serve": "serve", "rllib": "rllib", "train": "train"}
+
 
 def refuse(module: str, name: str) -> NoReturn:
     """Raise for a name that `module` does not have.
@@ -83,11 +86,23 @@ def refuse(module: str, name: str) -> NoReturn:
     raise AttributeError(f"module {module!r} has no attribute {name!r}")
 
 
-def advice_on_module(name: str, files: Iterable[str] | None = None) -> str | None:
-    """What to do about a module of Ray's, if it is one of those that were removed with the legacy trainers.
+def advice(name: str, files: Iterable[str] | None = None) -> str:
+    """What to do about a name of Ray (`ray.tune`, `ray.train.xgboost`) that is not served.
 
     `files` are those of the calls that led to its import, the last one first; by default those of the calls at work.
     """
+    if (removed := _advice_on_module(name, files)) is not None:
+        return removed
+    package = name.split(".")[1]
+    requirement = f"ray[{_EXTRAS.get(package, 'default')}]"
+    return (
+        "`python -m train_runtime` serves what training scripts use of ray.train and ray.data. "
+        f"To use `{name}`, install Ray with `pip install '{requirement}'` and run the script with plain `python`."
+    )
+
+
+def _advice_on_module(name: str, files: Iterable[str] | None) -> str | None:
+    """What to do about a module of Ray's, if it is one of those that were removed with the legacy trainers."""
     text = next((text for start, text in _MODULES.items() if f"{name}.".startswith(start)), None)
     if text is None:
         return None

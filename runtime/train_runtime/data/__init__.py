@@ -12,7 +12,7 @@ try:
 except ImportError as error:
     raise ImportError("Datasets need pyarrow: pip install 'migrate-trainers[data]'", name="pyarrow") from error
 
-from train_runtime import _ray_alias
+from train_runtime._removed import advice
 from train_runtime.data._schema import Schema
 from train_runtime.data._shards import to_dataset
 from train_runtime.data._sources import (
@@ -51,5 +51,5 @@ __all__ = [
 
 
 def __getattr__(name: str) -> NoReturn:
-    advice = "" if name.startswith("_") else f": {_ray_alias.advice(f'ray.data.{name}')}"
-    raise AttributeError(f"module 'ray.data' has no attribute {name!r}{advice}", name=name)
+    hint = "" if name.startswith("_") else f": {advice(f'ray.data.{name}')}"
+    raise AttributeError(f"module 'ray.data' has no attribute {name!r}{hint}", name=name)

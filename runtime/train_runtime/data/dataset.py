@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from train_runtime import _ray_alias
+from train_runtime._removed import advice
 from train_runtime.data import _batches, _splits, _steps
 from train_runtime.data._blocks import Block, concatenated, count_rows, split_at
 from train_runtime.data._columns import table_of_columns, to_frame
@@ -81,7 +81,7 @@ class Dataset:
     ) -> Dataset:
         """The rows for which the function is true."""
         if fn is None or expr is not None:
-            raise NotImplementedError(f"filter(expr=...): give a function. {_ray_alias.advice('ray.data')}")
+            raise NotImplementedError(f"filter(expr=...): give a function. {advice('ray.data')}")
         function = _user_function(fn, fn_args, fn_kwargs, fn_constructor_args, fn_constructor_kwargs)
         return self._then(_steps.MapRows(function, _steps.kept_row))
 
@@ -380,8 +380,8 @@ class Dataset:
 
     def __getattr__(self, name: str) -> NoReturn:
         message = f"'Dataset' object has no attribute {name!r}"
-        advice = "" if name.startswith("_") else f": {_ray_alias.advice(f'ray.data.Dataset.{name}')}"
-        raise AttributeError(message + advice, name=name, obj=self)
+        hint = "" if name.startswith("_") else f": {advice(f'ray.data.Dataset.{name}')}"
+        raise AttributeError(message + hint, name=name, obj=self)
 
 
 def _user_function(

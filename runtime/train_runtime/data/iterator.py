@@ -149,7 +149,7 @@ class IterableFromIterator:
 
 def _default_device() -> str | torch.device:
     from train_runtime import _session
-    from train_runtime.torch import get_device
+    from train_runtime.torch._train_loop import get_device
 
     return get_device() if _session.is_worker() else "cpu"
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from train_runtime import _ray_alias
+from train_runtime._removed import advice
 from train_runtime.data.preprocessor import Preprocessor
 
 if TYPE_CHECKING:
@@ -131,5 +131,5 @@ class Chain(Preprocessor):
 
 
 def __getattr__(name: str) -> NoReturn:
-    advice = "" if name.startswith("_") else f": {_ray_alias.advice(f'ray.data.preprocessors.{name}')}"
-    raise AttributeError(f"module 'ray.data.preprocessors' has no attribute {name!r}{advice}", name=name)
+    hint = "" if name.startswith("_") else f": {advice(f'ray.data.preprocessors.{name}')}"
+    raise AttributeError(f"module 'ray.data.preprocessors' has no attribute {name!r}{hint}", name=name)
