@@ -103,12 +103,19 @@ _LOOP_CONFIGS = (
 )
 
 
+_READERS = (
+    "with result.checkpoint.as_directory() as folder:\n    effect('opened')\n",
+    "print(f'''{result.metrics['loss']} in {result.path}''')\n",
+)
+
+
 @st.composite
 def accelerate_parts(draw: Draw, *, tuned: bool = False) -> Parts:
     """A program that makes an AccelerateTrainer."""
     held = settings.drawn(draw)
     names = [name for name in sorted(_LOOPS) if not tuned or name != "no configuration"]
-    definition, function = _LOOPS[draw(st.sampled_from(names))]
+    loop = draw(st.sampled_from(names))
+    definition, function = _LOOPS[loop]
     report = draw(st.sampled_from(_REPORTS))
     given = {
         "accelerator": draw(st.sampled_from(_ACCELERATORS)),
@@ -125,11 +132,10 @@ def accelerate_parts(draw: Draw, *, tuned: bool = False) -> Parts:
     if tuned:
         end = tuning.tuned(draw, call, tuning.config_spaces(draw, "train_loop_config"))
     else:
-        end = [running.fitted(draw, call)]
+        end = [running.fitted(draw, call, _READERS, resumes=loop == "resumed")]
     main = placed(draw, held, filled(draw, [*statements, *loop_statements, *made, *end]), loops=not tuned)
     home = draw(st.sampled_from(("ray.train.huggingface", "ray.train.huggingface.accelerate")))
     imports = (
-        f"from {home} import AccelerateTrainer\n",
         "from accelerate import Accelerator\n",
         draw(st.sampled_from(("from ray.air import session\n", "import ray.air.session as session\n"))),
         "from ray import train\n",
@@ -138,4 +144,5 @@ def accelerate_parts(draw: Draw, *, tuned: bool = False) -> Parts:
         *(*tuning.IMPORTS, *settings.IMPORTS, *running.IMPORTS, *running.air_imports(draw)),
     )
     texts = tuple(formatted(draw, one) for one in (held.top, definition.format(**given)) if one)
-    return Parts(imports, texts, formatted(draw, main), draw(st.sampled_from(HEADERS)))
+    parts = Parts(imports, texts, formatted(draw, main), draw(st.sampled_from(HEADERS)))
+    return running.called_by_ray(draw, parts, home, "AccelerateTrainer")

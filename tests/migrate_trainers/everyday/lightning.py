@@ -146,6 +146,13 @@ _FACTORIES = {
 }
 
 
+_READERS = (
+    "model = LightningCheckpoint.from_checkpoint(result.checkpoint).get_model(Net, lr=$lr)\n",
+    "model = result.checkpoint.get_model(Net)\neffect('read')\n",
+    "checkpoint = result.checkpoint\nprint( checkpoint.path )\n",
+)
+
+
 @st.composite
 def lightning_parts(draw: Draw, *, tuned: bool = False, is_straight: bool = False) -> Parts:
     """A program that makes a LightningTrainer; with `is_straight` it is where the builder is filled."""
@@ -166,11 +173,14 @@ def lightning_parts(draw: Draw, *, tuned: bool = False, is_straight: bool = Fals
     if tuned:
         statements += tuning.tuned(draw, call, tuning.lightning_spaces(draw))
     else:
-        statements.append(running.fitted(draw, call))
+        statements.append(running.fitted(draw, call, _READERS))
     main = placed(draw, held, filled(draw, [one for one in statements if one]), loops=not tuned)
-    imports = (*_imports(draw), *tuning.IMPORTS, *settings.IMPORTS, *running.IMPORTS, *running.air_imports(draw))
+    package = draw(st.sampled_from(("import pytorch_lightning as pl\n", "import lightning.pytorch as pl\n")))
+    imports = (package, *tuning.IMPORTS, *settings.IMPORTS, *running.IMPORTS, *running.air_imports(draw))
     texts = tuple(formatted(draw, one) for one in definitions if one)
-    return Parts(imports, texts, formatted(draw, main), draw(st.sampled_from(HEADERS)))
+    parts = Parts(imports, texts, formatted(draw, main), draw(st.sampled_from(HEADERS)))
+    home = "ray.train.lightning"
+    return running.called_by_ray(draw, parts, home, "LightningConfigBuilder", "LightningTrainer", "LightningCheckpoint")
 
 
 def _in_factory(draw: Draw, statements: list[str], config: str) -> tuple[str, str]:
@@ -182,16 +192,3 @@ def _in_factory(draw: Draw, statements: list[str], config: str) -> tuple[str, st
     for key in settings.VALUES:
         text = text.replace(f"${key}", key)
     return text, call
-
-
-def _imports(draw: Draw) -> tuple[str, ...]:
-    home = draw(
-        st.sampled_from(("ray.train.lightning", "ray.train.lightning", "ray.train.lightning.lightning_trainer"))
-    )
-    package = draw(st.sampled_from(("import pytorch_lightning as pl\n", "import lightning.pytorch as pl\n")))
-    trainers = (
-        (f"from {home} import LightningConfigBuilder, LightningTrainer\n",),
-        (f"from {home} import (\n    LightningTrainer,\n    LightningConfigBuilder,  # fills it\n)\n",),
-        (f"from {home} import LightningTrainer\n", f"from {home} import LightningConfigBuilder\n"),
-    )
-    return (package, *draw(st.sampled_from(trainers)))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
 if TYPE_CHECKING:
     from program_places import Draw
+
+    from everyday.files import Parts
 
 _HOMES = ("ray.air", "ray.air.config", "ray.train")
 _SCALING = (
@@ -60,6 +64,36 @@ def air_imports(draw: Draw) -> tuple[str, ...]:
     return tuple(f"from {home} import {name}\n" for name in names)
 
 
+_RESUMED = "result = {call}.fit()\nagain = {resumed}\nagain.fit()\n"
+# How a class is imported, and called then.
+_STYLES = (
+    *(("from {home} import {name}\n", "{name}"),) * 4,
+    ("from {home} import {name} as Ray{name}\n", "Ray{name}"),
+    ("import {home}\n", "{home}.{name}"),
+    ("import {home} as ray_{last}\n", "ray_{last}.{name}"),
+    ("from {package} import {last} as from_ray\n", "from_ray.{name}"),
+    ("from {home} import (\n    {name},\n)\n", "{name}"),
+    ("from {home} import {name}  # of Ray\n", "{name}"),
+)
+
+
+def called_by_ray(draw: Draw, parts: Parts, home: str, *names: str) -> Parts:
+    """The parts with imports of a module's classes in one of the usual ways, by which the code names them."""
+    statement, called = draw(st.sampled_from(_STYLES))
+    package, _, last = home.rpartition(".")
+    imports = []
+    for name in names:
+        given = {"home": home, "package": package, "last": last, "name": name}
+        imports.append(statement.format(**given))
+        way = called.format(**given)
+        parts = replace(
+            parts,
+            definitions=tuple(re.sub(rf"\b{name}\b", way, one) for one in parts.definitions),
+            main=re.sub(rf"\b{name}\b", way, parts.main),
+        )
+    return replace(parts, imports=(*dict.fromkeys(imports), *parts.imports))
+
+
 def run_arguments(draw: Draw, *, runs: bool = True) -> tuple[list[str], list[str]]:
     """Statements that make configurations, and the arguments of a trainer that give them."""
     statements, arguments = [], []
@@ -89,5 +123,9 @@ def called(draw: Draw, name: str, arguments: list[str]) -> str:
     return f"{name}({', '.join(arguments)})"
 
 
-def fitted(draw: Draw, call: str) -> str:
-    return draw(st.sampled_from(_FITS)).format(call=call)
+def fitted(draw: Draw, call: str, readers: tuple[str, ...], *, resumes: bool = True) -> str:
+    """Statements that fit what a call makes, perhaps again, or with one of those that read the `result`."""
+    resumed = f"{call.removesuffix(')').rstrip()}, resume_from_checkpoint=result.checkpoint)"
+    text = draw(st.sampled_from((*_FITS, _RESUMED) if resumes else _FITS)).format(call=call, resumed=resumed)
+    is_read = "result = " in text and "if " not in text and draw(st.booleans())
+    return text + (draw(st.sampled_from(readers)) if is_read else "")

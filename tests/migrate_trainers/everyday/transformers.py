@@ -114,6 +114,13 @@ _DATASETS = (
 )
 
 
+_READERS = (
+    "model = result.checkpoint.get_model(BertModel)\neffect('read')\n",
+    "with result.checkpoint.as_directory() as folder:\n    effect('opened')\n",
+    "best, _ = result.best_checkpoints[0]\nprint( best )\n",
+)
+
+
 @st.composite
 def transformers_parts(draw: Draw, *, tuned: bool = False) -> Parts:
     """A program that makes a TransformersTrainer, or a HuggingFaceTrainer."""
@@ -132,10 +139,10 @@ def transformers_parts(draw: Draw, *, tuned: bool = False) -> Parts:
     if tuned:
         end = tuning.tuned(draw, call, tuning.config_spaces(draw, "trainer_init_config"))
     else:
-        end = [running.fitted(draw, call)]
+        end = [running.fitted(draw, call, _READERS)]
     main = placed(draw, held, filled(draw, [*statements, *made, *end]), loops=not tuned)
     imports = (
-        f"from ray.train.huggingface import {name}\n",
+        "from transformers import BertModel\n",
         "from transformers import Trainer, TrainerCallback, TrainingArguments\n",
         "from project import make_model\n",
         "from functools import partial\n",
@@ -143,7 +150,8 @@ def transformers_parts(draw: Draw, *, tuned: bool = False) -> Parts:
         *(*tuning.IMPORTS, *settings.IMPORTS, *running.IMPORTS, *running.air_imports(draw)),
     )
     texts = tuple(formatted(draw, one) for one in (held.top, _TOP, definition.format(**given)) if one)
-    return Parts(imports, texts, formatted(draw, main), draw(st.sampled_from(HEADERS)))
+    parts = Parts(imports, texts, formatted(draw, main), draw(st.sampled_from(HEADERS)))
+    return running.called_by_ray(draw, parts, "ray.train.huggingface", name)
 
 
 _FED = (
