@@ -38,10 +38,9 @@ bench: $(VENV)/.installed-dev
 # real files. Each part can be made alone: `make fuzz-programs PROGRAMS=500 KIND=tuned` takes 500 of one kind.
 fuzz: fuzz-programs fuzz-notebooks fuzz-bytes fuzz-files
 
-KIND ?= generated
 fuzz-programs: PROGRAMS ?= 2000
 fuzz-programs: $(VENV)/.installed-dev
-	PROGRAMS=$(PROGRAMS) $(BIN)/python -m pytest -rP -n 2 --timeout 0 --dist worksteal -k "$(KIND)" tests/migrate_trainers/test_generated_programs.py
+	PROGRAMS=$(PROGRAMS) KIND=$(KIND) $(BIN)/python -m pytest -rP -n 2 --timeout 0 --dist worksteal tests/migrate_trainers/test_generated_programs.py
 
 fuzz-notebooks: PROGRAMS ?= 2000
 fuzz-notebooks: $(VENV)/.installed-dev
