@@ -167,7 +167,21 @@ class Batches:
             ):
                 self._name_datasets()
             refuse_effects_before(self._rewrite, self._first, value)
+            self._refuse_effects_behind(value)
         return add_config(key, relocated(self._program, value, ""))
+
+    def _refuse_effects_behind(self, value: cst.BaseExpression) -> None:
+        """Raise `Refusal` where calls stand between a value and the configuration, whose place it is moved to."""
+        program, data = self._program, self._first
+        if "lightning_config" not in data.arguments:
+            return
+        start, end = program.span(value)[1], program.span(data.arguments["lightning_config"])[0]
+        analysis = ValueAnalysis(program, data.call_site.statement)
+        for other in program.calls:
+            is_between = start <= program.span(other)[0] < end and program.contains(data.call_site.call, other)
+            is_config = program.qualified_name(other.func) in legacy.CONFIG_CLASSES
+            if is_between and not is_config and not analysis.is_movable(other):
+                raise Refusal(data.codes.moved, value, "it is called before others behind which it has to move")
 
     def _has_effect(self, value: cst.BaseExpression) -> bool:
         analysis = ValueAnalysis(self._program, self._first.call_site.statement)

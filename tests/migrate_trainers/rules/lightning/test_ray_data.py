@@ -503,6 +503,11 @@ REFUSED = {
         ),
         "MT102",
     ),
+    "an effect that others would pass": (
+        f"{HEAD}trainer = LightningTrainer(datasets_iter_config={{'batch_size': effect(2)}}, datasets={{}}, "
+        f"scaling_config=effect({SCALING}), lightning_config={BUILDER}.build())\ntrainer.fit()\n",
+        "MT102",
+    ),
     "datasets that would pass an effect": (
         program(f"{ITER}, torch_config=effect(None), datasets=effect({{}})"),
         "MT102",
