@@ -15,7 +15,7 @@ import libcst as cst
 
 from migrate_trainers.adopting.accelerate_reports import report_logs
 from migrate_trainers.adopting.accelerators import asked_for_ranks, tell_device
-from migrate_trainers.adopting.framework import Entry, Framework, Reader
+from migrate_trainers.adopting.framework import Framework, Reader, TrainingSite
 from migrate_trainers.adopting.launchers import calls_for_launchers
 from migrate_trainers.adopting.region import is_train_function
 from migrate_trainers.adopting.transformers_trainings import trainings
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _WRITING = ("save_state", "save_model", "save")
 
 
-def entries(program: Program) -> list[Entry]:
+def sites(program: Program) -> list[TrainingSite]:
     """The Accelerators of a program that no TorchTrainer's workers make yet, with all that uses them."""
     if trainings(program):
         # What else makes an Accelerator there, asks it for the worker's rank.
@@ -45,7 +45,7 @@ def entries(program: Program) -> list[Entry]:
         raise Refusal("MT625", found[0].func, "the class is more than called")
     if len(found) > 1:
         raise Refusal("MT627", found[1].func, "")
-    return [Entry(call, tuple(_runs(program, call))) for call in found]
+    return [TrainingSite(call, tuple(_runs(program, call))) for call in found]
 
 
 def _is_in_workers(program: Program, call: cst.Call) -> bool:
@@ -85,9 +85,9 @@ def _prepared(program: Program, use: cst.Name) -> Iterator[str]:
                 yield one.value
 
 
-def adopt(rewrite: Rewrite, region: Region, entry: Entry) -> list[str]:
+def adopt(rewrite: Rewrite, region: Region, site: TrainingSite) -> list[str]:
     """Have an Accelerator share the data with the other workers, and what it logs reported."""
-    program, call = rewrite.program, entry.node
+    program, call = rewrite.program, site.node
     assert isinstance(call, cst.Call)
     rewrite.review("MT621", call.func, "")
     for made in asked_for_ranks(program):
@@ -96,14 +96,14 @@ def adopt(rewrite: Rewrite, region: Region, entry: Entry) -> list[str]:
         rewrite.review("MT623", call.func, "")
     else:
         rewrite.review("MT622", call.func, "")
-    _review_writing(rewrite, entry)
+    _review_writing(rewrite, site)
     return []
 
 
-def _review_writing(rewrite: Rewrite, entry: Entry) -> None:
+def _review_writing(rewrite: Rewrite, site: TrainingSite) -> None:
     """Say where files of a relative path end up, for the first call that writes some."""
     program = rewrite.program
-    for run in entry.runs[1:]:
+    for run in site.runs[1:]:
         attribute = program.parent(run)
         call = program.parent(attribute) if isinstance(attribute, cst.Attribute) else None
         if not isinstance(attribute, cst.Attribute) or attribute.attr.value not in _WRITING:
@@ -114,9 +114,9 @@ def _review_writing(rewrite: Rewrite, entry: Entry) -> None:
             return
 
 
-def no_readers(program: Program, entries: Sequence[Entry]) -> list[Reader]:
+def no_readers(program: Program, sites: Sequence[TrainingSite]) -> list[Reader]:
     """None: what a script computes itself, it also prints itself."""
     return []
 
 
-FRAMEWORK = Framework("MT620", entries, adopt, no_readers, asked_for_ranks, calls_for_launchers)
+FRAMEWORK = Framework("MT620", sites, adopt, no_readers, asked_for_ranks, calls_for_launchers)

@@ -30,7 +30,7 @@ from migrate_trainers.writing.placement import without_spare_lines
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from migrate_trainers.adopting.framework import Entry, Framework
+    from migrate_trainers.adopting.framework import Framework, TrainingSite
     from migrate_trainers.findings import Finding
     from migrate_trainers.reading.program import Program
     from migrate_trainers.settings import Settings
@@ -44,28 +44,28 @@ def adopt_program(program: Program, settings: Settings) -> FileResult:
     """The result for a program without legacy trainers: a TorchTrainer program, or as it was, with the reason."""
     data = program.source.data
     try:
-        framework, entries = _framework(program)
+        framework, sites = _framework(program)
         if framework is None:
             return FileResult(data, data, findings=_nothing(program))
         if not settings.rules.follows(framework.code):
-            return FileResult(data, data, len(entries), skipped=len(entries))
+            return FileResult(data, data, len(sites), skipped=len(sites))
         result = _adopted(program, settings, framework)
     except Refusal as refusal:
         found = finding(program, refusal.code, refusal.node, refusal.detail)
         return FileResult(data, data, 1, 0, (found,))
     if result.changed and (kept := kept_by_comment(program, result.after)) is not None:
-        return FileResult(data, data, len(entries), 0, (kept,))
+        return FileResult(data, data, len(sites), 0, (kept,))
     return result
 
 
-def _framework(program: Program) -> tuple[Framework | None, Sequence[Entry]]:
+def _framework(program: Program) -> tuple[Framework | None, Sequence[TrainingSite]]:
     """The framework that trains in a program, with what it trains; raises `Refusal` where several do."""
-    found = [(framework, entries) for framework in FRAMEWORKS if (entries := framework.entries(program))]
+    found = [(framework, sites) for framework in FRAMEWORKS if (sites := framework.sites(program))]
     if len(found) > 1:
         raise Refusal("MT640", found[1][1][0].node, "it trains with another framework, too")
     for framework in FALLBACKS if not found else ():
-        if entries := framework.entries(program):
-            return framework, entries
+        if sites := framework.sites(program):
+            return framework, sites
     return found[0] if found else (None, ())
 
 
@@ -80,32 +80,32 @@ def _nothing(program: Program) -> tuple[Finding, ...]:
 def _adopted(program: Program, settings: Settings, framework: Framework) -> FileResult:
     before = program
     program, findings = framework.prepare(program, settings)
-    entries = lifted(program, framework.entries(program))
+    sites = lifted(program, framework.sites(program))
     rewrite = Rewrite(program, settings, _imports(program, settings), Package())
     rewrite.findings += findings
-    data, number = before.source.data, len(entries)
+    data, number = before.source.data, len(sites)
     try:
-        edits = _edits(rewrite, framework, entries)
+        edits = _edits(rewrite, framework, sites)
     except Refusal as refusal:
         return FileResult(data, data, number, 0, (finding(program, refusal.code, refusal.node, refusal.detail),))
     after, problem = applied(program, edits)
     if problem is not None:
-        faults = tuple(finding(program, "MT903", entry.node, problem) for entry in entries)
+        faults = tuple(finding(program, "MT903", site.node, problem) for site in sites)
         return FileResult(data, data, number, 0, tuple(sorted(faults)))
     return FileResult(data, after, number, number, tuple(sorted(rewrite.findings)))
 
 
-def _edits(rewrite: Rewrite, framework: Framework, entries: Sequence[Entry]) -> list[Edit]:
+def _edits(rewrite: Rewrite, framework: Framework, sites: Sequence[TrainingSite]) -> list[Edit]:
     program, adoption = rewrite.program, rewrite.settings.adoption
     assert adoption is not None
-    region = region_of(program, entries)
-    moves = decide_moves(program, region, entries, framework)
+    region = region_of(program, sites)
+    moves = decide_moves(program, region, sites, framework)
     # First, so that it is imported by its name, although later code may need the module.
     scaling = scaling_config(rewrite, adoption) if moves.moved else ""
     definitions: list[str] = []
-    for entry in entries:
-        definitions += framework.adopt(rewrite, region, entry)
-        rewrite.findings.append(finding(program, framework.code, entry.node, ""))
+    for site in sites:
+        definitions += framework.adopt(rewrite, region, site)
+        rewrite.findings.append(finding(program, framework.code, site.node, ""))
     tell_of_effects(rewrite, [line.statement for line in moves.moved if line not in moves.on_first_rank])
     writer: TrainFunction | WholeFunction | None = None
     if (call := call_of_whole(program, region, moves)) is not None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Entry:
+class TrainingSite:
     """One training: what findings point at (the call that makes a trainer, say), and the calls or loops that train."""
 
     node: cst.CSTNode
@@ -40,16 +40,16 @@ class Reader:
 class Framework:
     """One way of training.
 
-    `code` is the finding of an adopted entry. `entries` gives what is not adopted yet, and raises `Refusal` for what
+    `code` is the finding of an adopted site. `sites` gives what is not adopted yet, and raises `Refusal` for what
     can't be; `prepare` is a first step, whose edits are made before everything else is read. `adopt` notes the edits of
-    one entry where it stands, by the `Rewrite` and where it trains; they move with their statements. It gives the
+    one site where it stands, by the `Rewrite` and where it trains; they move with their statements. It gives the
     definitions that have to stand above the train function. `readers` gives the expressions behind the training that
     need not move with it, `in_worker` what only workers can evaluate, each of them.
     """
 
     code: str
-    entries: Callable[[Program], Sequence[Entry]]
-    adopt: Callable[[Rewrite, Region, Entry], Sequence[str]]
-    readers: Callable[[Program, Sequence[Entry]], Sequence[Reader]]
+    sites: Callable[[Program], Sequence[TrainingSite]]
+    adopt: Callable[[Rewrite, Region, TrainingSite], Sequence[str]]
+    readers: Callable[[Program, Sequence[TrainingSite]], Sequence[Reader]]
     in_worker: Callable[[Program], Sequence[cst.CSTNode]] = lambda program: ()
     prepare: Callable[[Program, Settings], tuple[Program, Sequence[Finding]]] = lambda program, settings: (program, ())

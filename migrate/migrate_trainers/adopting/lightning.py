@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers.adopting.framework import Entry, Framework, Reader
+from migrate_trainers.adopting.framework import Framework, Reader, TrainingSite
 from migrate_trainers.adopting.lightning_trainer import change_arguments, is_complete
 from migrate_trainers.adopting.lightning_uses import is_trainer, metric_readers, runs_of_trainer
 from migrate_trainers.adopting.region import Place
@@ -45,7 +45,7 @@ _REPORTS = frozenset({"ray.train.report", "train_runtime.report"})
 _GIVES_PART = "predict"
 
 
-def entries(program: Program) -> list[Entry]:
+def sites(program: Program) -> list[TrainingSite]:
     """The trainers of a program that are not Ray's yet, with the calls that they are asked for."""
     found = []
     for call in program.calls:
@@ -59,7 +59,7 @@ def entries(program: Program) -> list[Entry]:
         runs = tuple(run for run in runs_of_trainer(program, call) if not _prepares(program, run))
         if not runs:
             raise Refusal("MT601", call.func, "nothing in the file trains with it")
-        found.append(Entry(call, runs))
+        found.append(TrainingSite(call, runs))
     return found
 
 
@@ -67,9 +67,9 @@ def _prepares(program: Program, run: cst.CSTNode) -> bool:
     return isinstance(run, cst.Call) and program.qualified_name(run.func) in _PREPARE
 
 
-def adopt(rewrite: Rewrite, region: Region, entry: Entry) -> Sequence[str]:
+def adopt(rewrite: Rewrite, region: Region, site: TrainingSite) -> Sequence[str]:
     """Have a trainer use what Ray has set up in each worker."""
-    program, call = rewrite.program, entry.node
+    program, call = rewrite.program, site.node
     assert isinstance(call, cst.Call)
     plain = region.place is not Place.TRAIN_FUNCTION
     reports = plain or not _reports_itself(program)
@@ -78,7 +78,7 @@ def adopt(rewrite: Rewrite, region: Region, entry: Entry) -> Sequence[str]:
         _prepare(rewrite, call)
     if reports:
         rewrite.review("MT606", call.func, "")
-    for run in entry.runs:
+    for run in site.runs:
         if isinstance(run, cst.Call) and isinstance(run.func, cst.Attribute) and run.func.attr.value == _GIVES_PART:
             rewrite.review("MT604", run.func, "each worker predicts for its part of the data")
     return ()
@@ -104,9 +104,9 @@ def _prepare(rewrite: Rewrite, call: cst.Call) -> None:
     rewrite.edits.append(Edit(end, end, lead + line))
 
 
-def readers(program: Program, entries: Sequence[Entry]) -> list[Reader]:
+def readers(program: Program, sites: Sequence[TrainingSite]) -> list[Reader]:
     """What is read of the metrics after the last `fit`, whose last report has them too."""
-    last = max(entries, key=lambda entry: program.span(entry.runs[-1]))
+    last = max(sites, key=lambda site: program.span(site.runs[-1]))
     run = last.runs[-1]
     is_fit = isinstance(run, cst.Call) and isinstance(run.func, cst.Attribute) and run.func.attr.value == "fit"
     assert isinstance(last.node, cst.Call)
@@ -129,4 +129,4 @@ def prepare(program: Program, settings: Settings) -> tuple[Program, Sequence[Fin
     return program.edited(conversion.edits), conversion.findings
 
 
-FRAMEWORK = Framework("MT600", entries, adopt, readers, prepare=prepare)
+FRAMEWORK = Framework("MT600", sites, adopt, readers, prepare=prepare)

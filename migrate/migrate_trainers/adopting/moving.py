@@ -22,7 +22,7 @@ from migrate_trainers.refusal import Refusal
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from migrate_trainers.adopting.framework import Entry, Framework, Reader
+    from migrate_trainers.adopting.framework import Framework, Reader, TrainingSite
     from migrate_trainers.adopting.region import Region
     from migrate_trainers.reading.program import Program
 
@@ -46,14 +46,14 @@ class Moves:
     copied: tuple[Line, ...] = ()
 
 
-def decide_moves(program: Program, region: Region, entries: Sequence[Entry], framework: Framework) -> Moves:
+def decide_moves(program: Program, region: Region, sites: Sequence[TrainingSite], framework: Framework) -> Moves:
     """What moves; raises `Refusal` where something would have to that can't."""
     decision = _Decision(
         program,
         region,
         read_lines(program, region),
-        [run for entry in entries for run in entry.runs],
-        framework.readers(program, entries),
+        [run for site in sites for run in site.runs],
+        framework.readers(program, sites),
         framework.in_worker(program),
     )
     return Moves(decision.training[-1]) if region.place is Place.TRAIN_FUNCTION else decision.moves()

@@ -18,7 +18,7 @@ from migrate_trainers.writing.arguments import bound_arguments
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from migrate_trainers.adopting.framework import Entry
+    from migrate_trainers.adopting.framework import TrainingSite
     from migrate_trainers.reading.program import Program, Statement
     from migrate_trainers.reading.scopes import Scope
 
@@ -65,12 +65,12 @@ class Region:
         return [*above[: above.index(self.guard)], *own]
 
 
-def lifted(program: Program, entries: Sequence[Entry]) -> list[Entry]:
-    """The entries with the calls that train, seen from where the data and the models are made.
+def lifted(program: Program, sites: Sequence[TrainingSite]) -> list[TrainingSite]:
+    """The sites with the calls that train, seen from where the data and the models are made.
 
     What trains in a method, or in a function that is given more than the command line, trains where that is called.
     """
-    return [replace(one, runs=tuple(dict.fromkeys(_lifted(program, one.runs))) or one.runs) for one in entries]
+    return [replace(one, runs=tuple(dict.fromkeys(_lifted(program, one.runs))) or one.runs) for one in sites]
 
 
 def _lifted(program: Program, runs: Sequence[cst.CSTNode]) -> Iterator[cst.CSTNode]:
@@ -150,33 +150,33 @@ def _is_chosen(program: Program, value: cst.BaseExpression) -> bool:
     return isinstance(value, cst.BaseNumber | cst.SimpleString | cst.UnaryOperation)
 
 
-def region_of(program: Program, entries: Sequence[Entry]) -> Region:
-    """The one region in which all entries train; raises `Refusal` where there is none, or several."""
-    found = {_around(program, entry, run) for entry in entries for run in entry.runs}
+def region_of(program: Program, sites: Sequence[TrainingSite]) -> Region:
+    """The one region in which all sites train; raises `Refusal` where there is none, or several."""
+    found = {_around(program, site, run) for site in sites for run in site.runs}
     if len(found) > 1:
-        raise Refusal("MT640", entries[-1].node, "it trains in several places")
+        raise Refusal("MT640", sites[-1].node, "it trains in several places")
     return found.pop()
 
 
-def _around(program: Program, entry: Entry, run: cst.CSTNode) -> Region:
+def _around(program: Program, site: TrainingSite, run: cst.CSTNode) -> Region:
     function = program.enclosing(run, cst.FunctionDef)
     if function is None:
-        return _of_module(program, entry, run)
+        return _of_module(program, site, run)
     if is_train_function(program, function):
         return _of_function(program, function, Place.TRAIN_FUNCTION)
     if not isinstance(program.parent(function), cst.Module):
-        raise Refusal("MT640", entry.node, f"it trains in `{function.name.value}`, which is no function of the module")
+        raise Refusal("MT640", site.node, f"it trains in `{function.name.value}`, which is no function of the module")
     return _of_function(program, function, Place.FUNCTION)
 
 
-def _of_module(program: Program, entry: Entry, run: cst.CSTNode) -> Region:
+def _of_module(program: Program, site: TrainingSite, run: cst.CSTNode) -> Region:
     for above in program.ancestors(run):
         if isinstance(above, cst.If) and is_guard(program, above) and program.contains(above.body, run):
             assert isinstance(above.body, cst.IndentedBlock)
             return Region(Place.GUARD, above.body, program.module_scope, guard=above)
     top = program.top_level_statement(program.statement(run))
     if isinstance(top, cst.If) and "__name__" in program.text(top.test):
-        raise Refusal("MT640", entry.node, "it trains under a condition with `__name__` that has more to it")
+        raise Refusal("MT640", site.node, "it trains under a condition with `__name__` that has more to it")
     return Region(Place.MODULE, program.module, program.module_scope)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.adopting.accelerators import asked_for_ranks, tell_device
-from migrate_trainers.adopting.framework import Entry, Framework, Reader
+from migrate_trainers.adopting.framework import Framework, Reader, TrainingSite
 from migrate_trainers.adopting.parsed_arguments import dictionaries_for_parsers
 from migrate_trainers.adopting.region import Place
 from migrate_trainers.adopting.transformers_arguments import tell_arguments
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 _WRITING = ("save_model", "create_model_card", "push_to_hub")
 
 
-def entries(program: Program) -> list[Entry]:
+def sites(program: Program) -> list[TrainingSite]:
     """The Trainers of a program that Ray hasn't prepared yet, with the calls that use them."""
-    return [Entry(_node(one), (*one.runs, *other_runs(program, one))) for one in trainings(program)]
+    return [TrainingSite(_node(one), (*one.runs, *other_runs(program, one))) for one in trainings(program)]
 
 
 def _node(training: Training) -> cst.CSTNode:
@@ -49,7 +49,7 @@ def _node(training: Training) -> cst.CSTNode:
     return made.func if isinstance(made, cst.Call) else made
 
 
-def adopt(rewrite: Rewrite, region: Region, entry: Entry) -> list[str]:
+def adopt(rewrite: Rewrite, region: Region, site: TrainingSite) -> list[str]:
     """Have a Trainer report to Ray, and its arguments say what a worker is."""
     (training,) = trainings(rewrite.program)
     if rewrite.settings.target_transformers is not None:
@@ -62,7 +62,7 @@ def adopt(rewrite: Rewrite, region: Region, entry: Entry) -> list[str]:
     return _report(rewrite, region, training)
 
 
-def no_readers(program: Program, entries: Sequence[Entry]) -> list[Reader]:
+def no_readers(program: Program, sites: Sequence[TrainingSite]) -> list[Reader]:
     """None: what a Trainer logs behind its last save is in no report."""
     return []
 
@@ -153,4 +153,4 @@ def _review_writing(rewrite: Rewrite, training: Training) -> None:
                 return
 
 
-FRAMEWORK = Framework("MT610", entries, adopt, no_readers, asked_for_ranks, dictionaries_for_parsers)
+FRAMEWORK = Framework("MT610", sites, adopt, no_readers, asked_for_ranks, dictionaries_for_parsers)

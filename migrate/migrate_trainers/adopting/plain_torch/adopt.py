@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migrate_trainers.adopting.framework import Entry, Framework
+from migrate_trainers.adopting.framework import Framework, TrainingSite
 from migrate_trainers.adopting.plain_torch.data import move_batches, prepare_loaders
 from migrate_trainers.adopting.plain_torch.devices import take_workers_devices
 from migrate_trainers.adopting.plain_torch.files import folders_made, write_files_once
@@ -36,15 +36,15 @@ if TYPE_CHECKING:
     from migrate_trainers.settings import Settings
 
 
-def entries(program: Program) -> list[Entry]:
+def sites(program: Program) -> list[TrainingSite]:
     """The training of a program, as far as it is one loop, or the call that starts processes for it.
 
     Raises `Refusal` for one that isn't plain.
     """
     if (started := starts(program)) is not None:
-        return [Entry(started, (started,))]
+        return [TrainingSite(started, (started,))]
     loop = read_loop(program)
-    return [] if loop is None else [Entry(min(loop.runs, key=program.span), loop.runs)]
+    return [] if loop is None else [TrainingSite(min(loop.runs, key=program.span), loop.runs)]
 
 
 def prepare(program: Program, settings: Settings) -> tuple[Program, Sequence[Finding]]:
@@ -52,7 +52,7 @@ def prepare(program: Program, settings: Settings) -> tuple[Program, Sequence[Fin
     return call_directly(program), ()
 
 
-def adopt(rewrite: Rewrite, region: Region, entry: Entry) -> Sequence[str]:
+def adopt(rewrite: Rewrite, region: Region, site: TrainingSite) -> Sequence[str]:
     """Have the workers train one model together, each on its share of the data, and report what they show."""
     program = rewrite.program
     loop = read_loop(program)
@@ -64,7 +64,7 @@ def adopt(rewrite: Rewrite, region: Region, entry: Entry) -> Sequence[str]:
     code = reached_definitions(program, region.statements(program))
     take_workers_devices(rewrite, code, moves_module=region.place.is_module)
     leave_processes_to_ray(rewrite, code)
-    write_files_once(rewrite, reached_definitions(program, entry.runs))
+    write_files_once(rewrite, reached_definitions(program, site.runs))
     write_reports(rewrite, loop, reports, model)
     warn_of_early_ends(rewrite, loop)
     return ()
@@ -72,9 +72,9 @@ def adopt(rewrite: Rewrite, region: Region, entry: Entry) -> Sequence[str]:
 
 FRAMEWORK = Framework(
     "MT630",
-    entries,
+    sites,
     adopt,
-    lambda program, entries: (),
+    lambda program, sites: (),
     in_worker=lambda program: [*asked_in_group(program), *folders_made(program)],
     prepare=prepare,
 )

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from migrate_trainers.adopting.plain_torch.ranks import is_guarded
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.first_process import is_of_first
 from migrate_trainers.writing.arguments import keyword_argument
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def write_files_once(rewrite: Rewrite, code: Sequence[cst.CSTNode]) -> None:
             continue
         statement = program.statement(call)
         rewrite.review("MT642", call, f"`{program.text(call.func)}`")
-        if is_guarded(program, call):
+        if is_of_first(program, call, locally=True):
             continue
         if not isinstance(statement, cst.SimpleStatementLine) or not isinstance(statement.body[0], cst.Expr):
             raise Refusal("MT631", call, "what it gives is used")

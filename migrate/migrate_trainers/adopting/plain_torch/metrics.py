@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.adopting.plain_torch.numbers import Numbers
-from migrate_trainers.adopting.plain_torch.ranks import asks_for_first
 from migrate_trainers.adopting.plain_torch.variables import calls_of, function_called, names_below
+from migrate_trainers.rules.first_process import asks_for_first
 from migrate_trainers.rules.literals import string
 from migrate_trainers.writing.placement import below
 from migrate_trainers.writing.render import Argument, sequence
@@ -150,7 +150,7 @@ def _rebinds(program: Program, metrics: dict[str, Metric], line: cst.CSTNode) ->
 
 def _shows(program: Program, line: cst.CSTNode) -> Iterator[cst.Call]:
     """The calls by which a statement of an epoch prints or logs something, be it in the first process only."""
-    if isinstance(line, cst.If) and line.orelse is None and asks_for_first(program, line.test):
+    if isinstance(line, cst.If) and line.orelse is None and asks_for_first(program, line.test, locally=True):
         for inner in line.body.body:
             yield from _shows(program, inner)
     if not isinstance(line, cst.SimpleStatementLine):

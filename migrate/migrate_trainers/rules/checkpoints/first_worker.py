@@ -16,6 +16,7 @@ from migrate_trainers.reading.source import Edit
 from migrate_trainers.rules.checkpoints.families import ACCELERATE, families_in
 from migrate_trainers.rules.checkpoints.reported import folder_calls, made_dictionaries, read_reports, sources
 from migrate_trainers.rules.configs import has_one_worker
+from migrate_trainers.rules.first_process import is_of_first
 from migrate_trainers.writing import dictionary_templates as templates
 from migrate_trainers.writing.arguments import bound_arguments
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 _OLD_REPORT = f"{legacy.SESSION_MODULE}.report"
 _FRESH_FOLDERS = ("tempfile.TemporaryDirectory", "tempfile.mkdtemp")
-_RANKS = ("get_world_rank", "process_index")
 _ALL_RANKS = b"_checkpoint_keep_all_ranks"
 
 
@@ -82,7 +82,7 @@ def _is_first_alone(readers: Readers, report: Report) -> bool:
 
 def _is_of_first(program: Program, made: cst.Call) -> bool:
     """Whether a checkpoint is made by the first worker only, or of a folder of its own that only that one fills."""
-    if _is_guarded(program, made):
+    if is_of_first(program, made):
         return True
     folder = made.args[0].value if len(made.args) == 1 else None
     if not isinstance(folder, cst.Name):
@@ -94,7 +94,7 @@ def _is_of_first(program: Program, made: cst.Call) -> bool:
         return False
     binding, place = chosen[0]
     uses = [use for use in program.uses(binding) if place is None or program.contains(place, use)]
-    return all(program.contains(made, use) or _is_guarded(program, use) for use in uses)
+    return all(program.contains(made, use) or is_of_first(program, use) for use in uses)
 
 
 def _is_fresh(program: Program, binding: Binding) -> bool:
@@ -102,40 +102,3 @@ def _is_fresh(program: Program, binding: Binding) -> bool:
     item = program.parent(binding.node)
     given = item.item if isinstance(item, cst.WithItem) else binding.value
     return isinstance(given, cst.Call) and program.qualified_name(given.func) in _FRESH_FOLDERS
-
-
-def _is_guarded(program: Program, node: cst.CSTNode) -> bool:
-    """Whether only the first worker comes to a node."""
-    inner = node
-    for above in program.ancestors(node):
-        if isinstance(above, cst.FunctionDef | cst.Lambda):
-            return False
-        if isinstance(above, cst.If | cst.IfExp) and above.body is inner and _asks_for_first(program, above.test):
-            return True
-        inner = above
-    return False
-
-
-def _asks_for_first(program: Program, test: cst.BaseExpression) -> bool:
-    """Whether a condition holds in the first worker only."""
-    if isinstance(test, cst.BooleanOperation) and isinstance(test.operator, cst.And):
-        return _asks_for_first(program, test.left) or _asks_for_first(program, test.right)
-    if isinstance(test, cst.Attribute):
-        return test.attr.value == "is_main_process"
-    if isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
-        return _is_rank(program, test.expression)
-    if not isinstance(test, cst.Comparison) or len(test.comparisons) != 1:
-        return False
-    target = test.comparisons[0]
-    is_zero = isinstance(target.comparator, cst.Integer) and target.comparator.evaluated_value == 0
-    return isinstance(target.operator, cst.Equal) and is_zero and _is_rank(program, test.left)
-
-
-def _is_rank(program: Program, node: cst.BaseExpression) -> bool:
-    if isinstance(node, cst.Name):
-        values = [binding.value for binding in program.bindings(node)]
-        return bool(values) and all(value is not None and _is_rank(program, value) for value in values)
-    named = node.func if isinstance(node, cst.Call) else node
-    if isinstance(named, cst.Name):
-        return (program.qualified_name(named) or "").rpartition(".")[2] in _RANKS
-    return isinstance(named, cst.Attribute) and named.attr.value in _RANKS
