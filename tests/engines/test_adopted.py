@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from engine import Fit, RealRay
+    from engine import Fit, RealRay, Run
     from kept_runs import KeptRuns
 
 
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     ids=lambda case: case.name,
 )
 def test_one_worker_gives_what_the_plain_script_gave(case: Case, bundled_runs: KeptRuns) -> None:
-    _assert_as_plain(case, bundled_runs.run(case.after).fits)
+    run = bundled_runs.run(case.after)
+    _assert_as_plain(case, run, run.fits)
 
 
 # A run more for each would take its time in `make test`.
@@ -57,18 +58,17 @@ def test_one_worker_on_ray_gives_what_the_plain_script_gave(
     # Ray forgets what is reported without a checkpoint, so what the worker printed tells.
     theirs = [fit if fit.metrics is not None else replace(fit, metrics=run.printed_metrics()) for fit in run.fits]
 
-    _assert_as_plain(case, theirs)
+    _assert_as_plain(case, run, theirs)
     ours = bundled_runs.fits(case.after)[0].metrics
     _assert_equal([name for name in case.metrics if name in (theirs[0].metrics or ())], theirs[0].metrics, ours)
 
 
-def _assert_as_plain(case: Case, fits: Sequence[Fit]) -> None:
-    """One `fit` gave what the script printed before it was adopted."""
+def _assert_as_plain(case: Case, adopted: Run, fits: Sequence[Fit]) -> None:
+    """One `fit` gave what the script printed before it was adopted, and the adopted one prints the same."""
     printed = PlainPython().run(case.before, by_torchrun=case.by_torchrun).check().printed_metrics()
-    names = [name for name in case.metrics if name in printed]
-    assert names, printed
     (fit,) = fits
-    _assert_equal(names, fit.metrics, printed)
+    _assert_equal([name for name in case.metrics if name in printed], fit.metrics, printed)
+    _assert_equal(printed, adopted.printed_metrics(), printed)
 
 
 def _assert_equal(names: Iterable[str], ours: dict[str, Any] | None, theirs: dict[str, Any] | None) -> None:

@@ -15,6 +15,7 @@ from migrate_trainers.adopting.plain_torch import adopt as plain_torch
 from migrate_trainers.adopting.region import lifted, region_of
 from migrate_trainers.adopting.train_function import TrainFunction
 from migrate_trainers.adopting.whole_function import WholeFunction, call_of_whole
+from migrate_trainers.adopting.written_files import read_elsewhere
 from migrate_trainers.findings import FileResult
 from migrate_trainers.reading import legacy
 from migrate_trainers.reading.scopes import dotted_name, is_future_import
@@ -107,6 +108,8 @@ def _edits(rewrite: Rewrite, framework: Framework, sites: Sequence[TrainingSite]
         definitions += framework.adopt(rewrite, region, site)
         rewrite.findings.append(finding(program, framework.code, site.node, ""))
     tell_of_effects(rewrite, [line.statement for line in moves.moved if line not in moves.on_first_rank])
+    if (read := read_elsewhere(program, region, moves.paths)) is not None:
+        rewrite.review("MT650", read, f"`{program.text(read)}`")
     writer: TrainFunction | WholeFunction | None = None
     if (call := call_of_whole(program, region, moves)) is not None:
         writer = WholeFunction(rewrite, scaling, region, moves, call, definitions)

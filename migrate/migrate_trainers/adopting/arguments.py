@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from migrate_trainers.refusal import Refusal
 from migrate_trainers.writing.render import free_name
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from migrate_trainers.adopting.moving import Moves
     from migrate_trainers.adopting.region import Region
@@ -27,13 +28,15 @@ class Passed:
     """How the train function gets values of the driver's.
 
     `config` is the text of `train_loop_config`, empty where there is none; `parameter` what the function calls it.
-    `lines` stand first in the function, without indentation; `edits` are made in the code that moves.
+    `lines` stand first in the function, without indentation; `edits` are made in the code that moves, where nothing but
+    `namespace` is read by its attributes.
     """
 
     config: str = ""
     parameter: str = ""
     lines: tuple[str, ...] = ()
     edits: tuple[Edit, ...] = ()
+    namespace: str = ""
 
 
 def passed_values(rewrite: Rewrite, region: Region, moves: Moves, used: Collection[str]) -> Passed:
@@ -75,7 +78,14 @@ def _as_config(rewrite: Rewrite, reads: Sequence[cst.Name], parameter: str) -> P
         around = program.enclosing(one, cst.FormattedString)
         quote = "'" if around is not None and not around.start.endswith("'") else '"'
         edits.append(Edit(*program.span(attribute), f"{parameter}[{quote}{attribute.attr.value}{quote}]"))
-    return Passed(f"vars({name})", parameter, (), tuple(edits))
+    return Passed(f"vars({name})", parameter, (), tuple(edits), name)
+
+
+def for_written(rewrite: Rewrite, passed: Passed, texts: Iterable[str]) -> Passed:
+    """The same, with a namespace where code that was written of the script's own reads attributes of that."""
+    if not passed.namespace or not any(re.search(rf"\b{passed.namespace}\.", text) for text in texts):
+        return passed
+    return _as_namespace(rewrite, passed.namespace, passed.parameter)
 
 
 def _as_namespace(rewrite: Rewrite, name: str, parameter: str) -> Passed:
@@ -84,9 +94,14 @@ def _as_namespace(rewrite: Rewrite, name: str, parameter: str) -> Passed:
 
 
 def _rebound(program: Program, region: Region, moves: Moves) -> set[str]:
-    """The variables that both the driver and code that moves assign, and that code reads."""
+    """The variables that both code that moves and the driver above it assign, and that code reads."""
     moved = {line.statement for line in moves.moved}
-    staying = [line for line in read_lines(program, region) if line.statement not in moved]
+    last = program.span(moves.training.statement)
+    staying = [
+        line
+        for line in read_lines(program, region)
+        if line.statement not in moved and program.span(line.statement) < last
+    ]
     kept = {name for line in staying if not line.is_import and not line.is_definition for name in line.binds}
     bound = {name for line in moves.moved if not line.is_import and not line.is_definition for name in line.binds}
     return kept & bound & {name for line in moves.moved for name in line.names}

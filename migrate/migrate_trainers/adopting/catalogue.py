@@ -118,9 +118,9 @@ ADOPTION_ENTRIES = (
     Entry(
         "MT645",
         Kind.REVIEW,
-        "A metric is read from the result",
-        "The driver has no trainer to ask; the last report holds the same number.",
-        "Look whether the metric is one that training reports at the end of an epoch.",
+        "What training has left is read from the result",
+        "The driver has no trainer to ask. The reports hold the same numbers, and checkpoints with the same weights, all of which Ray keeps.",
+        "Look whether the metric is reported at the end of an epoch, and never NaN. Where `storage_path` is remote, read the checkpoint `with checkpoint.as_directory()`.",
     ),
     Entry(
         "MT646",
@@ -149,5 +149,12 @@ ADOPTION_ENTRIES = (
         "Nothing to adopt was found",
         "No trainer that is known, and no loop of plain torch, could train in the workers of a TorchTrainer.",
         "Name the file that trains.",
+    ),
+    Entry(
+        "MT650",
+        Kind.REVIEW,
+        "The driver reads a file that a worker writes",
+        "A relative path starts in the working directory of a worker: the driver finds no file there, or one of an earlier run.",
+        "Make the path absolute, on storage that both reach, or read the file from `result.checkpoint`.",
     ),
 )

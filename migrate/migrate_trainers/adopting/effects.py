@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.rules.literals import string
+from migrate_trainers.rules.rewrite import finding
 from migrate_trainers.writing.arguments import keyword_argument
 
 if TYPE_CHECKING:
@@ -41,6 +42,10 @@ _ASSIGNED = ("torch.backends.",)
 # Functions that draw random numbers, unless an argument says how, by their last name.
 _DRAWS = frozenset({"rand", "randint", "randn", "random_split", "randperm", "train_test_split"})
 _SAYS_HOW = frozenset({"generator", "random_state", "seed"})
+_DRAWING = re.compile(
+    r"torch\.(?:bernoulli|multinomial|normal|rand\w*|utils\.data\.random_split)|numpy\.random\.(?!seed|default_rng|RandomState)\w+"
+    r"|random\.(?!seed|Random)\w+|sklearn\.model_selection\.train_test_split"
+)
 # What one process has to do for all, by the last name of the function.
 _ONCE = frozenset(
     {"copytree", "makedirs", "mkdir", "remove", "rmtree", "unlink", "urlretrieve", "to_csv", "to_json", "to_parquet"}
@@ -51,6 +56,8 @@ _RELATIVE = re.compile(rf"\.{{1,2}}/.*|[\w.-]+(?:/[\w.-]+)*\.(?:{_SUFFIXES})")
 _PATHS = frozenset(
     {"cache_dir", "ckpt_path", "data_dir", "default_root_dir", "dirpath", "output_dir", "root", "save_dir"}
 )
+# Findings that say where the files of workers are.
+_FILES_OF_WORKERS = frozenset({"MT612", "MT626", "MT642"})
 _LOGGERS = frozenset({"CSVLogger", "TensorBoardLogger"})
 
 
@@ -58,7 +65,7 @@ def sets_state(program: Program, statement: Statement) -> bool:
     """Whether a statement only sets up the process (precision, which warnings are shown), or seeds random numbers."""
     if isinstance(statement, cst.FunctionDef | cst.ClassDef):
         return False
-    if any(_seeds(program, call) for call in program.calls if program.contains(statement, call)):
+    if seeds(program, statement):
         return True
     if not isinstance(statement, cst.SimpleStatementLine):
         return False
@@ -92,6 +99,23 @@ def _sets_state(program: Program, small: cst.BaseSmallStatement) -> bool:
     return False
 
 
+def seeds(program: Program, statement: Statement) -> bool:
+    """Whether a statement seeds the random numbers of the process."""
+    return any(_seeds(program, call) for call in program.calls if program.contains(statement, call))
+
+
+def draws(program: Program, nodes: Sequence[cst.CSTNode]) -> bool:
+    """Whether some code draws random numbers of the process, which no generator of its own gives."""
+    for call in program.calls:
+        given = {argument.keyword.value for argument in call.args if argument.keyword is not None}
+        qualified = program.qualified_name(call.func) or ""
+        shuffles = qualified.endswith(".DataLoader") and _is_on(call, "shuffle")
+        is_drawing = _DRAWING.fullmatch(qualified) is not None or shuffles
+        if is_drawing and not given & _SAYS_HOW and any(program.contains(node, call) for node in nodes):
+            return True
+    return False
+
+
 def tell_of_effects(rewrite: Rewrite, moved: Iterable[Statement]) -> None:
     """Say what moved statements do once a worker, or from another folder, that was done once and in this one."""
     program = rewrite.program
@@ -108,8 +132,15 @@ def tell_of_effects(rewrite: Rewrite, moved: Iterable[Statement]) -> None:
             rewrite.review("MT648", call.func, "")
         for argument in call.args:
             is_folder = name in _LOGGERS and argument is call.args[0] and argument.keyword is None
-            if (path := _relative_path(argument, is_path=is_folder)) is not None:
+            if (path := _relative_path(argument, is_path=is_folder)) is not None and not _is_told(rewrite, call):
                 rewrite.review("MT643", argument, f"`{path}` is looked up from the folder of a worker")
+
+
+def _is_told(rewrite: Rewrite, call: cst.Call) -> bool:
+    """Whether a finding of a framework's own says already where the files of a call are."""
+    place = finding(rewrite.program, "MT643", call, "")
+    first, last = (place.line, place.column), (place.end_line, place.end_column)
+    return any(one.code in _FILES_OF_WORKERS and first <= (one.line, one.column) <= last for one in rewrite.findings)
 
 
 def _calls_in(program: Program, statements: Sequence[Statement]) -> list[cst.Call]:

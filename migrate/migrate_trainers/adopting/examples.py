@@ -58,7 +58,7 @@ ADOPTION_EXAMPLES: dict[str, Example] = {
         instead=f"{_LIGHTNING}def main():\n    trainer = pl.Trainer()\n    trainer.fit(Net(), Data())\n",
     ),
     "MT642": _adopted(loop(epoch='torch.save(model.state_dict(), f"digits-{epoch}.pt")')),
-    "MT644": _adopted(_lightning(behind="print(trainer.checkpoint_callback.best_model_path)\n")),
+    "MT644": _adopted(_lightning(behind="print(trainer.logged_metrics)\n")),
     "MT645": _adopted(_lightning(behind='print(trainer.callback_metrics["val_loss"])\n')),
     "MT646": _adopted(
         f"{_LIGHTNING}import sys\n\ntrainer = pl.Trainer(max_epochs=int(sys.argv[1]))\ntrainer.fit(Net(), Data())\n",
@@ -75,6 +75,10 @@ ADOPTION_EXAMPLES: dict[str, Example] = {
     "MT648": _adopted(
         f"{_LIGHTNING}from torch.utils.data import random_split\n\ntrain, val = random_split(Data(), [80, 20])\n"
         "trainer = pl.Trainer()\ntrainer.fit(Net(), train, val)\n"
+    ),
+    "MT650": _adopted(
+        f"{_LIGHTNING}def train():\n    trainer = pl.Trainer()\n    trainer.fit(Net(), Data())\n"
+        '    trainer.save_checkpoint("digits.ckpt")\n\n\ntrain()\nNet.load_from_checkpoint("digits.ckpt")\n'
     ),
     "MT649": _adopted("from digits import Data\n\nprint(len(Data()))\n", instead=_lightning()),
 }

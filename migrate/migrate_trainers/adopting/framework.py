@@ -29,11 +29,14 @@ class TrainingSite:
 class Reader:
     """An expression that reads what a training has left, and how the driver reads it from its `Result`.
 
-    `text` names that as `{result}`; braces of its own are doubled.
+    `text` gives the code for that, by the name of the `Result`. Without it, only a worker can tell, and `why` says so.
+    `variable` is what the driver calls a value that is too long to be written where it is read.
     """
 
     node: cst.BaseExpression
-    text: str
+    text: Callable[[Rewrite, str], str] | None
+    why: str = ""
+    variable: str = ""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.adopting.framework import Framework, Reader, TrainingSite
+from migrate_trainers.adopting.lightning_checkpoints import checkpoint_readers
 from migrate_trainers.adopting.lightning_trainer import change_arguments, is_complete
 from migrate_trainers.adopting.lightning_uses import is_trainer, metric_readers, runs_of_trainer
 from migrate_trainers.adopting.region import Place
@@ -105,12 +106,13 @@ def _prepare(rewrite: Rewrite, call: cst.Call) -> None:
 
 
 def readers(program: Program, sites: Sequence[TrainingSite]) -> list[Reader]:
-    """What is read of the metrics after the last `fit`, whose last report has them too."""
+    """What is read of the metrics after the last `fit`, whose last report has them too, and of checkpoints."""
     last = max(sites, key=lambda site: program.span(site.runs[-1]))
     run = last.runs[-1]
     is_fit = isinstance(run, cst.Call) and isinstance(run.func, cst.Attribute) and run.func.attr.value == "fit"
     assert isinstance(last.node, cst.Call)
-    return list(metric_readers(program, last.node)) if is_fit else []
+    checkpoints = list(checkpoint_readers(program, sites))
+    return [*metric_readers(program, last.node), *checkpoints] if is_fit else checkpoints
 
 
 def prepare(program: Program, settings: Settings) -> tuple[Program, Sequence[Finding]]:

@@ -73,6 +73,21 @@ def use_ray_strategy(rewrite: Rewrite, call: cst.Call) -> None:
         rewrite.arguments_of(call).replace(argument, f"strategy={_named(rewrite, argument, argument.value)}")
 
 
+def is_ddp(program: Program, call: cst.Call) -> bool:
+    """Whether a trainer surely trains with DDP, or on one device, and so saves all of the model in one file."""
+    argument = keyword_argument(call, "strategy")
+    return argument is None or _is_ddp(program, argument.value)
+
+
+def _is_ddp(program: Program, value: cst.BaseExpression) -> bool:
+    if isinstance(value, cst.IfExp):
+        return _is_ddp(program, value.body) and _is_ddp(program, value.orelse)
+    settled = _settled(program, value)
+    if isinstance(settled, cst.Call):
+        return (program.qualified_name(settled.func) or "").endswith("DDPStrategy")
+    return NAMES.get("auto" if is_none(settled) else string(settled) or "", ("", ""))[0] == "ddp"
+
+
 def _named(rewrite: Rewrite, argument: cst.Arg, value: cst.BaseExpression) -> str:
     """Ray's strategy for a name, which may be chosen between several."""
     if isinstance(value, cst.IfExp):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from migrate_trainers.reading.program import Program
+    from migrate_trainers.rules.rewrite import Rewrite
 
 # What gives the number in a metric that Lightning has logged.
 _TRAINERS = frozenset({"Trainer", "trainer.Trainer", "trainer.trainer.Trainer"})
@@ -105,11 +107,14 @@ def metric_readers(program: Program, call: cst.Call) -> Iterator[Reader]:
             item = program.parent(attribute)
             if isinstance(item, cst.Subscript) and item.value is attribute:
                 key = program.source.slice(program.span(attribute)[1], program.span(item)[1])
-                key = key.replace("{", "{{").replace("}", "}}")
-                yield Reader(_number_of(program, item), f"{{result}}.metrics{key}")
+                yield Reader(number_of(program, item), partial(_metric, key))
 
 
-def _number_of(program: Program, node: cst.BaseExpression) -> cst.BaseExpression:
+def _metric(key: str, rewrite: Rewrite, result: str) -> str:
+    return f"{result}.metrics{key}"
+
+
+def number_of(program: Program, node: cst.BaseExpression) -> cst.BaseExpression:
     """The expression around a metric that takes the number out of the tensor."""
     attribute = program.parent(node)
     call = program.parent(attribute) if isinstance(attribute, cst.Attribute) else None
@@ -117,7 +122,7 @@ def _number_of(program: Program, node: cst.BaseExpression) -> cst.BaseExpression
         return node
     if not isinstance(call, cst.Call) or call.func is not attribute or call.args:
         return node
-    return _number_of(program, call)
+    return number_of(program, call)
 
 
 def _logs_late(program: Program) -> bool:

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.adopting.command_line import parsing_lines
-from migrate_trainers.adopting.effects import sets_state
+from migrate_trainers.adopting.effects import draws, seeds, sets_state
 from migrate_trainers.adopting.lines import Line, is_constant, read_lines
 from migrate_trainers.adopting.region import Place, is_guard
+from migrate_trainers.adopting.written_files import makes_folder, reads_of, written_paths
 from migrate_trainers.reading.scopes import own_returns
 from migrate_trainers.refusal import Refusal
+from migrate_trainers.rules.accelerate.train_loop import reached_definitions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,7 +35,9 @@ class Moves:
 
     `training` is the last one that trains, `last` are those behind it, of which those `on_first_rank` are for the first
     worker only. `driver_reads` are the names by which moved code reads variables of the region that stay, `freed` those
-    that only moved statements bind; `copied` are imports of a function that both need.
+    that only moved statements bind; `copied` are imports of a function that both need. `because` says why what stands
+    behind the training is for a worker, as far as that isn't plain; `paths` are those that moved statements write to.
+    `dropped` are statements that have nothing left to give.
     """
 
     training: Line
@@ -44,6 +48,9 @@ class Moves:
     driver_reads: tuple[cst.Name, ...] = ()
     freed: frozenset[str] = frozenset()
     copied: tuple[Line, ...] = ()
+    because: tuple[str, ...] = ()
+    paths: frozenset[str] = frozenset()
+    dropped: tuple[Line, ...] = ()
 
 
 def decide_moves(program: Program, region: Region, sites: Sequence[TrainingSite], framework: Framework) -> Moves:
@@ -68,6 +75,7 @@ class _Decision:
     readers: Sequence[Reader]
     in_worker: Sequence[cst.CSTNode]
     moved: set[Line] = field(default_factory=set)
+    paths: frozenset[str] = frozenset()
 
     def moves(self) -> Moves:
         function = self.region.function
@@ -75,8 +83,10 @@ class _Decision:
             raise Refusal("MT641", function.name, f"`{function.name.value}` binds variables of the module")
         self.moved = {*self._between, *(line for line in self._only_in_worker if not line.is_definition)}
         self.moved |= {line for line in self.lines if line not in self._staying and self._configures(line)}
-        while new := {line for line in self.lines if line not in self.moved and self._has_to_move(line)}:
+        while new := self._following():
             self.moved |= new
+        dropped = [line for line in self.moved if self._is_unread_return(line)]
+        self.moved -= set(dropped)
         needed = self._needed()
         imports = [line for line in self.lines if self._is_own_import(line) and line.binds & needed]
         others = {name for line in self.lines if line not in self.moved for name in line.names}
@@ -88,16 +98,35 @@ class _Decision:
         staying = [line for line in self.lines if line not in self.moved]
         bound = self._bound()
         imported = {name for line in imports for name in line.binds}
+        on_first_rank = frozenset(self._for_first_rank(last))
         return Moves(
             self.training[-1],
             (*self._module_state(), *moved),
             tuple(last),
-            frozenset(self._for_first_rank(last)),
+            on_first_rank,
             tuple(self._used_readers(staying)),
             tuple(name for line in moved for name in line.reads if name.value not in bound | imported),
             frozenset(bound - {name for line in staying for name in line.binds}),
             tuple(line for line in imports if line not in self.moved),
+            tuple(dict.fromkeys(why for line in last if line in on_first_rank for why in self._reasons(line))),
+            self.paths,
+            tuple(dropped),
         )
+
+    def _following(self) -> set[Line]:
+        """What has to move, too, because of what moves."""
+        self.paths = written_paths(self.program, [line.statement for line in self.moved])
+        return {line for line in self.lines if line not in self.moved and self._has_to_move(line)}
+
+    def _reasons(self, line: Line) -> Iterator[str]:
+        """Why the driver can't do what a statement behind the training does."""
+        for reader in self.readers:
+            if reader.text is None and self.program.contains(line.statement, reader.node):
+                yield reader.why
+        if self._goes_on_drawing(line):
+            yield "random numbers are drawn on, which were seeded there"
+        if (path := self._file_read(line)) is not None:
+            yield f"`{self.program.text(path)}` is written by a worker"
 
     def _for_first_rank(self, last: Sequence[Line]) -> set[Line]:
         """Statements behind the training, but for what each worker has to do, and what that reads."""
@@ -109,7 +138,8 @@ class _Decision:
     def _used_readers(self, staying: Sequence[Line]) -> Iterator[Reader]:
         """Those in statements that stay."""
         for reader in self.readers:
-            if any(self.program.contains(line.statement, reader.node) for line in staying):
+            is_staying = any(self.program.contains(line.statement, reader.node) for line in staying)
+            if reader.text is not None and is_staying:
                 yield reader
 
     def _module_state(self) -> Iterator[Line]:
@@ -153,7 +183,7 @@ class _Decision:
 
     def _configures(self, line: Line) -> bool:
         """Whether a statement sets up the process that trains: a seed, say."""
-        if self.lines.index(line) > self.lines.index(self.training[-1]):
+        if self._is_behind(line):
             return False
         return sets_state(self.program, line.statement)
 
@@ -162,16 +192,68 @@ class _Decision:
             return True
         if line in self._staying:
             return False
-        bound = self._bound()
-        if any(name.value in bound for name in line.reads if not self._is_of_reader(line, name)):
+        if self._needs_files(line) or self._goes_on_drawing(line):
             return True
-        return not line.is_definition and bool(line.binds & (self._needed() | bound))
+        bound = self._bound()
+        if any(self._is_bound_in(name, bound) for name in line.reads if not self._is_of_reader(line, name)):
+            return True
+        if line.is_definition:
+            return False
+        if self._is_behind(line):
+            return self._is_read_by_moved(line)
+        return bool(line.binds & (self._needed() | bound))
+
+    def _is_behind(self, line: Line) -> bool:
+        return self.lines.index(line) > self.lines.index(self.training[-1])
+
+    def _is_bound_in(self, name: cst.Name, bound: set[str]) -> bool:
+        """Whether a name may read what a moved statement gives its variable."""
+        return name.value in bound and any(
+            self.program.contains(line.statement, binding.node)
+            for binding in self.program.reaching(name)
+            for line in self.moved
+            if not line.is_import and name.value in line.binds
+        )
+
+    def _is_read_by_moved(self, line: Line) -> bool:
+        """Whether moved code may read what a statement behind the training gives its variables."""
+        reads = [name for moved in self.moved for name in moved.reads if name.value in line.binds]
+        return any(
+            self.program.contains(line.statement, binding.node)
+            for name in reads
+            for binding in self.program.reaching(name)
+        )
 
     def _comes_too_late(self, line: Line) -> bool:
         """Whether moved code needs what a statement defines below the training: the trainer runs before it."""
-        is_below = self.lines.index(line) > self.lines.index(self.training[-1])
-        is_late = is_below and (line.is_definition or is_constant(self.program, line))
+        is_late = self._is_behind(line) and (line.is_definition or is_constant(self.program, line))
         return is_late and bool(line.binds & self._needed())
+
+    def _needs_files(self, line: Line) -> bool:
+        """Whether a statement reads files that moved ones write, or makes the folder for them."""
+        if line.is_definition:
+            return False
+        if self._is_behind(line) and self._file_read(line) is not None:
+            return True
+        return makes_folder(self.program, line.statement, self.paths)
+
+    def _goes_on_drawing(self, line: Line) -> bool:
+        """Whether a statement behind the training draws random numbers that moved ones have seeded."""
+        if line.is_definition or not self._is_behind(line) or not self._are_seeded:
+            return False
+        return draws(self.program, reached_definitions(self.program, [line.statement]))
+
+    @cached_property
+    def _are_seeded(self) -> bool:
+        """Whether the script seeds its random numbers; that moves with the training."""
+        return any(seeds(self.program, statement) for statement in self.region.statements(self.program)) or any(
+            seeds(self.program, line.statement) for line in self._module_state()
+        )
+
+    def _file_read(self, line: Line) -> cst.BaseExpression | None:
+        """The path of a file that moved statements write, in a statement that reads it and can't do without."""
+        known = [reader.node for reader in self.readers if reader.text is not None]
+        return reads_of(self.program, reached_definitions(self.program, [line.statement]), self.paths, known)
 
     def _needed(self) -> set[str]:
         """The variables that moved statements read, themselves or in definitions that they use."""
@@ -189,11 +271,27 @@ class _Decision:
         """Whether a name is part of what can be read from the `Result` instead."""
         if self.lines.index(line) < self.lines.index(self.training[-1]):
             return False
-        return any(self.program.contains(reader.node, name) for reader in self.readers)
+        readers = [reader for reader in self.readers if reader.text is not None]
+        return any(self.program.contains(reader.node, name) for reader in readers)
 
     def _is_own_import(self, line: Line) -> bool:
         """Whether a statement imports what only the region's function can read."""
         return self.region.place is Place.FUNCTION and line.is_import
+
+    def _is_unread_return(self, line: Line) -> bool:
+        """Whether a statement only returns what workers have computed, and nobody reads what the function returns."""
+        function, statement = self.region.function, line.statement
+        is_return = isinstance(statement, cst.SimpleStatementLine) and isinstance(statement.body[0], cst.Return)
+        is_last = line is self.lines[-1] and is_return
+        if function is None or not is_last or function.decorators or self.program.is_taken(function.name.value):
+            return False
+        calls = any(self.program.contains(line.statement, call) for call in self.program.calls)
+        uses = [use for one in self.program.module_scope.lookup(function.name.value) for use in self.program.uses(one)]
+        made = [self.program.parent(use) for use in uses]
+        return not calls and all(
+            isinstance(call, cst.Call) and call.func is use and isinstance(self.program.parent(call), cst.Expr)
+            for use, call in zip(uses, made, strict=True)
+        )
 
     def _check(self, line: Line) -> None:
         """Refuse to move what would mean something else in another function."""

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.adopting.accelerators import asked_for_ranks, tell_device
-from migrate_trainers.adopting.framework import Framework, Reader, TrainingSite
+from migrate_trainers.adopting.framework import Framework, TrainingSite
 from migrate_trainers.adopting.parsed_arguments import dictionaries_for_parsers
 from migrate_trainers.adopting.region import Place
 from migrate_trainers.adopting.transformers_arguments import tell_arguments
+from migrate_trainers.adopting.transformers_results import readers
 from migrate_trainers.adopting.transformers_trainings import other_runs, trainings
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.refusal import Refusal
@@ -60,11 +61,6 @@ def adopt(rewrite: Rewrite, region: Region, site: TrainingSite) -> list[str]:
     _review_resuming(rewrite, training)
     _review_writing(rewrite, training)
     return _report(rewrite, region, training)
-
-
-def no_readers(program: Program, sites: Sequence[TrainingSite]) -> list[Reader]:
-    """None: what a Trainer logs behind its last save is in no report."""
-    return []
 
 
 # Reports
@@ -153,4 +149,4 @@ def _review_writing(rewrite: Rewrite, training: Training) -> None:
                 return
 
 
-FRAMEWORK = Framework("MT610", sites, adopt, no_readers, asked_for_ranks, dictionaries_for_parsers)
+FRAMEWORK = Framework("MT610", sites, adopt, readers, asked_for_ranks, dictionaries_for_parsers)

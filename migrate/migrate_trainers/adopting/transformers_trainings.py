@@ -57,7 +57,7 @@ def trainings(program: Program) -> list[Training]:
 
 def other_runs(program: Program, training: Training) -> list[cst.CSTNode]:
     """The calls in which Trainers are used that don't train: each worker has to make them, too."""
-    names = [name for name in program.names if name not in _uses(program, training.name)]
+    names = [name for name in program.names if name not in uses_of_trainer(program, training.name)]
     return [run for name in names if any(_makers(program, name)) and (run := _run(program, name)) is not None]
 
 
@@ -125,14 +125,14 @@ def _trainings(program: Program) -> Iterator[Training]:
 
 def _of_variable(program: Program, trainer: cst.Name, made: tuple[cst.BaseExpression, ...]) -> Training:
     """All that is done with the Trainer of a variable."""
-    uses = _uses(program, trainer)
+    uses = uses_of_trainer(program, trainer)
     runs = [run for use in uses if (run := _run(program, use)) is not None]
     trains = [run for run in runs if isinstance(run.func, cst.Attribute) and run.func.attr.value == "train"]
     trains = [run for run in trains if isinstance(run.func, cst.Attribute) and run.func.value in uses]
     return Training(made, tuple(trains), tuple(runs), trainer)
 
 
-def _uses(program: Program, trainer: cst.Name | None) -> list[cst.Name]:
+def uses_of_trainer(program: Program, trainer: cst.Name | None) -> list[cst.Name]:
     """The names that read a variable, by one of them."""
     if trainer is None:
         return []

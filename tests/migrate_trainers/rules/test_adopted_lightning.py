@@ -216,7 +216,6 @@ def test_metrics_are_read_from_the_result(behind: str, driver: str) -> None:
 @pytest.mark.parametrize(
     "behind",
     [
-        "print(trainer.checkpoint_callback.best_model_path)",
         "print(trainer.logged_metrics)",
         'trainer.test(Net(), Data())\nprint(trainer.callback_metrics["loss"])',
         'loss = trainer.callback_metrics["loss"]\nprint(loss, trainer.global_step)',
