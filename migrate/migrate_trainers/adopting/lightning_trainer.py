@@ -125,8 +125,26 @@ def _keep_order(rewrite: Rewrite, call: cst.Call) -> None:
     if adoption.num_workers == 1:
         size = f"{rewrite.function_named('ray.train.get_context')}().get_world_size()"
         rewrite.arguments_of(call).append(lambda indent: f"use_distributed_sampler={size} > 1")
+        _seed_once(rewrite)
         detail = "with several workers, it shuffles the training data, and each worker reads a part"
     rewrite.review("MT604", call.func, detail)
+
+
+def _seed_once(rewrite: Rewrite) -> None:
+    """Have the random numbers of a single worker go on as on one device: where it can, DDP seeds again."""
+    program = rewrite.program
+    for call in program.calls:
+        name = lightning_name(program.qualified_name(call.func)) or program.qualified_name(call.func) or ""
+        statement = program.statement(call)
+        is_alone = isinstance(statement, cst.SimpleStatementLine) and len(statement.body) == 1
+        if name.rpartition(".")[2] != "seed_everything" or not is_alone:
+            continue
+        end = program.source.line_end(program.span(statement)[1])
+        lead = "" if program.source.buffer[:end].endswith((b"\n", b"\r")) else "\n"
+        line = f'{rewrite.imports.module("os")}.environ.pop("PL_GLOBAL_SEED", None)  # DDP would seed again with it'
+        edit = Edit(end, end, f"{lead}{program.indent(statement)}{line}\n")
+        if edit not in rewrite.edits:
+            rewrite.edits.append(edit)
 
 
 def _is_distributed(call: cst.Call) -> bool:

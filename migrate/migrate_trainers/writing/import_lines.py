@@ -258,7 +258,9 @@ class ImportWriter:
             names = [pair_text(pair) for pair in lines[module].names]
             if isinstance(statement, cst.Import) or module != dotted_name(statement.module):
                 names.sort()
-            text = from_text(module, names, indent, program.module.default_indent)
+            text = f"from {module} import {', '.join(names)}"
+            if text != program.text(statement):
+                text = from_text(module, names, indent, program.module.default_indent)
             texts.append(with_comments(text, directives if lines[module].has_moved else others))
         return [*(comment for comment in inner if not is_directive(comment)), *texts] if texts else texts
 

@@ -364,3 +364,12 @@ def test_a_comment_skips_the_statement() -> None:
 
     assert not result.changed
     assert codes(result) == ["MT907"]
+
+
+def test_one_worker_draws_the_random_numbers_of_one_device() -> None:
+    text = "import os\npl.seed_everything(7)\ntrainer = pl.Trainer({})\n" + TRAIN
+    line = '    os.environ.pop("PL_GLOBAL_SEED", None)  # DDP would seed again with it\n'
+
+    assert f"    pl.seed_everything(7)\n{line}" in after(adopt(text.format(""), num_workers=1))
+    assert line not in after(adopt(text.format(""), num_workers=2))
+    assert line not in after(adopt(text.format('strategy="ddp"'), num_workers=1))

@@ -353,3 +353,9 @@ def test_a_function_whose_value_is_read_stays(call: str) -> None:
     result = adopt(f"{FUNCTION}    return model\n\n{call}\n")
 
     assert codes(result) == ["MT641"]
+
+
+def test_a_long_import_beside_new_ones_stays_as_it_is() -> None:
+    line = f"from lightning.pytorch.callbacks import {', '.join(f'Callback{number}' for number in range(9))}\n"
+
+    assert line in after(adopt(f"{line}{lightning('print(1)')}"))
