@@ -53,7 +53,7 @@ _CALLBACK = "ray.train.lightning.RayTrainReportCallback"
 
 @dataclass(frozen=True)
 class _Choice:
-    """What a `ModelCheckpoint` keeps: the best by a metric, or without one the last; whether it always has the last."""
+    """What a `ModelCheckpoint` keeps: the best by a metric, or without one the last; whether it has the last, too."""
 
     monitor: str | None = None
     mode: str = "min"
@@ -164,7 +164,9 @@ def _choice(program: Program, made: cst.Call) -> _Choice | str:
     if any(mark in (monitor or "") for mark in '"\\'):
         return "the name of the metric needs quotes"
     last = program.text(given["save_last"].value) if "save_last" in given else ""
-    return _Choice(monitor, mode or "min", keeps_last=last in ("True", '"link"', "'link'"))
+    # Lightning writes it only where it has just saved another one: not in an epoch that is none of the best.
+    saves_all = monitor is None or number == "-1"
+    return _Choice(monitor, mode or "min", keeps_last=saves_all and last in ("True", '"link"', "'link'"))
 
 
 def _default(program: Program, trainer: cst.Call) -> _Choice | str:

@@ -95,7 +95,7 @@ def driver(result: FileResult) -> str:
         ("print(best.best_model_path)", "", f"{BEST_IS_LAST}\n{PRINTED}"),
         (
             "torch.load(best.last_model_path)",
-            'monitor="loss", save_last=True',
+            'monitor="loss", save_top_k=-1, save_last=True',
             f"{LAST}\ntorch.load(last_checkpoint_path)",
         ),
         (
@@ -162,6 +162,13 @@ def test_other_checkpoints_of_lightnings_stay_in_the_worker(checkpoint: str, tra
 )
 def test_what_no_report_tells_of_lightnings_checkpoints_stays_in_the_worker(behind: str) -> None:
     assert driver(adopt(lightning(behind))) == ""
+
+
+def test_the_last_checkpoint_of_some_that_are_kept_is_not_that_of_the_last_epoch() -> None:
+    result = adopt(lightning("print(best.last_model_path)", 'monitor="loss", save_last=True'))
+
+    assert driver(result) == ""
+    assert "MT644" in codes(result, Kind.REVIEW)
 
 
 def test_a_hook_between_the_callbacks_keeps_the_checkpoint_in_the_worker() -> None:
