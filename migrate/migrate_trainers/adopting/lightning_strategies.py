@@ -51,8 +51,10 @@ _RAY = ("ray.train.lightning.", "train_runtime.lightning.")
 
 
 def is_rays(program: Program, node: cst.BaseExpression) -> bool:
-    """Whether an expression makes one of the objects of `ray.train.lightning`."""
+    """Whether an expression makes one of the objects of `ray.train.lightning`, whichever way it goes."""
     node = _settled(program, node)
+    if isinstance(node, cst.IfExp):
+        return is_rays(program, node.body) and is_rays(program, node.orelse)
     name = program.qualified_name(node.func) if isinstance(node, cst.Call) else None
     return name is not None and name.startswith(_RAY)
 

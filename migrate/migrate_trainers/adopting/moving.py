@@ -288,7 +288,7 @@ class _Decision:
         calls = any(self.program.contains(line.statement, call) for call in self.program.calls)
         uses = [use for one in self.program.module_scope.lookup(function.name.value) for use in self.program.uses(one)]
         made = [self.program.parent(use) for use in uses]
-        return not calls and all(
+        return bool(uses and not calls) and all(
             isinstance(call, cst.Call) and call.func is use and isinstance(self.program.parent(call), cst.Expr)
             for use, call in zip(uses, made, strict=True)
         )
