@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.reading.source import Edit
+from migrate_trainers.writing.comments import behind_keyword
 from migrate_trainers.writing.render import LINE_LENGTH
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class ArgumentEdits:
     def edits(self) -> list[Edit]:
         program, arguments = self._program, self._call.args
         edits = [
-            Edit(*program.span(argument), text)
+            Edit(*program.span(argument), f"{self._comments_of(argument)}{text}")
             for argument, text in self._replaced.items()
             if argument not in self._removed
         ]
@@ -137,6 +138,12 @@ class ArgumentEdits:
             edits.append(self._removal(index, last))
             index = last + 1
         return edits + self._appending(kept)
+
+    def _comments_of(self, argument: cst.Arg) -> str:
+        """The comments behind the keyword of an argument that is replaced, on lines of their own above it."""
+        inner = self.indent or self.base_indent() + self._program.module.default_indent
+        comments = behind_keyword(self._program, argument)
+        return "".join(f"{self._program.text(comment)}\n{inner}" for comment in comments)
 
     def _opening(self) -> int:
         """Offset just past the parenthesis that opens the arguments."""

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import libcst as cst
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    import libcst as cst
-
     from migrate_trainers.reading.program import Program
+
+
+def behind_keyword(program: Program, node: cst.CSTNode) -> list[cst.Comment]:
+    """The comments of an argument that stand between its keyword and its value, and so in neither."""
+    if not isinstance(node, cst.Arg) or node.keyword is None:
+        return []
+    start, end = program.span(node.keyword)[1], program.outer_span(node.value)[0]
+    if b"#" not in program.source.buffer[start:end]:
+        return []
+    return [comment for comment in program.comments if start <= program.span(comment)[0] < end]
 
 
 class MovedComments:
@@ -28,9 +38,13 @@ class MovedComments:
             start, end = program.span(comment)
             if not any(low <= start < high for low, high in regions):
                 continue
-            if any(low <= start < high for (low, high), _ in spans):
-                continue
-            self._attribute(program, start, program.source.slice(start, end), spans)
+            holder = next((node for (low, high), node in spans if low <= start < high), None)
+            text = program.source.slice(start, end)
+            if holder is None:
+                self._attribute(program, start, text, spans)
+            elif comment in behind_keyword(program, holder):
+                self._before.setdefault(holder, []).append(text)
+                self._offsets[holder, text] = start
 
     def _attribute(
         self, program: Program, start: int, text: str, spans: list[tuple[tuple[int, int], cst.CSTNode]]

@@ -313,3 +313,27 @@ def test_hidden_arguments_are_looked_at(before: str, configuration: str, code: s
 
     assert code in codes(migrate(program))
     assert code not in codes(migrate(program, target_version=(2, 9)))
+
+
+@pytest.mark.parametrize("comment", [" # why\n   ", "\n    # why\n    "], ids=["behind", "alone"])
+@pytest.mark.parametrize(
+    "builder", [".trainer(max_epochs |=| 2)", ".module(Net, depth |=| 3)", ".fit_params(ckpt_path |=| 'x')"]
+)
+def test_no_comment_between_a_keyword_and_its_value_is_lost(builder: str, comment: str) -> None:
+    parts = builder.split("|")
+    for given in (f"{parts[0]}{comment}={parts[2]}", f"{parts[0]}={comment}{parts[2]}"):
+        assert after(migrate(lightning(given))).count("# why") == 1
+
+
+def test_no_comment_behind_the_keyword_of_a_function_is_lost() -> None:
+    program = """\
+from project import make
+from ray.air import ScalingConfig
+from ray.train.huggingface import TransformersTrainer
+TransformersTrainer(
+    trainer_init_per_worker=  # why
+        make,
+    scaling_config=ScalingConfig(num_workers=2),
+).fit()
+"""
+    assert after(migrate(program)).count("    # why\n    ") == 1
