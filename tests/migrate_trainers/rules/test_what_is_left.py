@@ -41,7 +41,7 @@ LEFT = {
     "run by the older Tune": (
         f"from ray import tune\ntrainer = LightningTrainer({CHAIN}.build(), scaling_config={SCALING})\n"
         "tune.run(trainer.as_trainable(), resources_per_trial={'CPU': 3})",
-        "MT506",
+        "MT106",
     ),
     "a predictor": (
         "from ray.train.lightning import LightningPredictor\n"
