@@ -35,6 +35,7 @@ NOT_RECORDED = {
     "transformers/ray_data_epochs": "its arguments have other names in the Transformers that it is migrated for",
     "accelerate/bundled_runtime": "it is written for the bundled runtime",
     "accelerate/dictionary_checkpoints": "it computes with what its checkpoints hold",
+    "accelerate/restored": "it computes with what its checkpoints hold",
     "accelerate/checkpoints_in_a_module": "it computes with what its checkpoints hold",
     "accelerate/torch_checkpoints": "it computes with what its checkpoints hold",
     "accelerate/torch_batch_predictor": "it predicts",
