@@ -66,8 +66,8 @@ class Run:
         return self
 
     def printed_metrics(self) -> dict[str, Any]:
-        """The last JSON object that is a line of the output, or of a Ray worker's; AssertionError if there is none."""
-        objects = re.findall(r"^(?:\S*\(\w+ pid=\d+\)\S* )?(\{\".*\})$", self.output, re.MULTILINE)
+        """The last JSON object that is a line of the output, or of a worker's; AssertionError if there is none."""
+        objects = re.findall(r"^(?:\S*\(\w+ (?:pid=)?\d+\)\S* )?(\{\".*\})$", self.output, re.MULTILINE)
         assert objects, f"{self.script} printed no metrics\n{self.output[-8000:]}"
         metrics: dict[str, Any] = json.loads(objects[-1])
         return metrics

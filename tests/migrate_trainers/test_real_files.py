@@ -50,8 +50,9 @@ def _same_file_elsewhere(file: Path, copy: Path) -> None:
 
 
 def test_installed_files_go_through_and_stay(installed: list[Path], tmp_path: Path) -> None:
-    copies = [tmp_path / file.relative_to(INSTALLED) for file in installed]
-    for file, copy in zip(installed, copies, strict=True):
+    taken = installed if EXPLORED else installed[::4]
+    copies = [tmp_path / file.relative_to(INSTALLED) for file in taken]
+    for file, copy in zip(taken, copies, strict=True):
         _same_file_elsewhere(file, copy)
     before = _digests(copies)
 
