@@ -45,6 +45,7 @@ def train_func(config):
     ray.train.report({"rank": rank, "n": 1})
     report({"rank": rank, "n": 2}, rank)
     if is_first and rank == 1:
+        ray.train.get_all_reported_checkpoints()  # Ray may hear of a failure before the checkpoint ahead of it
         raise KeyError(config["message"])
 
 
