@@ -42,7 +42,7 @@ def write_files_once(rewrite: Rewrite, code: Sequence[cst.CSTNode]) -> None:
             continue
         statement = program.statement(call)
         rewrite.review("MT642", call, f"`{program.text(call.func)}`")
-        if is_of_first(program, call, locally=True):
+        if is_of_first(program, call, by_name=True):
             continue
         if not isinstance(statement, cst.SimpleStatementLine) or not isinstance(statement.body[0], cst.Expr):
             raise Refusal("MT631", call, "what it gives is used")

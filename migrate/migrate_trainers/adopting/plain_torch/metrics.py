@@ -150,7 +150,7 @@ def _rebinds(program: Program, metrics: dict[str, Metric], line: cst.CSTNode) ->
 
 def _shows(program: Program, line: cst.CSTNode) -> Iterator[cst.Call]:
     """The calls by which a statement of an epoch prints or logs something, be it in the first process only."""
-    if isinstance(line, cst.If) and line.orelse is None and asks_for_first(program, line.test, locally=True):
+    if isinstance(line, cst.If) and line.orelse is None and asks_for_first(program, line.test, by_name=True):
         for inner in line.body.body:
             yield from _shows(program, inner)
     if not isinstance(line, cst.SimpleStatementLine):

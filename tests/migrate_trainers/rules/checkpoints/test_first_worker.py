@@ -58,6 +58,20 @@ ALL = {
             torch.save(effect(), folder)
         session.report({}, checkpoint=Checkpoint.from_directory(folder))
         """,
+    "filled by one of a node, by a variable": """
+        rank = session.get_local_rank()
+        with tempfile.TemporaryDirectory() as folder:
+            if rank == 0:
+                torch.save(effect(), os.path.join(folder, "model.pt"))
+                session.report({}, checkpoint=Checkpoint.from_directory(folder))
+        """,
+    "filled by one that only a name says to be the first": """
+        rank, is_main = effect(), effect()
+        folder = tempfile.mkdtemp()
+        if rank == 0 and is_main:
+            torch.save(effect(), folder)
+        session.report({}, checkpoint=Checkpoint.from_directory(folder))
+        """,
     "filled by the others": """
         folder = tempfile.mkdtemp()
         if accelerator.is_main_process:
