@@ -18,6 +18,7 @@ import libcst as cst
 from migrate_trainers.adopting.framework import Reader
 from migrate_trainers.adopting.lightning_strategies import is_ddp
 from migrate_trainers.adopting.lightning_uses import holders, number_of
+from migrate_trainers.adopting.result_reads import best_score, checkpoint_path
 from migrate_trainers.reading.values import lightning_name
 from migrate_trainers.rules.literals import is_none, string
 from migrate_trainers.rules.tuning.reach import assigned_variable, uses_of
@@ -107,13 +108,10 @@ def _is_told(program: Program, name: str, choice: _Choice) -> bool:
 
 
 def _text(name: str, choice: _Choice, rewrite: Rewrite, result: str) -> str:
-    if name == "best_model_score":
-        return f'{choice.mode}(metrics["{choice.monitor}"] for _, metrics in {result}.best_checkpoints)'
-    checkpoint = f"{result}.checkpoint"
-    if name == "best_model_path" and choice.monitor is not None:
-        checkpoint = f'{result}.get_best_checkpoint("{choice.monitor}", "{choice.mode}")'
-    join = f"{rewrite.imports.module('os')}.path.join"
-    return f"{join}({checkpoint}.path, {rewrite.class_named(_CALLBACK)}.CHECKPOINT_NAME)"
+    best = (choice.monitor, choice.mode) if choice.monitor is not None else None
+    if name == "best_model_score" and best is not None:
+        return best_score(*best, rewrite, result)
+    return checkpoint_path(_CALLBACK, best if name == "best_model_path" else None, rewrite, result)
 
 
 def _reason(program: Program, sites: Sequence[TrainingSite]) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.adopting.framework import Reader
+from migrate_trainers.adopting.result_reads import metric
 from migrate_trainers.reading.values import lightning_name
 from migrate_trainers.refusal import Refusal
 from migrate_trainers.rules.tuning.reach import assigned_variable, uses_of
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from migrate_trainers.reading.program import Program
-    from migrate_trainers.rules.rewrite import Rewrite
 
 # What gives the number in a metric that Lightning has logged.
 _TRAINERS = frozenset({"Trainer", "trainer.Trainer", "trainer.trainer.Trainer"})
@@ -107,11 +107,7 @@ def metric_readers(program: Program, call: cst.Call) -> Iterator[Reader]:
             item = program.parent(attribute)
             if isinstance(item, cst.Subscript) and item.value is attribute:
                 key = program.source.slice(program.span(attribute)[1], program.span(item)[1])
-                yield Reader(number_of(program, item), partial(_metric, key))
-
-
-def _metric(key: str, rewrite: Rewrite, result: str) -> str:
-    return f"{result}.metrics{key}"
+                yield Reader(number_of(program, item), partial(metric, key))
 
 
 def number_of(program: Program, node: cst.BaseExpression) -> cst.BaseExpression:

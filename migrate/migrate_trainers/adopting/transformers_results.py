@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from migrate_trainers.adopting.framework import Reader
+from migrate_trainers.adopting.result_reads import best_score, checkpoint_path, metric
 from migrate_trainers.adopting.transformers_trainings import is_arguments, trainings, uses_of_trainer
 from migrate_trainers.rules.literals import is_flag, is_none, string
 from migrate_trainers.rules.transformers.training_arguments import choice, given_arguments
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from migrate_trainers.adopting.framework import TrainingSite
     from migrate_trainers.adopting.transformers_trainings import Training
     from migrate_trainers.reading.program import Program
-    from migrate_trainers.rules.rewrite import Rewrite
     from migrate_trainers.rules.transformers.training_arguments import GivenArguments
 
 _CALLBACK = "ray.train.huggingface.transformers.RayTrainReportCallback"
@@ -55,6 +55,10 @@ class _Best:
     metric: str
     mode: str
     is_loaded: bool
+
+    @property
+    def choice(self) -> tuple[str, str]:
+        return self.metric, self.mode
 
 
 def readers(program: Program, sites: Sequence[TrainingSite]) -> list[Reader]:
@@ -139,13 +143,9 @@ def _evaluations(program: Program, training: Training, best: _Best | None, reaso
             is_single = isinstance(parent, cst.Subscript) and parent.value is use and name is not None
             if is_single and name is not None and not _OF_RUN.fullmatch(name[1]) and not is_changed:
                 assert isinstance(parent, cst.Subscript)
-                yield Reader(parent, None if reason or run.args else partial(_metric, key), reason)
+                yield Reader(parent, None if reason or run.args else partial(metric, key), reason)
             else:
                 yield Reader(use, None, "more than single metrics of an evaluation is read")
-
-
-def _metric(key: str, rewrite: Rewrite, result: str) -> str:
-    return f"{result}.metrics{key}"
 
 
 def _may_change(program: Program, above: cst.CSTNode | None) -> bool:
@@ -177,24 +177,11 @@ def _states(program: Program, training: Training, best: _Best | None, reason: st
         name = attribute.attr.value
         is_told = not reason and best is not None and best.mode not in program.all_bound_names()
         if name == "best_metric" and is_told and best is not None:
-            yield Reader(attribute, partial(_score, best))
-        elif name == "best_model_checkpoint" and is_told:
-            yield Reader(attribute, partial(_folder, best), variable="best_checkpoint_path")
+            yield Reader(attribute, partial(best_score, best.metric, best.mode))
+        elif name == "best_model_checkpoint" and is_told and best is not None:
+            yield Reader(attribute, partial(checkpoint_path, _CALLBACK, best.choice), variable="best_checkpoint_path")
         else:
             yield Reader(attribute, None, reason or f"no report tells the `{name}`")
-
-
-def _score(best: _Best, rewrite: Rewrite, result: str) -> str:
-    return f'{best.mode}(metrics["{best.metric}"] for _, metrics in {result}.best_checkpoints)'
-
-
-def _folder(best: _Best | None, rewrite: Rewrite, result: str) -> str:
-    """The folder of the best checkpoint, or of the last one."""
-    checkpoint = f"{result}.checkpoint"
-    if best is not None:
-        checkpoint = f'{result}.get_best_checkpoint("{best.metric}", "{best.mode}")'
-    join = f"{rewrite.imports.module('os')}.path.join"
-    return f"{join}({checkpoint}.path, {rewrite.class_named(_CALLBACK)}.CHECKPOINT_NAME)"
 
 
 def _pretrained(program: Program, training: Training, given: GivenArguments, best: _Best | None) -> Iterator[Reader]:
@@ -217,9 +204,9 @@ def _pretrained(program: Program, training: Training, given: GivenArguments, bes
             if is_model and is_later and first is not None and first.keyword is None and not first.star:
                 is_same = _said(program, first.value) in written and _is_only_writer(program, run, first.value)
                 if is_same and keyword_argument(call, "subfolder") is None:
-                    loaded = best if best is not None and best.is_loaded else None
+                    loaded = best.choice if best is not None and best.is_loaded else None
                     name = "best_checkpoint_path" if loaded is not None else "last_checkpoint_path"
-                    yield Reader(first.value, partial(_folder, loaded), variable=name)
+                    yield Reader(first.value, partial(checkpoint_path, _CALLBACK, loaded), variable=name)
 
 
 def _said(program: Program, value: cst.BaseExpression) -> str:

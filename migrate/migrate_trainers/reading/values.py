@@ -308,9 +308,7 @@ def makes_dictionary(program: Program, binding: Binding) -> bool:
     if isinstance(binding.node, cst.Assign) and len(binding.node.targets) > 1:
         return False
     value = binding.value
-    if isinstance(value, cst.Call) and isinstance(value.func, cst.Name):
-        return value.func.value == "dict" and not program.bindings(value.func)
-    return isinstance(value, cst.Dict)
+    return isinstance(value, cst.Dict) or (isinstance(value, cst.Call) and program.is_builtin(value.func, "dict"))
 
 
 def only_looks(program: Program, name: cst.Name) -> bool:

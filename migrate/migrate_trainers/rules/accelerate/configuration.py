@@ -260,8 +260,9 @@ def _reads_what_stays(program: Program, node: cst.BaseExpression, name: cst.Name
     if not any(isinstance(one, cst.Subscript) and program.contains(node, one) for one in program.ancestors(name)):
         return True
     variable = program.sole_assignment(name)
-    is_own = variable is not None and makes_dictionary(program, variable)
-    return is_own and variable is not None and all(only_looks(program, use) for use in program.uses(variable))
+    if variable is None or not makes_dictionary(program, variable):
+        return False
+    return all(only_looks(program, use) for use in program.uses(variable))
 
 
 def _only_asks(program: Program, analysis: ValueAnalysis, node: cst.BaseExpression) -> bool:

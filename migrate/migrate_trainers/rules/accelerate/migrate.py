@@ -10,9 +10,7 @@ from migrate_trainers.rules.accelerate.sites import AccelerateSite, read_site
 from migrate_trainers.rules.accelerate.train_function import tell_devices, write_settings
 from migrate_trainers.rules.data.ingest import write_ingest
 from migrate_trainers.rules.data.shards import migrate_shards
-from migrate_trainers.rules.trainer_call import (
-    rename_trainer,
-)
+from migrate_trainers.rules.trainer_call import rename_trainer
 from migrate_trainers.writing.placement import definition
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import libcst as cst
 
 from migrate_trainers.reading.source import Edit
 from migrate_trainers.rules.lightning.builder import METHODS, is_builder_call
-from migrate_trainers.rules.literals import string
+from migrate_trainers.rules.literals import entries_of
 
 if TYPE_CHECKING:
     from migrate_trainers.reading.program import Program
@@ -65,20 +65,11 @@ def _keywords(program: Program, argument: cst.Arg) -> list[tuple[str, str]]:
     if argument.keyword is not None:
         return [(argument.keyword.value, program.outer_text(argument.value))]
     value = argument.value
-    if argument.star != "**" or "#" in program.text(value):
+    entries = entries_of(program, value) if argument.star == "**" and "#" not in program.text(value) else None
+    if entries is None or (isinstance(value, cst.Dict) and len(entries) < len(value.elements)):
         return []
-    if isinstance(value, cst.Dict):
-        entries = [(string(one.key) if isinstance(one, cst.DictElement) else None, one.value) for one in value.elements]
-    elif isinstance(value, cst.Call) and _is_dict(program, value.func):
-        entries = [(one.keyword.value if one.keyword is not None else None, one.value) for one in value.args]
-    else:
+    if not all(name.isidentifier() and not keyword.iskeyword(name) for name in entries):
         return []
-    if not all(name is not None and name.isidentifier() and not keyword.iskeyword(name) for name, _ in entries):
+    if any(isinstance(one, cst.NamedExpr) and not one.lpar for one in entries.values()):
         return []
-    if any(isinstance(one, cst.NamedExpr) and not one.lpar for _, one in entries):
-        return []
-    return [(name or "", program.outer_text(one)) for name, one in entries]
-
-
-def _is_dict(program: Program, function: cst.BaseExpression) -> bool:
-    return isinstance(function, cst.Name) and function.value == "dict" and not program.bindings(function)
+    return [(name, program.outer_text(one)) for name, one in entries.items()]

@@ -9,6 +9,7 @@ import libcst as cst
 from migrate_trainers.rules.configs import config_arguments, config_class, find_config_call, is_off
 from migrate_trainers.rules.literals import is_none
 from migrate_trainers.rules.tuning.schedulers import starts_trials_again
+from migrate_trainers.writing.arguments import keyword_argument
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,9 +29,9 @@ def tuner_configs(rewrite: Rewrite, trainers: Iterable[TunedTrainer]) -> frozens
             # A call of `tune.run` has what it is given itself.
             runs = [tuner.call for tuner in tuned.tuners if tuner.is_run]
             found |= {nested for run in runs for nested in with_nested(rewrite, run)}
-        own = [argument for argument in tuned.site.call.args if _keyword(argument) == "run_config"]
+        own = keyword_argument(tuned.site.call, "run_config")
         given = [tuner.arguments["run_config"] for tuner in tuned.tuners if is_given(tuner.arguments)]
-        for argument in [*own, *given]:
+        for argument in [*([own] if own is not None else []), *given]:
             config = find_config_call(rewrite.program, argument.value, "RunConfig")
             if config is None:
                 continue
@@ -59,10 +60,6 @@ def with_nested(rewrite: Rewrite, made: cst.Call) -> Iterator[cst.Call]:
         if config_class(rewrite.program, argument.value) is not None:
             assert isinstance(argument.value, cst.Call)
             yield from with_nested(rewrite, argument.value)
-
-
-def _keyword(argument: cst.Arg) -> str | None:
-    return argument.keyword.value if argument.keyword is not None else None
 
 
 def is_given(arguments: dict[str, cst.Arg]) -> bool:

@@ -83,14 +83,18 @@ class TunedRunConfig:
     @property
     def argument(self) -> dict[str, cst.Arg]:
         """The argument by which the RunConfig in force was given, if it was."""
-        config = self._tuners[0] if self._tuners else self._trainers
-        return {"run_config": config.given} if config is not None and config.given is not None else {}
+        given = self._configs[0].given if self._configs else None
+        return {"run_config": given} if given is not None else {}
+
+    @property
+    def _configs(self) -> list[_Config]:
+        """Those in force: the Tuners' own, else the trainer's."""
+        return self._tuners or ([self._trainers] if self._trainers is not None else [])
 
     @cached_property
     def _moved(self) -> tuple[str, ...]:
         """The fields that are the training run's: a FailureConfig is the search's where it ends that early."""
-        configs = self._tuners or ([self._trainers] if self._trainers is not None else [])
-        if any(failing_fast(self._rewrite, config.fields) for config in configs):
+        if any(failing_fast(self._rewrite, config.fields) for config in self._configs):
             return () if self.starts_again else ("checkpoint_config",)
         return () if self.starts_again else _OF_TRAINING
 
@@ -112,8 +116,7 @@ class TunedRunConfig:
     @property
     def in_force(self) -> dict[str, cst.Arg]:
         """The fields of the RunConfig that a trial had; Tuners that share a trainer have to agree on training."""
-        configs = self._tuners or ([self._trainers] if self._trainers is not None else [])
-        fields = [config.fields for config in configs] or [{}]
+        fields = [config.fields for config in self._configs] or [{}]
         texts = [
             {name: self._program.text(one[name].value) for name in (*_OF_TRAINING, *_STORAGE) if name in one}
             for one in fields
